@@ -1,0 +1,110 @@
+# make              the three programs, in build/     make check   unit tests, layering
+# make san          check, with ASan and UBSan        make cover   check, with gcov
+# make clang        everything built by clang         make tidy    clang-tidy and cppcheck
+# make fuzz         fuzzers, FUZZ_TIME=30 s each      make bench   figures, one JSON line each
+# make fmt          lay the sources out               make install DESTDIR= PREFIX= SYSCONFDIR=
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+LIBEXECDIR ?= $(PREFIX)/libexec/challenge-notifyd
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+BUILD      ?= build
+VERSION    := 0.1.0
+
+CFLAGS ?= -O2 -g
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fstack-clash-protection
+WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+          -Wformat=2 -Wvla -Wwrite-strings -Wundef
+PKGS   := libsystemd sqlite3 libconfig jansson nettle libcurl
+DEFINE := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DCONFIG_FILE='"$(SYSCONFDIR)/challenge-notifyd/challenge-notifyd.conf"' \
+          -DSENDER_PROGRAM='"$(LIBEXECDIR)/challenge-notify-sender"' -DDATADIR='"$(PREFIX)/share/challenge-notifyd"'
+ALL_CFLAGS = -std=gnu17 $(WARN) -Idaemon -I$(BUILD) $(DEFINE) $(shell pkg-config --cflags $(PKGS)) -MMD -MP \
+             $(HARDEN) $(CFLAGS) $(EXTRA_CFLAGS)
+ALL_LDFLAGS = -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+LIBS_MAIN  := $(shell pkg-config --libs libsystemd sqlite3 libconfig jansson nettle)
+LIBS_SEND  := $(shell pkg-config --libs libcurl jansson nettle)
+
+LAYERS   := base core adapter service sender ctl
+sources   = $(sort $(wildcard daemon/$(1)/*.c))
+objects   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/main.c,$(call sources,$(1))))
+archive   = $(BUILD)/$(1).a
+PROGRAMS := $(BUILD)/challenge-notifyd $(BUILD)/challenge-notify-sender $(BUILD)/challengectl
+
+all: $(PROGRAMS)
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+define layer
+$(call archive,$(1)): $(call objects,$(1))
+	@mkdir -p $$(@D); rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
+
+below_adapter := $(foreach l,adapter core base,$(call archive,$(l)))
+$(BUILD)/challenge-notifyd: $(BUILD)/daemon/service/main.o $(call archive,service) $(below_adapter)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+$(BUILD)/challenge-notify-sender: $(BUILD)/daemon/sender/main.o $(call archive,sender) $(below_adapter)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_SEND)
+$(BUILD)/challengectl: $(BUILD)/daemon/ctl/main.o $(call archive,ctl) $(below_adapter)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+
+# The store's schema ships as a file and is what `challengectl init` runs: one text, two places.
+$(BUILD)/store_sql.inc: conf/store.sql
+	@mkdir -p $(@D)
+	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
+$(BUILD)/daemon/adapter/register.o: $(BUILD)/store_sql.inc
+
+# A test of a layer links that layer and those below it, nothing else: should the core ever
+# reach for SQLite, its tests no longer link.
+unit = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/$(1)/test_*.c)))
+LIB_TESTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
+define unit_rule
+$(call unit,$(1)): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(2)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $(3)
+endef
+$(eval $(call unit_rule,base,$(call archive,base)))
+$(eval $(call unit_rule,core,$(call archive,core) $(call archive,base)))
+$(eval $(call unit_rule,adapter,$(LIB_TESTS) $(below_adapter),$(LIBS_MAIN) $(LIBS_SEND)))
+$(eval $(call unit_rule,service,$(LIB_TESTS) $(call archive,service) $(below_adapter),$(LIBS_MAIN)))
+$(eval $(call unit_rule,sender,$(LIB_TESTS) $(call archive,sender) $(below_adapter),$(LIBS_SEND)))
+$(eval $(call unit_rule,ctl,$(LIB_TESTS) $(call archive,ctl) $(below_adapter),$(LIBS_MAIN)))
+UNIT := $(foreach l,$(LAYERS),$(call unit,$(l)))
+
+unit-tests: $(UNIT)
+print-unit:
+	@echo $(UNIT)
+
+# Nor may the core ask the world the time, or anything else, which libc would let it.
+IMPURE := time|clock|clock_gettime|gettimeofday|localtime(_r)?|gmtime(_r)?|mktime|timegm|strftime|getenv|secure_getenv|f?open(at|64)?|f?read|f?write|printf|fprintf|puts|sleep|nanosleep|usleep|rand|random|getrandom|getpid|setlocale
+layering: $(call archive,core) $(call archive,base)
+	@! nm -u $(call objects,core) $(call objects,base) | grep -wE ' U ($(IMPURE))'
+	@tests/lib/layering daemon
+
+check: unit-tests layering
+	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t || bad=1; done; exit $$bad
+san:
+	$(MAKE) check BUILD=build/san HARDEN= CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	  -fsanitize=address,undefined -fno-sanitize-recover=all'
+cover:
+	$(MAKE) check BUILD=build/cover HARDEN= CFLAGS='-O0 -g --coverage'
+clang:
+	$(MAKE) all unit-tests BUILD=build/clang CC=clang EXTRA_CFLAGS='-Werror'
+tidy:
+	@for f in daemon/*/*.c; do clang-tidy --quiet $$f -- -std=gnu17 -Idaemon -Ibuild $(DEFINE) || exit 1; done
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -Idaemon daemon
+fmt:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all
+	install -D -m 755 $(BUILD)/challenge-notifyd $(DESTDIR)$(PREFIX)/sbin/challenge-notifyd
+	install -D -m 755 $(BUILD)/challengectl $(DESTDIR)$(PREFIX)/bin/challengectl
+	install -D -m 755 $(BUILD)/challenge-notify-sender $(DESTDIR)$(LIBEXECDIR)/challenge-notify-sender
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all unit-tests print-unit layering check san cover clang tidy fmt install clean
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,91 @@
+/*
+ * config_file - the main file and the policies, read with libconfig and checked.
+ *
+ * The only file that includes libconfig.h, whose traps (facts.md 2, 3) are closed here: the
+ * bytes are read by us, `@include` is refused, a child process parses first, numbers are
+ * ranged. Everything wrong is collected, each fault at its file and line; a configuration with
+ * a fault is never handed out, half or whole.
+ */
+#ifndef ADAPTER_CONFIG_FILE_H
+#define ADAPTER_CONFIG_FILE_H
+
+#include "base/fault.h"
+#include "core/policy.h"
+#include "core/recipient.h"
+
+struct named_calendar {
+	const char *id;
+	const struct calendar *calendar;
+	int line;
+};
+
+enum mail_login { LOGIN_NONE, LOGIN_PLAIN, LOGIN_LOGIN, LOGIN_XOAUTH2 };
+
+struct mail_settings {
+	const char *relay;    /* smtps://host[:465], smtp://host[:587]; no path, no user */
+	bool clear_text;      /* smtp:// to a literal loopback address */
+	const char *relay_ca; /* file of a private CA (key `ca`); "": the system's */
+	const char *ehlo;     /* name said in EHLO; "": the host's */
+	const char *from_name;
+	const char *from_address;
+	const char *reply_to;      /* "": none */
+	const char *envelope_from; /* from_address when not set */
+	enum mail_login login;
+	const char *user;
+	const char *credential; /* name of the systemd credential */
+	const char *tenant;     /* XOAUTH2 */
+	const char *client;
+	const char *token_url;  /* "": Microsoft's, made from the tenant */
+	int connections;        /* 1..8 */
+	int per_minute;         /* 0: no limit */
+	int per_person_per_day; /* 0: no limit */
+	const char *const *allow_domains;
+	size_t allow_domain_count;
+	const char *subject_prefix;
+	const char *link; /* with {reference}; "": none */
+	bool show_agencies;
+};
+
+struct config {
+	const char *file;   /* as given */
+	const char *digest; /* SHA-256 over the bytes of every file read, hexadecimal */
+	const char *store;  /* absolute, or relative to the working folder: resolved already */
+	const char *state; /* folder of the ledger; $STATE_DIRECTORY is the caller's business */
+	const char *templates; /* folder */
+	int64_t poll_seconds;
+	struct timescale defer_at_most;
+	const struct named_calendar *calendars;
+	size_t calendar_count;
+	const struct role_rule *roles;
+	size_t role_count;
+	struct partnership partnership;
+	struct mail_settings mail;
+	const char *const *alarm_to;
+	size_t alarm_to_count;
+	int32_t alarm_daily; /* second of the day; -1: none */
+	const struct policy *const *policies;
+	size_t policy_count;
+};
+
+/*
+ * Reads the main file and all that it names. `faults` gets every fault and warning; NULL is
+ * returned (with *error set) only when it could not be read at all or has faults. The child
+ * process that parses first is started here unless `trusted` says that exactly these bytes were
+ * accepted before. Free with config_destroy.
+ */
+MUST_CHECK struct config *config_load(const char *file, struct fault_list *faults,
+				      struct error *error);
+void config_destroy(struct config *config);
+void config_destroyp(struct config **config);
+
+/*
+ * The policy of that id and version; version "" or NULL: the only version loaded.
+ * NULL with -ENOENT set and a text that says which there are.
+ */
+const struct policy *config_policy(const struct config *config, const char *id,
+				   const char *version, struct error *error);
+
+/* NULL: no such calendar. */
+const struct calendar *config_calendar(const struct config *config, const char *id);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * journal - one event, one structured line (libsystemd's sd_journal_sendv).
+ *
+ * Every kind of event has a MESSAGE_ID of its own, listed in one table together with its
+ * priority; where there is no journal the line goes to standard error in the form "<N>text". No
+ * personal data comes here: references, roles and ids only.
+ */
+#ifndef ADAPTER_JOURNAL_H
+#define ADAPTER_JOURNAL_H
+
+#include "base/cleanup.h"
+
+/* Adding one: the table in journal.c, the catalog in systemd/, and the manual page. */
+enum journal_event {
+	JOURNAL_STARTED,
+	JOURNAL_STOPPING,
+	JOURNAL_RELOADED,
+	JOURNAL_RELOAD_REFUSED,
+	JOURNAL_CONFIG_FAULT,
+	JOURNAL_DECIDED,
+	JOURNAL_NOT_SENT, /* a decision not to send, with its reason */
+	JOURNAL_ADOPTED,
+	JOURNAL_ACCEPTED,
+	JOURNAL_RETRY,
+	JOURNAL_REFUSED,
+	JOURNAL_HELD,
+	JOURNAL_IN_DOUBT,
+	JOURNAL_QUEUE_PAUSED,
+	JOURNAL_QUEUE_RESUMED,
+	JOURNAL_NO_RECIPIENT,    /* went to the inbox instead */
+	JOURNAL_CHALLENGE_FAULT, /* unknown policy, pause without end, ... */
+	JOURNAL_STORE_FAULT,
+	JOURNAL_STORE_BACK,
+	JOURNAL_STORE_REPLACED,
+	JOURNAL_STORE_WAL,
+	JOURNAL_LEDGER_FAULT,
+	JOURNAL_CLOCK_INSANE,
+	JOURNAL_CLOCK_SANE,
+	JOURNAL_SENDER_FAULT,
+	JOURNAL_HORIZON, /* the holiday list ends soon */
+	JOURNAL_EVENT_COUNT,
+};
+
+/* A field beside the message; value NULL leaves it out. */
+struct journal_field {
+	const char *name; /* "CHALLENGE_REF" */
+	const char *value;
+};
+
+/* Logs; never fails a caller: a journal that is away costs a line, not a mail. */
+void journal_send(enum journal_event event, const struct journal_field *fields,
+		  size_t field_count, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* The MESSAGE_ID as 32 hexadecimal digits, and the event's short name; for tests and manuals.
+ */
+const char *journal_message_id(enum journal_event event);
+const char *journal_event_name(enum journal_event event);
+
+#endif

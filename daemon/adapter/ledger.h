@@ -1,0 +1,259 @@
+/*
+ * ledger - the daemon's own memory: decisions, mails, attempts, outcomes, and the chained
+ * audit trail (SQLite, rollback journal PERSIST, synchronous FULL, mode 0600).
+ *
+ * Every function that changes a state does it in one transaction together with the
+ * chain entry that tells of it. Between ledger_begin and ledger_commit several share one. The
+ * notice key is UNIQUE: no restart, reload, second daemon or clock set back decides twice.
+ */
+#ifndef ADAPTER_LEDGER_H
+#define ADAPTER_LEDGER_H
+
+#include "base/error.h"
+#include "base/text.h"
+#include "core/delivery.h"
+#include "core/timeline.h"
+
+struct ledger;
+
+enum ledger_access { LEDGER_WRITE, LEDGER_READ };
+
+/*
+ * Opens ledger.db in the state folder; LEDGER_WRITE creates it (0600) when it is not there and
+ * migrates an older one in one transaction. -EINVAL: not a ledger, or a newer one; -ENOENT for
+ * LEDGER_READ. The caller holds the folder's lock (ledger_lock) before writing as the daemon.
+ */
+MUST_CHECK int ledger_open(const char *state_folder, enum ledger_access access,
+			   struct ledger **ret, struct error *error);
+void ledger_close(struct ledger *ledger);
+void ledger_closep(struct ledger **ledger);
+
+/*
+ * The lock that makes one daemon active per state folder: flock on the file `lock` in it. 0
+ * with a descriptor the caller keeps open; -EWOULDBLOCK when another holds it.
+ */
+MUST_CHECK int ledger_lock(const char *state_folder, int *ret_descriptor, struct error *error);
+
+/* Transactions (BEGIN IMMEDIATE). They do not nest. A rollback after failure is safe always. */
+MUST_CHECK int ledger_begin(struct ledger *ledger, struct error *error);
+MUST_CHECK int ledger_commit(struct ledger *ledger, struct error *error);
+void ledger_rollback(struct ledger *ledger);
+
+/* --- what it remembers of the store and of itself -------------------------------------------
+ */
+
+/* Small named values: "store_identity", "change_seq", "configuration", ... */
+MUST_CHECK int ledger_get(struct ledger *ledger, const char *name, struct text *ret,
+			  struct error *error); /* 1 found, 0 not */
+MUST_CHECK int ledger_set(struct ledger *ledger, const char *name, const char *value,
+			  struct error *error);
+MUST_CHECK int ledger_get_number(struct ledger *ledger, const char *name, int64_t *ret,
+				 struct error *error); /* 1 found, 0 not */
+MUST_CHECK int ledger_set_number(struct ledger *ledger, const char *name, int64_t value,
+				 struct error *error);
+
+/* True until the first cycle has been recorded (ledger_set_number "first_cycle"). */
+MUST_CHECK int ledger_is_new(struct ledger *ledger, bool *ret, struct error *error);
+
+/* The latest instant that the daemon itself wrote; INT64_MIN in a new ledger. */
+MUST_CHECK int ledger_latest(struct ledger *ledger, struct instant *ret, struct error *error);
+
+/* --- when to look at a challenge again ------------------------------------------------------
+ */
+
+/*
+ * Remembers the next instant at which the challenge's timeline speaks (INSTANT_NEVER forgets
+ * it). Writes nothing when it is remembered so already.
+ */
+MUST_CHECK int ledger_schedule(struct ledger *ledger, int64_t challenge, struct instant next,
+			       struct error *error);
+/* Up to `most` challenges whose instant is <= now, in order of it; *ret_count of them. */
+MUST_CHECK int ledger_scheduled(struct ledger *ledger, struct instant now, size_t most,
+				int64_t *ret, size_t *ret_count, struct error *error);
+
+/*
+ * The next instant at which anything here wants attention: a scheduled challenge, a deferred
+ * notice, a retry. INSTANT_NEVER: nothing.
+ */
+MUST_CHECK int ledger_next_wake(struct ledger *ledger, struct instant *ret,
+				struct error *error);
+
+/* --- notices ---------------------------------------------------------------------------------
+ */
+
+/* One decision about one role. Strings are borrowed on the way in, and on the way out until the
+ * next call on the ledger. */
+struct ledger_notice {
+	int64_t id; /* the ledger's own; 0 on the way in */
+	int64_t challenge;
+	const char *reference;
+	const char *policy;
+	const char *policy_version;
+	int64_t event;
+	const char *stage;      /* id; "" none */
+	const char *obligation; /* id; "" none */
+	enum notice_kind kind;
+	const char *step;
+	int32_t occurrence;
+	const char *role; /* token */
+	struct instant at;
+	struct instant send_at;
+	struct instant started;
+	struct instant due;
+	bool firm;
+	bool provisional;
+	enum delivery_state state; /* DECIDED, CANCELLED (not to be sent), HELD */
+	const char *reason;        /* why it is not sent; "" */
+	int64_t mail;              /* 0: none yet */
+};
+
+/*
+ * Records the decision unless its key is there: 1 with *ret_id when it is new, 0 when it was
+ * decided before (then *ret_id names that one). Must be inside a transaction.
+ */
+MUST_CHECK int ledger_decide(struct ledger *ledger, const struct ledger_notice *notice,
+			     struct instant now, int64_t *ret_id, struct error *error);
+
+/* Notices DECIDED without a mail and with send_at <= now, in order of send_at and id, copied
+ * into *ret (free with ledger_notices_free); at most `most`. */
+MUST_CHECK int ledger_decided(struct ledger *ledger, struct instant now, size_t most,
+			      struct ledger_notice **ret, size_t *ret_count,
+			      struct error *error);
+/* All notices of one challenge that have not reached a final state (decided, or in a mail that
+ * is ready or retry). */
+MUST_CHECK int ledger_pending(struct ledger *ledger, int64_t challenge,
+			      struct ledger_notice **ret, size_t *ret_count,
+			      struct error *error);
+/* Every notice of one challenge, oldest first, with the state of its mail in `state`: for
+ * explain and the audit. */
+MUST_CHECK int ledger_history(struct ledger *ledger, int64_t challenge,
+			      struct ledger_notice **ret, size_t *ret_count,
+			      struct error *error);
+void ledger_notices_free(struct ledger_notice *notices, size_t count);
+
+/*
+ * Cancels one notice, with why. When it was the last live notice of a mail that is ready, retry
+ * or in doubt, that mail is cancelled too. Must be inside a transaction.
+ */
+MUST_CHECK int ledger_cancel_notice(struct ledger *ledger, int64_t notice, const char *reason,
+				    struct instant now, struct error *error);
+
+/* --- mails -----------------------------------------------------------------------------------
+ */
+
+struct ledger_mail {
+	int64_t id;
+	enum delivery_state state;
+	int64_t contact;       /* 0: the inbox */
+	const char *recipient; /* bare address */
+	const char *envelope_from;
+	const char *message_id; /* without <> */
+	struct instant date;
+	const char *bytes; /* final; NULL once purged or where not asked for */
+	size_t length;
+	int attempts;
+	int doubts; /* how often it was in doubt */
+	struct instant created;
+	struct instant next_attempt;
+	struct instant updated;
+	const char *reply;
+	/* For lists: references and kinds of its notices, each joined with '\n'. */
+	const char *references;
+	const char *kinds;
+};
+
+/*
+ * A Message-ID for a mail that carries these notices: HMAC-SHA-256 of their ids with the
+ * ledger's own secret, so that no reference leaks; `domain` behind the @. Deterministic.
+ */
+MUST_CHECK int ledger_message_id(struct ledger *ledger, const int64_t *notices, size_t count,
+				 int64_t contact, const char *domain, struct text *ret,
+				 struct error *error);
+/* The id of the thread root of one challenge and contact, made the same way. */
+MUST_CHECK int ledger_root_id(struct ledger *ledger, int64_t challenge, const char *domain,
+			      struct text *ret, struct error *error);
+
+/* Stores a rendered mail as READY and ties the notices to it. Must be inside a transaction. */
+MUST_CHECK int ledger_store_mail(struct ledger *ledger, const struct ledger_mail *mail,
+				 const int64_t *notices, size_t notice_count,
+				 struct instant now, int64_t *ret_id, struct error *error);
+
+/*
+ * Claims the next mail to attempt (READY, or RETRY or IN_DOUBT whose next_attempt has come),
+ * oldest first: counts the attempt and makes it ATTEMPTING. 1 with a copy in *ret (free with
+ * ledger_mail_clear), 0 when there is none. Must be inside a transaction that is committed
+ * before anybody connects.
+ */
+MUST_CHECK int ledger_claim(struct ledger *ledger, struct instant now, struct ledger_mail *ret,
+			    struct error *error);
+void ledger_mail_clear(struct ledger_mail *mail);
+
+/*
+ * Records the outcome of the attempt: `state` ACCEPTED, RETRY, IN_DOUBT, REFUSED, HELD or READY
+ * (put back; with `refund` the attempt is not counted). Must be inside a transaction; the next
+ * claim may share it.
+ */
+struct ledger_outcome {
+	enum delivery_state state;
+	const char *reply;
+	struct instant next_attempt;
+	bool refund;
+	const char *reason;
+};
+MUST_CHECK int ledger_record(struct ledger *ledger, int64_t mail,
+			     const struct ledger_outcome *outcome, struct instant now,
+			     struct error *error);
+
+/* After a refused address: unties the notices, which are DECIDED again (send_at now), and
+ * remembers the contact as refused. */
+MUST_CHECK int ledger_fall_through(struct ledger *ledger, int64_t mail, struct instant now,
+				   struct error *error);
+/* Contacts whose address was refused since they were last confirmed; malloc'd, freed by the
+ * caller. */
+MUST_CHECK int ledger_refused_contacts(struct ledger *ledger, int64_t **ret, size_t *ret_count,
+				       struct error *error);
+
+/* At start: every mail still ATTEMPTING becomes IN_DOUBT (resent once) or HELD. *ret_count of
+ * them. */
+MUST_CHECK int ledger_recover(struct ledger *ledger, struct instant now, size_t *ret_count,
+			      struct error *error);
+
+/* Mails, newest last; state < 0: all. Calls back with borrowed values; stops when it answers
+ * nonzero. */
+MUST_CHECK int ledger_mails(struct ledger *ledger, int state,
+			    int (*each)(void *context, const struct ledger_mail *mail),
+			    void *context, struct error *error);
+/* One mail with its bytes: 1, 0 when there is none; free with ledger_mail_clear. */
+MUST_CHECK int ledger_mail(struct ledger *ledger, int64_t id, struct ledger_mail *ret,
+			   struct error *error);
+/* How many mails and undelivered notices there are in each state, indexed by delivery_state. */
+enum { DELIVERY_STATE_COUNT = 9 };
+MUST_CHECK int ledger_count(struct ledger *ledger, int64_t ret[static DELIVERY_STATE_COUNT],
+			    struct error *error);
+
+/* A person's decision about one mail: HELD, READY (retry now, release) or CANCELLED; who and
+ * why are chained. */
+MUST_CHECK int ledger_decide_mail(struct ledger *ledger, int64_t mail,
+				  enum delivery_state state, const char *by, const char *why,
+				  struct instant now, struct error *error);
+
+/* --- the chain
+ * -------------------------------------------------------------------------------- */
+
+/* Appends an entry of its own (started, reloaded, adopted, ...). `payload` is one JSON object.
+ */
+MUST_CHECK int ledger_note(struct ledger *ledger, const char *kind, const char *payload,
+			   struct instant now, struct error *error);
+
+struct ledger_verification {
+	int64_t entries;
+	int64_t purged;    /* payloads purged by rule */
+	int64_t first_bad; /* 0: intact */
+	char head[65];     /* hash of the last entry, hexadecimal */
+	char what[200];    /* what is wrong with the first bad entry */
+};
+/* 0: verified, *ret says how; the chain itself may be bad. */
+MUST_CHECK int ledger_verify(struct ledger *ledger, struct ledger_verification *ret,
+			     struct error *error);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * sender_channel - the words that the daemon and its sender processes exchange over a socket
+ * pair.
+ *
+ * Frames: type (1 byte), length (4 bytes, big endian), payload of length-prefixed fields. The
+ * daemon sends one RELAY first, then one MAIL at a time; the sender answers each MAIL with
+ * BODY, just before it lets the last chunk go, and RESULT. An EOF before BODY means the mail
+ * cannot have been taken, after it that it is in doubt.
+ */
+#ifndef ADAPTER_SENDER_CHANNEL_H
+#define ADAPTER_SENDER_CHANNEL_H
+
+#include "base/error.h"
+#include "base/text.h"
+#include "core/delivery.h"
+
+enum sender_frame { FRAME_RELAY = 'R', FRAME_MAIL = 'M', FRAME_BODY = 'B', FRAME_RESULT = 'O' };
+
+/* One immutable relay configuration; a changed one is a new process. Strings "" where not set.
+ */
+struct sender_relay {
+	const char *url; /* smtps://host:port or smtp://host:port */
+	bool clear_text; /* literal loopback address, no TLS asked for */
+	const char *ca;  /* file; "": the system's */
+	const char *ehlo;
+	const char *login; /* "", "PLAIN", "LOGIN", "XOAUTH2" */
+	const char *user;
+	const char *credential; /* name below $CREDENTIALS_DIRECTORY; never the secret itself */
+	const char *tenant;
+	const char *client;
+	const char *token_url;
+	int connect_seconds; /* 30 */
+	int reply_seconds;   /* 120 */
+	int dot_seconds;     /* 600 */
+};
+
+struct sender_mail {
+	int64_t id;
+	const char *envelope_from;
+	const char *recipient;
+	const char *bytes;
+	size_t length;
+};
+
+/* Each appends one whole frame; a failed text says out of memory or too large. */
+void sender_put_relay(struct text *out, const struct sender_relay *relay);
+void sender_put_mail(struct text *out, const struct sender_mail *mail);
+void sender_put_body(struct text *out, int64_t mail);
+void sender_put_result(struct text *out, int64_t mail, const struct attempt_result *result);
+
+/*
+ * The first frame in bytes. 1 with its type, payload and the number of bytes it takes; 0: not
+ * whole yet; -EPROTO: not a frame of ours.
+ */
+MUST_CHECK int sender_take_frame(const char *bytes, size_t length, enum sender_frame *ret_type,
+				 const char **ret_payload, size_t *ret_payload_length,
+				 size_t *ret_taken);
+
+/* Reads a payload. Strings stay borrowed and NUL-terminated within it. 0 or -EPROTO. */
+MUST_CHECK int sender_read_relay(const char *payload, size_t length, struct sender_relay *ret);
+MUST_CHECK int sender_read_mail(const char *payload, size_t length, struct sender_mail *ret);
+MUST_CHECK int sender_read_body(const char *payload, size_t length, int64_t *ret_mail);
+MUST_CHECK int sender_read_result(const char *payload, size_t length, int64_t *ret_mail,
+				  struct attempt_result *ret);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * store - the challenge store, read only (SQLite, query_only).
+ *
+ * Other people's file: never migrated, never checkpointed, every value hostile. Read
+ * transactions are short. The rows that an iteration hands out are borrowed until the next
+ * one.
+ */
+#ifndef ADAPTER_STORE_H
+#define ADAPTER_STORE_H
+
+#include "base/error.h"
+#include "core/challenge.h"
+#include "core/recipient.h"
+
+struct store;
+
+/*
+ * Opens the store for reading. Refused with a text that says what to do: not there
+ * (-ENOENT), not a challenge store or a newer one (-EINVAL), not to be opened (-EACCES, -EIO).
+ */
+MUST_CHECK int store_open(const char *path, struct store **ret, struct error *error);
+void store_close(struct store *store);
+void store_closep(struct store **store);
+
+enum store_change {
+	STORE_SAME,    /* nothing was committed by anybody since the last look */
+	STORE_CHANGED, /* look at what changed */
+	STORE_MOVED,   /* another file stands at the path now: reopen */
+};
+
+/* Costs microseconds and writes nothing. -EIO, -EBUSY with text. */
+MUST_CHECK int store_look(struct store *store, enum store_change *ret, struct error *error);
+
+/* True when somebody switched the file to WAL (facts.md 1: to be warned of). */
+bool store_is_wal(const struct store *store);
+
+/*
+ * An identity of the file's contents that survives a copy but not a new `init`; used to notice
+ * a store that was replaced. Borrowed.
+ */
+const char *store_identity(const struct store *store);
+
+/* A read transaction: what is read between these two is one moment of the store. */
+MUST_CHECK int store_begin(struct store *store, struct error *error);
+void store_end(struct store *store);
+
+/* The highest change_seq in the store; 0 when it is empty. */
+MUST_CHECK int store_change_seq(struct store *store, int64_t *ret, struct error *error);
+
+/*
+ * Walks challenges with their events (in order of id), in order of change_seq, beginning with
+ * the one after `after`. store_next: 1 with *ret, borrowed until the next call and owned by the
+ * store; 0 at the end; negative errors. A row that cannot be read is handed
+ * out as *ret = NULL with a text in `error`, and 1: one bad row never hides the others.
+ */
+MUST_CHECK int store_changed_since(struct store *store, int64_t after, struct error *error);
+MUST_CHECK int store_next(struct store *store, struct challenge **ret, struct error *error);
+
+/* One challenge with its events: 1, or 0 when there is none. Same ownership. */
+MUST_CHECK int store_challenge(struct store *store, int64_t id, struct challenge **ret,
+			       struct error *error);
+MUST_CHECK int store_challenge_by_reference(struct store *store, const char *reference,
+					    struct challenge **ret, struct error *error);
+
+/*
+ * The directory of the agencies named (NULL entries are skipped), the people of these, and
+ * their deputies and covers wherever they work; `agencies` NULL: everybody. Owned by the store
+ * until the next call of this function.
+ */
+MUST_CHECK int store_directory(struct store *store, const char *const *agencies,
+			       size_t agency_count, struct directory *ret, struct error *error);
+
+#endif
