@@ -73,6 +73,11 @@ $(eval $(call unit_rule,ctl,$(LIB_TESTS) $(call archive,ctl) $(below_adapter),$(
 UNIT := $(foreach l,$(LAYERS),$(call unit,$(l)))
 
 unit-tests: $(UNIT)
+
+# The oracles of tests/oracle ask this program how the daemon counts.
+$(BUILD)/tests/oracle/count: $(BUILD)/tests/oracle/count.o $(below_adapter)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+
 print-unit:
 	@echo $(UNIT)
 
