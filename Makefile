@@ -76,6 +76,11 @@ UNIT := $(foreach l,$(LAYERS),$(call unit,$(l)))
 $(BUILD)/tests/%.o: WARN += -Wno-missing-field-initializers
 
 unit-tests: $(UNIT)
+
+# The oracles of tests/oracle ask this program how the daemon counts.
+$(BUILD)/tests/oracle/count: $(BUILD)/tests/oracle/count.o $(below_adapter)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+
 print-unit:
 	@echo $(UNIT)
 
