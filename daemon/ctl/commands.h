@@ -14,5 +14,6 @@ extern const struct command command_list;
 extern const struct command command_raise;
 extern const struct command command_record;
 extern const struct command command_show;
+extern const struct command command_timeline;
 
 #endif

@@ -13,6 +13,7 @@ static const struct command *const table[] = {
 	&command_raise,
 	&command_record,
 	&command_show,
+	&command_timeline,
 };
 /* clang-format on */
 
