@@ -40,7 +40,7 @@ class Commands(unittest.TestCase):
         """The commands that the program lists, each with its help."""
         said = subprocess.run([CTL, "--help"], capture_output=True, text=True)
         self.assertEqual(said.returncode, 0, said.stderr)
-        return re.findall(r"(?m)^  ([a-z][a-z-]*(?: [a-z-]+)?) {2,}\S", said.stdout)
+        return [name.strip() for name in re.findall(r"(?m)^  ([a-z][a-z -]{15}) \S", said.stdout)]
 
     def documented(self):
         page = (MAN / "challengectl.1").read_text().split(".Sh COMMANDS", 1)[1].split("\n.Sh ", 1)[0]
