@@ -152,6 +152,8 @@ static int errno_of(int extended)
 	case SQLITE_CONSTRAINT:
 	case SQLITE_MISMATCH:
 		return EINVAL;
+	case SQLITE_CORRUPT:
+		return EBADMSG;
 	case SQLITE_TOOBIG:
 		return EFBIG;
 	default:

@@ -39,7 +39,7 @@ void database_finalizep(sqlite3_stmt **statement);
 /*
  * "FORMAT: what SQLite says" with the errno that fits its latest result on this connection:
  * -EBUSY, -ENOSPC, -ENOMEM, -EACCES, -EEXIST (a UNIQUE or key constraint), -EINVAL (any other
- * constraint, or no database), -EFBIG (past longest_value), else -EIO.
+ * constraint, or no database), -EFBIG (past longest_value), -EBADMSG (damaged), else -EIO.
  */
 int database_fail(sqlite3 *db, struct error *error, const char *format, ...) PRINTF_LIKE(3, 4);
 

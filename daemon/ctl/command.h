@@ -66,6 +66,23 @@ int ctl_usage(struct ctl *ctl, const char *format, ...) PRINTF_LIKE(2, 3);
 int ctl_option(struct ctl *ctl, int *argc, char **argv, const char *name, const char **ret);
 bool ctl_flag(int *argc, char **argv, const char *name);
 
+/*
+ * Checks what the options left over: an option that nobody took, or fewer than `least` or more
+ * than `most` arguments. EXIT_DONE, or EXIT_USAGE after saying so.
+ */
+int ctl_arguments(struct ctl *ctl, int argc, char **argv, int least, int most);
+
+/* The known word that a mistyped one most likely means; NULL when none is near. */
+const char *ctl_nearest(const char *word, const char *const *known, size_t count);
+
+/*
+ * The whole program but for its table: takes the common options out of argv, finds the command
+ * (its words may stand behind its options) and runs it. Returns the exit status. `ctl` comes
+ * with program, out, err and clock; its configuration is freed here.
+ */
+int ctl_main(struct ctl *ctl, const struct command *const *table, size_t count, int argc,
+	     char **argv);
+
 /* Prints one JSON document and a line end; takes the reference. EXIT_DONE or EXIT_COULD_NOT. */
 struct json_t;
 int ctl_print_json(struct ctl *ctl, struct json_t *document);
