@@ -105,6 +105,13 @@ const struct config *ctl_config(struct ctl *ctl)
 	return ctl->config;
 }
 
+const char *ctl_state_folder(const struct config *config)
+{
+	const char *given = getenv("STATE_DIRECTORY");
+
+	return given != NULL && given[0] != '\0' ? given : config->state;
+}
+
 bool ctl_time(struct ctl *ctl, const struct zone *zone, const char *what, const char *typed,
 	      struct instant *ret)
 {

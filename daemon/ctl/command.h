@@ -44,6 +44,9 @@ struct command {
  * EXIT_COULD_NOT). */
 const struct config *ctl_config(struct ctl *ctl);
 
+/* The folder of the ledger: $STATE_DIRECTORY when systemd set it, else the configuration's. */
+const char *ctl_state_folder(const struct config *config);
+
 /*
  * The instant of --at, read in the calendar's zone (NULL: UTC) when it has no offset, else the
  * clock's. False after saying what is wrong with it (status EXIT_USAGE).

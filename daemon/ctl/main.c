@@ -8,6 +8,7 @@ static const struct command *const table[] = {
 	&command_contact_add,
 	&command_contact_away,
 	&command_contact_list,
+	&command_explain,
 	&command_init,
 	&command_list,
 	&command_raise,
