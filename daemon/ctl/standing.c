@@ -10,10 +10,9 @@ int standing_find(const struct config *config, struct timeline *timeline,
 	struct standing standing = { .raised = INSTANT_NEVER,
 				     .state = { .stage = STAGE_NONE } };
 	struct entry entry;
-	int result = challenge_settle(challenge, error);
+	int result;
 
-	if (result < 0)
-		return result;
+	challenge_settle(challenge);
 	for (size_t i = 0; i < challenge->event_count; i++)
 		if (strcmp(challenge->events[i].kind, "raised") == 0) {
 			standing.raised = challenge->events[i].at;
