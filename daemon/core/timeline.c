@@ -372,22 +372,32 @@ static struct instant reckon_reminder(struct timeline *timeline, const struct ru
 	return at;
 }
 
+/* The next repeat; those that would already lie in the past are left out, but keep their
+ * number. */
 static void reckon_repeat(struct timeline *timeline, struct run *run)
 {
 	const struct obligation *obligation = obligation_of(timeline, run);
-	bool endless = obligation->times == 0;
 	struct instant from = run->breached ? run->due : run->started;
 
 	run->repeat_at = INSTANT_NEVER;
 	if (obligation->every.unit == TIMESCALE_NONE ||
-	    (!endless && run->repeated >= obligation->times) ||
 	    (!run->breached && !instant_is_never(run->due)))
 		return;
-	if (timescale_repeat(obligation->every, run->repeated + 1, timeline->policy->calendar,
-			     from, timeline->pauses, timeline->pause_count,
-			     &run->repeat_at) < 0) {
-		timeline->problems |= PROBLEM_RANGE;
-		run->repeat_at = INSTANT_NEVER;
+	/* Ends at the last year that a calendar counts, or sooner with `times`. */
+	while (obligation->times == 0 || run->repeated < obligation->times) {
+		struct instant at;
+
+		if (timescale_repeat(obligation->every, run->repeated + 1,
+				     timeline->policy->calendar, from, timeline->pauses,
+				     timeline->pause_count, &at) < 0) {
+			timeline->problems |= PROBLEM_RANGE;
+			return;
+		}
+		if (!instant_before(at, timeline->now)) {
+			run->repeat_at = at;
+			return;
+		}
+		run->repeated++;
 	}
 }
 
@@ -488,9 +498,10 @@ static bool is_terminal(int kind)
 	return kind == EVENT_RESOLVED || kind == EVENT_WITHDRAWN || kind == EVENT_CLOSED;
 }
 
+/* The end of a challenge ends all but what starts from such an end, like feedback. */
 static bool ends_obligation(const struct obligation *obligation, int kind)
 {
-	if (is_terminal(kind) && obligation->starts != kind)
+	if (is_terminal(kind) && !is_terminal(obligation->starts))
 		return true;
 	for (size_t i = 0; i < obligation->end_count; i++)
 		if (obligation->ends[i] == kind)
@@ -652,8 +663,10 @@ static bool stage_is_named(const struct timeline *timeline, const struct event *
 
 static void on_raised(struct timeline *timeline, const struct event *event)
 {
+	if (timeline->ever_open)
+		return;
 	open_challenge(timeline);
-	if (timeline->stage == STAGE_NONE && !stage_is_named(timeline, event))
+	if (!stage_is_named(timeline, event))
 		enter_by_event(timeline, event, 0);
 }
 
@@ -663,7 +676,7 @@ static void on_stage(struct timeline *timeline, const struct event *event)
 
 	if (stage == STAGE_NONE)
 		timeline->problems |= PROBLEM_STAGE;
-	else if (stage != timeline->stage)
+	else if (stage != timeline->stage && !timeline->closed)
 		enter_by_event(timeline, event, stage);
 }
 
@@ -745,7 +758,10 @@ static void on_risk(struct timeline *timeline, const struct event *event)
 	say(timeline, entry);
 }
 
-/* Clocks that start from this kind of event: overall ones, and those of the stage in effect. */
+/*
+ * Clocks that start from this kind of event: overall ones, and those of the stage in effect.
+ * After `closed` or `withdrawn` only what starts from such an end.
+ */
 static void start_from_kind(struct timeline *timeline, const struct event *event, int kind)
 {
 	const struct policy *policy = timeline->policy;
@@ -753,7 +769,7 @@ static void start_from_kind(struct timeline *timeline, const struct event *event
 	for (size_t i = 0; i < policy->obligation_count; i++) {
 		const struct obligation *obligation = &policy->obligations[i];
 
-		if (obligation->starts == kind &&
+		if (obligation->starts == kind && (!timeline->closed || is_terminal(kind)) &&
 		    (obligation->stage == STAGE_NONE || obligation->stage == timeline->stage))
 			start_from_event(timeline, (int)i, event, event->at);
 	}
