@@ -322,6 +322,12 @@ static void set_letter_values(struct writer *writer, struct values *values)
 				clean(writer, letter->emergency, PARAGRAPH_MOST);
 }
 
+/* True when something is wanted of this person: once all is answered, nothing is. */
+static bool is_asked(const struct letter_notice *notice)
+{
+	return notice->is_owner && notice->kind != NOTICE_CLEARED;
+}
+
 static void set_facts(struct writer *writer, const struct letter_notice *notice,
 		      struct values *values)
 {
@@ -349,7 +355,7 @@ static void set_facts(struct writer *writer, const struct letter_notice *notice,
 	values->of[FIELD_LINK] = clean_link(writer, notice->link);
 	values->of[FIELD_GUIDANCE] = clean_link(writer, notice->guidance);
 	values->of[FIELD_LEARNING_URL] = clean_link(writer, notice->learning_url);
-	values->of[FIELD_YOU_OWE] = notice->is_owner ? yes : "";
+	values->of[FIELD_YOU_OWE] = is_asked(notice) ? yes : "";
 	values->of[FIELD_FEEDBACK] = notice->feedback ? yes : "";
 	values->of[FIELD_PROVISIONAL] = notice->provisional ? yes : "";
 }
@@ -380,7 +386,7 @@ static void set_notice_values(struct writer *writer, const struct letter_notice 
 	if (!instant_is_never(notice->next_at))
 		values->of[FIELD_NEXT] =
 			say_kind(writer, "next", notice->next_kind, "", values);
-	if (notice->is_owner) {
+	if (is_asked(notice)) {
 		const char *reference = values->of[FIELD_REFERENCE];
 
 		values->of[FIELD_ANSWERED_LINK] =
@@ -505,9 +511,9 @@ static const char *fill_template(struct writer *writer, enum letter_template whi
 /* What every letter of notices has around it. */
 static void set_frame(struct writer *writer, struct values *values)
 {
-	values->of[FIELD_GREETING] = say(writer, "greeting", values);
 	if (writer->letter->misdirected)
 		values->of[FIELD_MISDIRECTED] = say(writer, "misdirected", values);
+	values->of[FIELD_GREETING] = say(writer, "greeting", values);
 	values->of[FIELD_FOOT] = fill_template(writer, TEMPLATE_FOOT, values, NULL, 0);
 }
 

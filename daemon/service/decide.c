@@ -297,9 +297,7 @@ int decide_challenge(struct ledger *ledger, const struct config *config, struct 
 			log_fault(challenge, unknown.text);
 		return ledger_schedule(ledger, challenge->id, INSTANT_NEVER, error);
 	}
-	r = challenge_settle(challenge, error);
-	if (r < 0)
-		return r;
+	challenge_settle(challenge);
 	r = facts_read(facts, policy, challenge, now, error);
 	if (r < 0)
 		return r;

@@ -416,9 +416,7 @@ static int plan_challenge(struct batch *batch, const struct ledger_notice *notic
 		batch->count->orphaned += count;
 		return 0;
 	}
-	r = challenge_settle(challenge, error);
-	if (r < 0)
-		return r;
+	challenge_settle(challenge);
 	r = facts_read(batch->facts, policy, challenge, batch->now, error);
 	if (r < 0)
 		return r;
@@ -849,7 +847,8 @@ static int read_refused(struct batch *batch, int64_t **ret, struct error *error)
 }
 
 int render_mails(const struct world *world, struct store *store, struct facts *facts,
-		 struct instant now, struct rendered *ret, struct error *error)
+		 struct instant now, struct rendered *ret, bool *ret_store_failed,
+		 struct error *error)
 {
 	struct rendered count = { 0 };
 	CLEANUP(batch_clear)
