@@ -81,7 +81,7 @@ static void read_every(struct reader *reader, config_setting_t *setting, void *a
 
 	/* Its text is the step of an `overdue` notice. Faults are noted already. */
 	if (read_scale(reader, setting, REPEAT_UNITS, &obligation->every))
-		obligation->every_text = reader_text(reader, setting);
+		obligation->every_text = reader_copy(reader, reader_text(reader, setting));
 }
 
 /* --- roles --- */
