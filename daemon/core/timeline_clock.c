@@ -227,8 +227,8 @@ static struct instant reckon_reminder(struct timeline *timeline, const struct ru
 	else
 		r = timescale_before(reminder->before, calendar, run->due, timeline->pauses,
 				     timeline->pause_count, &at);
-	/* What would lie before the clock, or not before its end, is not said. */
-	if (r < 0 || instant_before(at, run->floor) || !instant_before(at, run->due))
+	/* What would lie in the past by now, or not before the end, is not said. */
+	if (r < 0 || instant_before(at, timeline->now) || !instant_before(at, run->due))
 		return INSTANT_NEVER;
 	return at;
 }

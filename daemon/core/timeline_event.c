@@ -104,7 +104,7 @@ static void end_answered(struct timeline *timeline, int kind)
 }
 
 static void start_from_event(struct timeline *timeline, int obligation,
-			     const struct event *event, struct instant floor)
+			     const struct event *event)
 {
 	timeline_start_run(timeline, obligation,
 			   (struct run){
@@ -163,7 +163,7 @@ static void start_stage_obligations(struct timeline *timeline, struct entering e
 				started_before(timeline, obligation, entering.events_before);
 
 			if (event != NULL)
-				start_from_event(timeline, at, event, timeline->now);
+				start_from_event(timeline, at, event);
 		}
 	}
 }
@@ -341,7 +341,7 @@ static void start_from_kind(struct timeline *timeline, const struct event *event
 
 		if (obligation->starts == kind && (!timeline->closed || is_terminal(kind)) &&
 		    (obligation->stage == STAGE_NONE || obligation->stage == timeline->stage))
-			start_from_event(timeline, (int)i, event, event->at);
+			start_from_event(timeline, (int)i, event);
 	}
 }
 

@@ -19,7 +19,6 @@ struct run {
 	int obligation;
 	int64_t event; /* key of the event that started it */
 	struct instant started;
-	struct instant floor; /* nothing is said before: its start, or the entry of its stage */
 	struct instant agreed;
 	bool derived;
 	struct instant due; /* INSTANT_NEVER: no limit */
