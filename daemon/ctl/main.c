@@ -8,11 +8,13 @@ static const struct command *const table[] = {
 	&command_contact_add,
 	&command_contact_away,
 	&command_contact_list,
+	&command_explain,
 	&command_init,
 	&command_list,
 	&command_raise,
 	&command_record,
 	&command_show,
+	&command_timeline,
 };
 /* clang-format on */
 

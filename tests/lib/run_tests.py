@@ -25,6 +25,7 @@ from pathlib import Path
 
 LOGS = Path("build/test-logs")
 JOBS = os.cpu_count() or 1
+ORACLE_CASES = "100000"  # random ones for each comparison: enough for every change, not for a night
 SKIP_STATUS = 77  # of a program that could not run here; its last line says why
 
 Result = collections.namedtuple("Result", "passed failed skipped log")
@@ -174,16 +175,15 @@ def run_unittest(path, report):
 
 # --- the things that are run ------------------------------------------------------------------------
 
-def python_file(block, path, limit, environment=None):
+def python_file(block, path, limit, *arguments):
     """A unittest file is counted by its methods, any other program by what it says of itself."""
     name = path.name
     if "import unittest" not in path.read_text(errors="replace"):
-        return program(block, name, [str(path.resolve())], limit, environment)
+        return program(block, name, [str(path.resolve()), *arguments], limit)
     report = LOGS / block / (path.stem + ".json")
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    status, output = run([sys.executable, "-B", __file__, "--unittest", str(path), str(report)],
-                         limit, environment)
+    status, output = run([sys.executable, "-B", __file__, "--unittest", str(path), str(report)], limit)
     log = log_of(block, name, output)
     if not report.exists():
         return Result(0, [f"{name}: {status_in_words(status)} before it had run"], [], log)
@@ -334,10 +334,12 @@ def block_fault(block):
 
 
 def block_oracle(block):
-    # A comparison reads ORACLE_CASES where it may choose its size: enough for every change, not for a night.
-    size = {"ORACLE_CASES": os.environ.get("ORACLE_CASES", "20000")}
-    for path in executables("oracle/test_*.py") + executables("oracle/compare_*.py"):
-        yield runnable(block, path, 300, size)
+    for source in sorted(Path("tests/oracle").glob("*.c")):  # what the comparisons ask
+        yield make(block, f"build {source.stem}", f"build/{source.with_suffix('')}")
+    for path in executables("oracle/test_*.py"):
+        yield runnable(block, path, 300)
+    for path in executables("oracle/compare_*.py"):
+        yield runnable(block, path, 300, "--cases", ORACLE_CASES)
 
 
 def block_system(block):
@@ -345,12 +347,12 @@ def block_system(block):
         yield runnable(block, path, 600)
 
 
-def runnable(block, path, limit, environment=None):
+def runnable(block, path, limit, *arguments):
     if not os.access(path, os.X_OK):
         return Result(0, [f"{path.name}: not executable"], [], log_of(block, path.name, ""))
     if path.suffix == ".py":
-        return python_file(block, path, limit, environment)
-    return program(block, path.name, [str(path.resolve())], limit, environment)
+        return python_file(block, path, limit, *arguments)
+    return program(block, path.name, [str(path.resolve()), *arguments], limit)
 
 
 def block_valgrind(block):

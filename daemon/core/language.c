@@ -1,0 +1,340 @@
+/* language.c - see language.h. */
+#include "core/language.h"
+
+#include "base/arena.h"
+#include "base/list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const letter_field_names[LETTER_FIELDS] = {
+	[FIELD_REFERENCE] = "reference",
+	[FIELD_POLICY] = "policy",
+	[FIELD_STAGE] = "stage",
+	[FIELD_ROLE] = "role",
+	[FIELD_YOU_OWE] = "you_owe",
+	[FIELD_OWNER] = "owner",
+	[FIELD_OWED] = "owed",
+	[FIELD_NEEDED] = "needed",
+	[FIELD_FEEDBACK] = "feedback",
+	[FIELD_DUE] = "due",
+	[FIELD_LEFT] = "left",
+	[FIELD_LATE] = "late",
+	[FIELD_AT] = "at",
+	[FIELD_SINCE] = "since",
+	[FIELD_PROVISIONAL] = "provisional",
+	[FIELD_TOLD] = "told",
+	[FIELD_NEXT] = "next",
+	[FIELD_NEXT_AT] = "next_at",
+	[FIELD_NEXT_TO] = "next_to",
+	[FIELD_LINK] = "link",
+	[FIELD_GUIDANCE] = "guidance",
+	[FIELD_LEARNING_TITLE] = "learning_title",
+	[FIELD_LEARNING_URL] = "learning_url",
+	[FIELD_RAISING_AGENCY] = "raising_agency",
+	[FIELD_RAISING_TELEPHONE] = "raising_telephone",
+	[FIELD_RECEIVING_AGENCY] = "receiving_agency",
+	[FIELD_RECEIVING_TELEPHONE] = "receiving_telephone",
+	[FIELD_NAME] = "name",
+	[FIELD_MISDIRECTED] = "misdirected",
+	[FIELD_PARTNERSHIP] = "partnership",
+	[FIELD_TELEPHONE] = "telephone",
+	[FIELD_INBOX] = "inbox",
+	[FIELD_EMERGENCY] = "emergency",
+	[FIELD_ANSWERED_LINK] = "answered_link",
+	[FIELD_AGREED_LINK] = "agreed_link",
+	[FIELD_NOT_AGREED_LINK] = "not_agreed_link",
+	[FIELD_COUNT_OF] = "count",
+	[FIELD_NUMBER] = "number",
+	[FIELD_FACTS] = "facts",
+	[FIELD_GREETING] = "greeting",
+	[FIELD_HEADLINE] = "headline",
+	[FIELD_FOOT] = "foot",
+};
+
+const char *const letter_template_names[LETTER_TEMPLATES] = {
+	[TEMPLATE_RISK] = "risk",       [TEMPLATE_INFORM] = "inform",
+	[TEMPLATE_CLEARED] = "cleared", [TEMPLATE_REMINDER] = "reminder",
+	[TEMPLATE_BREACH] = "breach",   [TEMPLATE_ESCALATION] = "escalation",
+	[TEMPLATE_OVERDUE] = "overdue", [TEMPLATE_QUIET] = "quiet",
+	[TEMPLATE_DIGEST] = "digest",   [TEMPLATE_ADOPTION] = "adoption",
+	[TEMPLATE_ALARM] = "alarm",     [TEMPLATE_SAFE] = "safe",
+	[TEMPLATE_FOOT] = "foot",
+};
+
+static const char *const date_names[] = { "weekday", "day", "month", "year" };
+static const char *const time_names[] = { "hour", "minute" };
+static const char *const moment_names[] = { "date", "time" };
+static const char *const number_names[] = { "n" };
+static const char *const join_names[] = { "a", "b" };
+
+/* Which phrases there are, and what may stand in them. */
+static const struct phrase_rule {
+	const char *key; /* one that ends in '.' begins many: an id follows */
+	const char *const *names;
+	size_t count;
+	bool optional;
+} rules[] = {
+	{ "language_tag", NULL, 0, false },
+	{ "weekday.monday", NULL, 0, false },
+	{ "weekday.tuesday", NULL, 0, false },
+	{ "weekday.wednesday", NULL, 0, false },
+	{ "weekday.thursday", NULL, 0, false },
+	{ "weekday.friday", NULL, 0, false },
+	{ "weekday.saturday", NULL, 0, false },
+	{ "weekday.sunday", NULL, 0, false },
+	{ "month.1", NULL, 0, false },
+	{ "month.2", NULL, 0, false },
+	{ "month.3", NULL, 0, false },
+	{ "month.4", NULL, 0, false },
+	{ "month.5", NULL, 0, false },
+	{ "month.6", NULL, 0, false },
+	{ "month.7", NULL, 0, false },
+	{ "month.8", NULL, 0, false },
+	{ "month.9", NULL, 0, false },
+	{ "month.10", NULL, 0, false },
+	{ "month.11", NULL, 0, false },
+	{ "month.12", NULL, 0, false },
+	{ "date", date_names, COUNT(date_names), false },
+	{ "date.year", date_names, COUNT(date_names), false },
+	{ "time", time_names, COUNT(time_names), false },
+	{ "moment", moment_names, COUNT(moment_names), false },
+	{ "days.one", number_names, COUNT(number_names), false },
+	{ "days.two", number_names, COUNT(number_names), true },
+	{ "days.many", number_names, COUNT(number_names), false },
+	{ "hours.one", number_names, COUNT(number_names), false },
+	{ "hours.two", number_names, COUNT(number_names), true },
+	{ "hours.many", number_names, COUNT(number_names), false },
+	{ "minutes.one", number_names, COUNT(number_names), false },
+	{ "minutes.two", number_names, COUNT(number_names), true },
+	{ "minutes.many", number_names, COUNT(number_names), false },
+	{ "join", join_names, COUNT(join_names), false },
+	{ "join.last", join_names, COUNT(join_names), false },
+	{ "answer.answered", NULL, 0, false },
+	{ "answer.agreed", NULL, 0, false },
+	{ "answer.not_agreed", NULL, 0, false },
+#define LETTER_PHRASE(key, optional)                             \
+	{                                                        \
+		key, letter_field_names, LETTER_FIELDS, optional \
+	}
+	LETTER_PHRASE("greeting", false),
+	LETTER_PHRASE("misdirected", false),
+	LETTER_PHRASE("owed", false),
+	LETTER_PHRASE("owed.", true),
+	LETTER_PHRASE("needed", false),
+	LETTER_PHRASE("needed.", true),
+	LETTER_PHRASE("subject.risk", false),
+	LETTER_PHRASE("subject.inform", false),
+	LETTER_PHRASE("subject.cleared", false),
+	LETTER_PHRASE("subject.reminder", false),
+	LETTER_PHRASE("subject.breach", false),
+	LETTER_PHRASE("subject.escalation", false),
+	LETTER_PHRASE("subject.overdue", false),
+	LETTER_PHRASE("subject.quiet", false),
+	LETTER_PHRASE("subject.digest", false),
+	LETTER_PHRASE("subject.adoption", false),
+	LETTER_PHRASE("subject.alarm", false),
+	LETTER_PHRASE("subject.safe", false),
+	LETTER_PHRASE("headline.risk.owner", false),
+	LETTER_PHRASE("headline.risk.told", false),
+	LETTER_PHRASE("headline.inform.owner", false),
+	LETTER_PHRASE("headline.inform.told", false),
+	LETTER_PHRASE("headline.cleared.owner", false),
+	LETTER_PHRASE("headline.cleared.told", false),
+	LETTER_PHRASE("headline.reminder.owner", false),
+	LETTER_PHRASE("headline.reminder.told", false),
+	LETTER_PHRASE("headline.breach.owner", false),
+	LETTER_PHRASE("headline.breach.told", false),
+	LETTER_PHRASE("headline.escalation.owner", false),
+	LETTER_PHRASE("headline.escalation.told", false),
+	LETTER_PHRASE("headline.overdue.owner", false),
+	LETTER_PHRASE("headline.overdue.told", false),
+	LETTER_PHRASE("headline.quiet.owner", false),
+	LETTER_PHRASE("headline.quiet.told", false),
+	LETTER_PHRASE("next.risk", true),
+	LETTER_PHRASE("next.inform", true),
+	LETTER_PHRASE("next.cleared", true),
+	LETTER_PHRASE("next.reminder", false),
+	LETTER_PHRASE("next.breach", false),
+	LETTER_PHRASE("next.escalation", false),
+	LETTER_PHRASE("next.overdue", false),
+	LETTER_PHRASE("next.quiet", false),
+#undef LETTER_PHRASE
+};
+
+struct phrase {
+	const char *key;
+	const char *text;
+};
+
+struct language {
+	const char *name;
+	const struct language *fallback;
+	struct arena arena;
+	const char *templates[LETTER_TEMPLATES];
+	struct phrase *phrases;
+	size_t count;
+	size_t capacity;
+};
+
+struct language *language_create(const char *name, const struct language *fallback)
+{
+	struct language *language = calloc(1, sizeof *language);
+
+	if (language == NULL)
+		return NULL;
+	language->fallback = fallback;
+	language->name = arena_string(&language->arena, name);
+	if (language->name == NULL) {
+		language_destroy(language);
+		return NULL;
+	}
+	return language;
+}
+
+void language_destroy(struct language *language)
+{
+	if (language == NULL)
+		return;
+	free(language->phrases);
+	arena_clear(&language->arena);
+	free(language);
+}
+
+const char *language_name(const struct language *language)
+{
+	return language->name;
+}
+
+const char *language_template(const struct language *language, enum letter_template which)
+{
+	for (; language != NULL; language = language->fallback)
+		if (language->templates[which] != NULL)
+			return language->templates[which];
+	return NULL;
+}
+
+static const struct phrase *own_phrase(const struct language *language, const char *key)
+{
+	for (size_t i = 0; i < language->count; i++)
+		if (strcmp(language->phrases[i].key, key) == 0)
+			return &language->phrases[i];
+	return NULL;
+}
+
+const char *language_tag(const struct language *language)
+{
+	/* Never the fallback's: a Welsh mail is not English for want of a tag. */
+	const struct phrase *tag = own_phrase(language, "language_tag");
+
+	return tag != NULL ? tag->text : language->name;
+}
+
+const char *language_phrase(const struct language *language, const char *key)
+{
+	for (; language != NULL; language = language->fallback) {
+		const struct phrase *phrase = own_phrase(language, key);
+
+		if (phrase != NULL)
+			return phrase->text;
+	}
+	return NULL;
+}
+
+const char *language_required(size_t n)
+{
+	for (size_t i = 0; i < COUNT(rules); i++)
+		if (!rules[i].optional && n-- == 0)
+			return rules[i].key;
+	return NULL;
+}
+
+int language_set_template(struct language *language, enum letter_template which,
+			  const char *source, int *ret_line, struct error *error)
+{
+	/* {foot} is made from the foot, and the fixed text must not depend on anything else. */
+	const struct template_data data = {
+		.names = letter_field_names,
+		.count = which == TEMPLATE_SAFE   ? FIELD_REFERENCE + 1
+			 : which == TEMPLATE_FOOT ? FIELD_FOOT
+						  : LETTER_FIELDS,
+		.repeat = which == TEMPLATE_DIGEST ? LETTER_REPEAT : NULL,
+	};
+	int r = template_check(source, &data, ret_line, error);
+
+	if (r < 0)
+		return r;
+	if (source[strspn(source, " \t\r\n")] == '\0') {
+		*ret_line = 1;
+		return error_set(error, EINVAL, "an empty template");
+	}
+	language->templates[which] = arena_string(&language->arena, source);
+	return language->templates[which] != NULL ? 0 : error_memory(error);
+}
+
+static bool applies(const struct phrase_rule *rule, const char *key)
+{
+	size_t length = strlen(rule->key);
+
+	if (rule->key[length - 1] == '.')
+		return strncmp(rule->key, key, length) == 0 && key[length] != '\0';
+	return strcmp(rule->key, key) == 0;
+}
+
+static const struct phrase_rule *find_rule(const char *key)
+{
+	for (size_t i = 0; i < COUNT(rules); i++)
+		if (applies(&rules[i], key))
+			return &rules[i];
+	return NULL;
+}
+
+/* The known key that begins most alike. */
+static const char *nearest_key(const char *key)
+{
+	const char *nearest = rules[0].key;
+	size_t most = 0;
+
+	for (size_t i = 0; i < COUNT(rules); i++) {
+		size_t same = 0;
+
+		while (key[same] != '\0' && key[same] == rules[i].key[same])
+			same++;
+		if (same > most) {
+			most = same;
+			nearest = rules[i].key;
+		}
+	}
+	return nearest;
+}
+
+int language_set_phrase(struct language *language, const char *key, const char *phrase,
+			struct error *error)
+{
+	const struct phrase_rule *rule = find_rule(key);
+	struct template_data data = { 0 };
+	struct phrase kept;
+	int line;
+
+	if (rule == NULL)
+		return error_set(error, ENOENT, "no phrase has this key; the nearest is \"%s\"",
+				 nearest_key(key));
+	if (phrase[0] == '\0')
+		return error_set(error, EINVAL, "an empty phrase");
+	if (own_phrase(language, key) != NULL)
+		return error_set(error, EEXIST, "stands here already");
+
+	data.names = rule->names;
+	data.count = rule->count;
+	if (template_check(phrase, &data, &line, error) < 0)
+		return -EINVAL;
+	kept.key = arena_string(&language->arena, key);
+	kept.text = arena_string(&language->arena, phrase);
+	if (kept.key == NULL || kept.text == NULL ||
+	    list_reserve(&language->phrases, language->count, &language->capacity,
+			 sizeof *language->phrases) < 0)
+		return error_memory(error);
+	language->phrases[language->count++] = kept;
+	return 0;
+}
