@@ -15,6 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Mails are small: a larger buffer would only be given back to the kernel after each. */
+enum { CHUNK_SIZE = 16 * 1024 };
+
 enum { SOCKETS_MOST = 16, IDLE_SECONDS = 60, VERB_SIZE = 12, LINE_KEPT = REPLY_SIZE };
 
 /* What is known of the connection that is open now; a new socket begins a new one. */
@@ -437,6 +440,7 @@ static void set_callbacks(struct options *options, struct smtp *smtp)
 	OPTION(options, CURLOPT_NOPROGRESS, 0L);
 	OPTION(options, CURLOPT_ERRORBUFFER, smtp->words);
 	OPTION(options, CURLOPT_UPLOAD, 1L);
+	OPTION(options, CURLOPT_UPLOAD_BUFFERSIZE, (long)CHUNK_SIZE);
 }
 
 static int set_options(struct smtp *smtp, const struct sender_relay *relay, const char *url,

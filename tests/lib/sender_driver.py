@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-PROGRAM = TOP / "build" / "challenge-notify-sender"
+PROGRAM = Path(os.environ.get("SENDER_PROGRAM", TOP / "build" / "challenge-notify-sender"))
 CHANNEL = 3  # the sender's descriptor
 FLAGS = ("body_sent", "at_rcpt", "greeted", "reused", "configuration", "unfit")
 RELAY = {"url": "", "clear_text": False, "ca": "", "ehlo": "daemon.test", "login": "", "user": "",
