@@ -228,6 +228,8 @@ static const struct message_case {
 	REFUSED("U+2066 in a subject", subject, "\xe2\x81\xa6", "Subject"),
 	REFUSED("U+2069 in a subject", subject, "\xe2\x81\xa9", "Subject"),
 	REFUSED("overlong UTF-8 in a subject", subject, "\xc0\x8a", "Subject"),
+	REFUSED("overlong UTF-8 of three bytes", subject, "\xe0\x80\x8a", "Subject"),
+	REFUSED("overlong UTF-8 of four bytes", subject, "\xf0\x80\x80\x8a", "Subject"),
 	REFUSED("a surrogate in a subject", subject, "\xed\xa0\x80", "Subject"),
 	REFUSED("past Unicode in a subject", subject, "\xf4\x90\x80\x80", "Subject"),
 	REFUSED("a character cut off in a subject", subject, "a\xc3", "Subject"),
