@@ -37,7 +37,8 @@ enum journal_event {
 	JOURNAL_CLOCK_INSANE,
 	JOURNAL_CLOCK_SANE,
 	JOURNAL_SENDER_FAULT,
-	JOURNAL_HORIZON, /* the holiday list ends soon */
+	JOURNAL_HORIZON,    /* the holiday list ends soon */
+	JOURNAL_SUPPRESSED, /* lines left out by the cap below */
 	JOURNAL_EVENT_COUNT,
 };
 
@@ -47,7 +48,11 @@ struct journal_field {
 	const char *value;
 };
 
-/* Logs; never fails a caller: a journal that is away costs a line, not a mail. */
+/*
+ * Logs; never fails a caller: a journal that is away costs a line, not a mail. Of more than
+ * a hundred lines within a minute the rest is left out, and one JOURNAL_SUPPRESSED line tells
+ * how many; what is LOG_ERR or worse is never left out.
+ */
 void journal_send(enum journal_event event, const struct journal_field *fields,
 		  size_t field_count, const char *format, ...) PRINTF_LIKE(4, 5);
 

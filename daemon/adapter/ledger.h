@@ -16,15 +16,32 @@
 
 struct ledger;
 
-enum ledger_access { LEDGER_WRITE, LEDGER_READ };
+enum ledger_access {
+	LEDGER_WRITE,  /* as the daemon */
+	LEDGER_READ,   /* changes nothing */
+	LEDGER_PERSON, /* writes a person's decisions: never creates, never moves ledger_latest
+			*/
+};
 
 /*
  * Opens ledger.db in the state folder; LEDGER_WRITE creates it (0600) when it is not there and
  * migrates an older one in one transaction. -EINVAL: not a ledger, or a newer one; -ENOENT for
- * LEDGER_READ. The caller holds the folder's lock (ledger_lock) before writing as the daemon.
+ * LEDGER_READ and LEDGER_PERSON. The caller holds the folder's lock (ledger_lock) before
+ * writing as the daemon.
  */
 MUST_CHECK int ledger_open(const char *state_folder, enum ledger_access access,
 			   struct ledger **ret, struct error *error);
+
+/* Where salts and the secret behind Message-IDs come from: fills `count` bytes; 0, or a
+ * negative errno. */
+struct ledger_random {
+	int (*fill)(void *context, void *bytes, size_t count);
+	void *context;
+};
+/* As ledger_open, with random bytes of the caller's (tests; ledger_open uses getrandom). */
+MUST_CHECK int ledger_open_with(const char *state_folder, enum ledger_access access,
+				const struct ledger_random *random, struct ledger **ret,
+				struct error *error);
 void ledger_close(struct ledger *ledger);
 void ledger_closep(struct ledger **ledger);
 
@@ -34,7 +51,13 @@ void ledger_closep(struct ledger **ledger);
  */
 MUST_CHECK int ledger_lock(const char *state_folder, int *ret_descriptor, struct error *error);
 
-/* Transactions (BEGIN IMMEDIATE). They do not nest. A rollback after failure is safe always. */
+/*
+ * Transactions (BEGIN IMMEDIATE). They do not nest. A rollback after failure is safe always.
+ * Where a change failed half way, ledger_commit rolls back and answers -ECANCELED; a
+ * change that was refused (-EINVAL, -EBUSY, -ENOENT) has written nothing and spoils nothing.
+ * Functions that need not be inside one make their own. -EIO from a commit means that the disk
+ * may have lost writes: close, exit, start anew (facts.md 1.1).
+ */
 MUST_CHECK int ledger_begin(struct ledger *ledger, struct error *error);
 MUST_CHECK int ledger_commit(struct ledger *ledger, struct error *error);
 void ledger_rollback(struct ledger *ledger);
@@ -57,6 +80,8 @@ MUST_CHECK int ledger_is_new(struct ledger *ledger, bool *ret, struct error *err
 
 /* The latest instant that the daemon itself wrote; INT64_MIN in a new ledger. */
 MUST_CHECK int ledger_latest(struct ledger *ledger, struct instant *ret, struct error *error);
+
+enum { DELIVERY_STATE_COUNT = 9 };
 
 /* --- when to look at a challenge again ------------------------------------------------------
  */
@@ -105,6 +130,10 @@ struct ledger_notice {
 	enum delivery_state state; /* DECIDED, CANCELLED (not to be sent), HELD */
 	const char *reason;        /* why it is not sent; "" */
 	int64_t mail;              /* 0: none yet */
+	/* On the way in only, for the chain; NULL or "": not told. */
+	const char *policy_digest;
+	const char *calendar_version; /* of the holiday list, as the caller names it */
+	const char *zone_version;     /* of tzdata */
 };
 
 /*
@@ -119,8 +148,9 @@ MUST_CHECK int ledger_decide(struct ledger *ledger, const struct ledger_notice *
 MUST_CHECK int ledger_decided(struct ledger *ledger, struct instant now, size_t most,
 			      struct ledger_notice **ret, size_t *ret_count,
 			      struct error *error);
-/* All notices of one challenge that have not reached a final state (decided, or in a mail that
- * is ready or retry). */
+/* All notices of one challenge that may still be cancelled, oldest first: decided or held
+ * without a mail, or in a mail that is ready, retry or in doubt (`state` is the mail's then).
+ */
 MUST_CHECK int ledger_pending(struct ledger *ledger, int64_t challenge,
 			      struct ledger_notice **ret, size_t *ret_count,
 			      struct error *error);
@@ -133,10 +163,20 @@ void ledger_notices_free(struct ledger_notice *notices, size_t count);
 
 /*
  * Cancels one notice, with why. When it was the last live notice of a mail that is ready, retry
- * or in doubt, that mail is cancelled too. Must be inside a transaction.
+ * or in doubt, that mail is cancelled too. When others remain in a mail that no relay can have,
+ * that mail is taken back (cancelled) and the others are DECIDED again, to be rendered without
+ * it; a mail that was ever in doubt stays as it is, since a resend must be byte-identical. Must
+ * be inside a transaction. -EBUSY: its mail is being attempted; -EINVAL: it is final already;
+ * -ENOENT.
  */
 MUST_CHECK int ledger_cancel_notice(struct ledger *ledger, int64_t notice, const char *reason,
 				    struct instant now, struct error *error);
+
+/* Held notices that have no mail are DECIDED again (a configuration was approved); who and why
+ * are chained. challenge 0: all of them. *ret_count of them. */
+MUST_CHECK int ledger_release_notices(struct ledger *ledger, int64_t challenge, const char *by,
+				      const char *why, struct instant now, size_t *ret_count,
+				      struct error *error);
 
 /* --- mails -----------------------------------------------------------------------------------
  */
@@ -190,8 +230,8 @@ void ledger_mail_clear(struct ledger_mail *mail);
 
 /*
  * Records the outcome of the attempt: `state` ACCEPTED, RETRY, IN_DOUBT, REFUSED, HELD or READY
- * (put back; with `refund` the attempt is not counted). Must be inside a transaction; the next
- * claim may share it.
+ * (put back; with `refund` the attempt is not counted). A second IN_DOUBT becomes HELD. Must be
+ * inside a transaction; the next claim may share it. -EINVAL: the mail is not ATTEMPTING.
  */
 struct ledger_outcome {
 	enum delivery_state state;
@@ -205,16 +245,23 @@ MUST_CHECK int ledger_record(struct ledger *ledger, int64_t mail,
 			     struct error *error);
 
 /* After a refused address: unties the notices, which are DECIDED again (send_at now), and
- * remembers the contact as refused. */
+ * remembers the contact as refused. Once for a mail that is REFUSED (else -EINVAL). */
 MUST_CHECK int ledger_fall_through(struct ledger *ledger, int64_t mail, struct instant now,
 				   struct error *error);
 /* Contacts whose address was refused since they were last confirmed; malloc'd, freed by the
  * caller. */
 MUST_CHECK int ledger_refused_contacts(struct ledger *ledger, int64_t **ret, size_t *ret_count,
 				       struct error *error);
+/* The contact's address was confirmed or changed: it may be used again. */
+MUST_CHECK int ledger_forget_refused(struct ledger *ledger, int64_t contact,
+				     struct error *error);
 
-/* At start: every mail still ATTEMPTING becomes IN_DOUBT (resent once) or HELD. *ret_count of
- * them. */
+/* The wait before a mail in doubt is sent again: the relay may still be at the first copy
+ * (RFC 5321 4.5.3.2.6). */
+enum { LEDGER_DOUBT_SECONDS = 600 };
+
+/* At start: every mail still ATTEMPTING becomes IN_DOUBT (resent once, LEDGER_DOUBT_SECONDS
+ * from now) or HELD. *ret_count of them. */
 MUST_CHECK int ledger_recover(struct ledger *ledger, struct instant now, size_t *ret_count,
 			      struct error *error);
 
@@ -226,33 +273,80 @@ MUST_CHECK int ledger_mails(struct ledger *ledger, int state,
 /* One mail with its bytes: 1, 0 when there is none; free with ledger_mail_clear. */
 MUST_CHECK int ledger_mail(struct ledger *ledger, int64_t id, struct ledger_mail *ret,
 			   struct error *error);
-/* How many mails and undelivered notices there are in each state, indexed by delivery_state. */
-enum { DELIVERY_STATE_COUNT = 9 };
+/* How many mails, and notices without a mail, there are in each state, indexed by
+ * delivery_state. Costs the same however many there are. */
 MUST_CHECK int ledger_count(struct ledger *ledger, int64_t ret[static DELIVERY_STATE_COUNT],
 			    struct error *error);
 
-/* A person's decision about one mail: HELD, READY (retry now, release) or CANCELLED; who and
- * why are chained. */
+/*
+ * A person's decision about one mail: HELD, READY (retry now, release) or CANCELLED; who and
+ * why are chained. -EBUSY: it is being attempted; -EINVAL: not possible from its state, and the
+ * text says from which; -ENOENT.
+ */
 MUST_CHECK int ledger_decide_mail(struct ledger *ledger, int64_t mail,
 				  enum delivery_state state, const char *by, const char *why,
 				  struct instant now, struct error *error);
 
-/* --- the chain
- * -------------------------------------------------------------------------------- */
+/* --- the chain -------------------------------------------------------------------------------
+ */
 
-/* Appends an entry of its own (started, reloaded, adopted, ...). `payload` is one JSON object.
+/*
+ * Appends an entry of its own (started, reloaded, adopted, ...). `payload` is one JSON object;
+ * `kind` none of the ledger's own words ("decided", "purged", a state, ...), else -EINVAL.
  */
 MUST_CHECK int ledger_note(struct ledger *ledger, const char *kind, const char *payload,
 			   struct instant now, struct error *error);
 
+/*
+ * Erases what was written before `before`: payloads and bytes of mails that are accepted,
+ * refused or cancelled, and payloads of notices that are cancelled or went with such a mail.
+ * Hashes, states and the entries themselves stay, and one chained entry lists what went. At
+ * most `most` entries at a call, so that no transaction grows long: *ret_count of them; call
+ * again until 0.
+ */
+MUST_CHECK int ledger_purge(struct ledger *ledger, struct instant before, size_t most,
+			    const char *by, const char *why, struct instant now,
+			    size_t *ret_count, struct error *error);
+
+/* One entry as it stands in the chain. Borrowed. */
+struct ledger_entry {
+	int64_t seq;
+	struct instant at;
+	const char *kind;
+	const char *state; /* after it; "" none */
+	int64_t challenge; /* 0: none; so too the next two */
+	int64_t notice;
+	int64_t mail;
+	const char *payload; /* JSON; NULL: purged */
+	char hash[65];
+};
+/*
+ * The entries that concern one challenge (its notices and the mails that carried them), or
+ * one mail (challenge 0), or neither (both 0: the whole chain), in order. Stops when the
+ * callback answers nonzero.
+ */
+MUST_CHECK int ledger_trail(struct ledger *ledger, int64_t challenge, int64_t mail,
+			    int (*each)(void *context, const struct ledger_entry *entry),
+			    void *context, struct error *error);
+/* The challenge that the ledger knows by this reference: 1, or 0 when it knows none. */
+MUST_CHECK int ledger_challenge(struct ledger *ledger, const char *reference, int64_t *ret,
+				struct error *error);
+
 struct ledger_verification {
 	int64_t entries;
 	int64_t purged;    /* payloads purged by rule */
-	int64_t first_bad; /* 0: intact */
+	int64_t first_bad; /* seq of the first bad entry; 0: intact */
 	char head[65];     /* hash of the last entry, hexadecimal */
 	char what[200];    /* what is wrong with the first bad entry */
 };
-/* 0: verified, *ret says how; the chain itself may be bad. */
+/*
+ * 0: verified, *ret says how; the chain itself may be bad (`what` is not empty; first_bad is
+ * the number of entries + 1 when it is a row and no entry that is wrong). Compares every
+ * entry with the one before it, every payload with its commitment, every notice, mail and
+ * body with what the chain says of it, and the end with the head that is kept apart.
+ * Whoever rewrites all of these together is shown only by an anchor elsewhere: `head`
+ * as the journal or an alarm mail had it.
+ */
 MUST_CHECK int ledger_verify(struct ledger *ledger, struct ledger_verification *ret,
 			     struct error *error);
 

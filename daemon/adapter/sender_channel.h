@@ -14,6 +14,9 @@
 #include "base/text.h"
 #include "core/delivery.h"
 
+/* Of a payload, in bytes; a longer one is not a frame of ours. */
+enum { SENDER_PAYLOAD_MOST = (1 << 20) - 8, SENDER_FRAME_HEAD = 5 };
+
 enum sender_frame { FRAME_RELAY = 'R', FRAME_MAIL = 'M', FRAME_BODY = 'B', FRAME_RESULT = 'O' };
 
 /* One immutable relay configuration; a changed one is a new process. Strings "" where not set.
@@ -42,7 +45,10 @@ struct sender_mail {
 	size_t length;
 };
 
-/* Each appends one whole frame; a failed text says out of memory or too large. */
+/*
+ * Each appends one whole frame; a failed text says out of memory or too large. No string may
+ * be NULL.
+ */
 void sender_put_relay(struct text *out, const struct sender_relay *relay);
 void sender_put_mail(struct text *out, const struct sender_mail *mail);
 void sender_put_body(struct text *out, int64_t mail);

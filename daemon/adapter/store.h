@@ -44,7 +44,7 @@ const char *store_identity(const struct store *store);
 MUST_CHECK int store_begin(struct store *store, struct error *error);
 void store_end(struct store *store);
 
-/* The highest change_seq in the store; 0 when it is empty. */
+/* The highest change_seq ever given, to what has been purged as well; 0 in a new store. */
 MUST_CHECK int store_change_seq(struct store *store, int64_t *ret, struct error *error);
 
 /*
@@ -64,8 +64,9 @@ MUST_CHECK int store_challenge_by_reference(struct store *store, const char *ref
 
 /*
  * The directory of the agencies named (NULL entries are skipped), the people of these, and
- * their deputies and covers wherever they work; `agencies` NULL: everybody. Owned by the store
- * until the next call of this function.
+ * their deputies and covers wherever they work; `agencies` NULL, or more than 16: everybody. A
+ * text that is not fit to be shown counts as "". Owned by the store until the next call of this
+ * function.
  */
 MUST_CHECK int store_directory(struct store *store, const char *const *agencies,
 			       size_t agency_count, struct directory *ret, struct error *error);

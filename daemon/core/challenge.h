@@ -19,7 +19,8 @@ struct event {
 	int64_t voids;      /* the event that this one takes back; 0: none */
 	const char *value;  /* the coded outcome or theme; "" */
 	struct instant recorded_at; /* when it was typed */
-	int64_t key; /* set by challenge_settle: the id that notices name (see there) */
+	int64_t key;                /* set by challenge_settle: the id that notices name */
+	bool taken_back;            /* used by challenge_settle */
 };
 
 struct challenge {
@@ -46,12 +47,32 @@ struct challenge {
  * kind that voids one takes that one's place and key; voiding a `voided` event revives
  * what that one took back. An event that voids itself, a later one or one that is not there
  * counts as if it voided nothing (a `voided` one then does nothing).
- * Returns 0 or -ENOMEM.
  */
-MUST_CHECK int challenge_settle(struct challenge *challenge, struct error *error);
+void challenge_settle(struct challenge *challenge);
 
-/* The event kinds that design section 3 names. */
-extern const char *const event_kinds[];
-extern const size_t event_kind_count;
+/* The event kinds that design section 3 names, in the order of event_kinds. */
+enum event_kind {
+	EVENT_RAISED,
+	EVENT_DECISION_RECEIVED,
+	EVENT_STAGE,
+	EVENT_ACKNOWLEDGED,
+	EVENT_DISCUSSED,
+	EVENT_RESPONDED,
+	EVENT_AGREED,
+	EVENT_NOT_AGREED,
+	EVENT_MEETING_HELD,
+	EVENT_IMMEDIATE_RISK,
+	EVENT_LEARNED,
+	EVENT_RESOLVED,
+	EVENT_OUTCOME_SHARED,
+	EVENT_CLOSED,
+	EVENT_WITHDRAWN,
+	EVENT_REOPENED,
+	EVENT_PAUSED,
+	EVENT_RESUMED,
+	EVENT_VOIDED,
+	EVENT_KINDS, /* how many; a policy's own kinds come after these */
+};
+extern const char *const event_kinds[EVENT_KINDS];
 
 #endif

@@ -50,13 +50,22 @@ struct attempt_result {
 	bool greeted;       /* a greeting had come on this connection */
 	bool reused;        /* the connection had carried a mail before */
 	bool configuration; /* the sender could not even begin: no credential, bad relay */
+	bool unfit;         /* the mail may not go on a wire: its address or its bytes */
 	char reply[REPLY_SIZE]; /* last words of the relay or of libcurl, one printable line */
 };
 
 enum delivery_verdict delivery_classify(const struct attempt_result *result);
 
-/* The enhanced status code (RFC 3463) of a reply line as class*10000+subject*100+detail; 0:
- * none. */
+/*
+ * Words of a relay or of libcurl, made fit for a ledger: one line of printable ASCII, cut to
+ * REPLY_SIZE, whatever looks like an address replaced by "<address>" (facts.md 1.5).
+ */
+void delivery_reply_clean(const char *words, size_t length, char ret[static REPLY_SIZE]);
+
+/*
+ * The enhanced status code (RFC 3463) of a reply line as class*10000+subject*100+detail; 0:
+ * none, or one whose subject or detail is above 99, which IANA has never given out.
+ */
 int delivery_enhanced(const char *reply);
 
 /*

@@ -64,6 +64,7 @@ struct obligation {
 	int escalate_to;           /* place in policy.stages; STAGE_NONE */
 	struct role_set breach_to; /* empty: the owner */
 	struct timescale every;    /* unit NONE: no repeat */
+	const char *every_text;    /* as in the file: the step of an `overdue` notice; "" */
 	int32_t times;             /* 0: until the challenge ends */
 	int line;                  /* where its group begins in the file */
 	int limit_line;            /* where its limit stands; 0: it has none */
@@ -103,7 +104,7 @@ struct policy {
 	struct timescale acknowledge_mutes; /* unit NONE: an acknowledgement mutes nothing */
 	struct role roles[POLICY_ROLES];
 	size_t role_count;
-	const char *kinds[POLICY_KINDS]; /* the known kinds first, in their order there */
+	const char *kinds[POLICY_KINDS]; /* event_kinds first, in that order; then its own */
 	size_t kind_count;
 	struct stage stages[POLICY_STAGES];
 	size_t stage_count;

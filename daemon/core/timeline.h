@@ -81,9 +81,8 @@ MUST_CHECK int timeline_next(struct timeline *timeline, struct instant until, st
 			     struct error *error);
 
 /*
- * The instant of the next entry after those given, INSTANT_NEVER when there is none.
- * Never costs more than finding it; changes nothing that a caller sees.
- * -ENOMEM.
+ * The instant of the next entry after those given, however late; INSTANT_NEVER when there is
+ * none. timeline_state and timeline_run_end speak of that later instant from then on. -ENOMEM.
  */
 MUST_CHECK int timeline_peek(struct timeline *timeline, struct instant *ret,
 			     struct error *error);

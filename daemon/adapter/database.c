@@ -1,0 +1,257 @@
+/* database.c - see database.h; the settings are those of facts.md 1.1, each with its reason. */
+#include "adapter/database.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { LONGEST_VALUE = 1 << 20 };
+
+/*
+ * stat, never open: closing any descriptor of a database file drops every POSIX lock that this
+ * process holds on it.
+ */
+static int check_file(const char *path, bool create, struct error *error)
+{
+	struct stat status;
+
+	if (path[0] == '\0' || path[0] == ':')
+		return error_set(error, EINVAL, "\"%s\" is not the name of a file", path);
+	if (stat(path, &status) < 0) {
+		int code = errno;
+
+		if (code == ENOENT && create)
+			return 0;
+		return error_set(error, code, "%s: %s", path, strerror(code));
+	}
+	if (!S_ISREG(status.st_mode))
+		return error_set(error, EINVAL, "%s: not a regular file", path);
+	return 0;
+}
+
+static bool harden(sqlite3 *db)
+{
+	static const struct {
+		int option;
+		int value;
+	} configs[] = {
+		{ SQLITE_DBCONFIG_ENABLE_FKEY, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 }, /* views and triggers are another's */
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_DQS_DML, 0 }, /* a misspelt column is no string */
+		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
+	};
+
+	for (size_t i = 0; i < COUNT(configs); i++) {
+		int now = -1;
+
+		if (sqlite3_db_config(db, configs[i].option, configs[i].value, &now) !=
+			    SQLITE_OK ||
+		    now != configs[i].value)
+			return false;
+	}
+	return true;
+}
+
+static void lower_limits(sqlite3 *db, int longest_value)
+{
+	const struct {
+		int limit;
+		int value;
+	} limits[] = {
+		{ SQLITE_LIMIT_LENGTH, longest_value != 0 ? longest_value : LONGEST_VALUE },
+		{ SQLITE_LIMIT_SQL_LENGTH, 100000 },
+		{ SQLITE_LIMIT_COLUMN, 100 },
+		{ SQLITE_LIMIT_EXPR_DEPTH, 100 },
+		{ SQLITE_LIMIT_COMPOUND_SELECT, 10 },
+		{ SQLITE_LIMIT_VDBE_OP, 25000 },
+		{ SQLITE_LIMIT_FUNCTION_ARG, 20 },
+		{ SQLITE_LIMIT_ATTACHED, 1 }, /* VACUUM INTO needs that one */
+		{ SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100 },
+		{ SQLITE_LIMIT_VARIABLE_NUMBER, 100 },
+		{ SQLITE_LIMIT_TRIGGER_DEPTH, 10 },
+		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
+	};
+
+	for (size_t i = 0; i < COUNT(limits); i++)
+		(void)sqlite3_limit(db, limits[i].limit, limits[i].value); /* answers the old */
+}
+
+int database_open(const char *path, const struct database_options *options, sqlite3 **ret,
+		  struct error *error)
+{
+	CLEANUP(database_closep) sqlite3 *db = NULL;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
+		    SQLITE_OPEN_EXRESCODE | (options->create ? SQLITE_OPEN_CREATE : 0);
+	int result = check_file(path, options->create, error);
+
+	if (result < 0)
+		return result;
+	if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK)
+		return database_fail(db, error, "open %s", path);
+	/* SQLite falls back to reading where it may not write; then no hot journal is rolled
+	 * back, and that would be noticed on the day it matters. */
+	if (sqlite3_db_readonly(db, "main") == 1)
+		return error_set(error, EACCES, "%s: this user may not write to it", path);
+	if (!harden(db))
+		return error_set(error, EIO, "%s: this SQLite cannot be made safe", path);
+	lower_limits(db, options->longest_value);
+	if (sqlite3_busy_timeout(db, options->busy_ms) != SQLITE_OK)
+		return database_fail(db, error, "open %s", path);
+	result = database_run(db,
+			      "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
+			      " PRAGMA temp_store = MEMORY;",
+			      error);
+	if (result == 0 && options->query_only)
+		result = database_run(db, "PRAGMA query_only = ON", error);
+	if (result < 0)
+		return error_wrap(error, "open %s", path);
+	*ret = TAKE(db);
+	return 0;
+}
+
+void database_closep(sqlite3 **db)
+{
+	(void)sqlite3_close_v2(*db); /* takes NULL; waits for statements still alive */
+	*db = NULL;
+}
+
+void database_finalizep(sqlite3_stmt **statement)
+{
+	(void)sqlite3_finalize(*statement); /* repeats the error of the last step */
+	*statement = NULL;
+}
+
+static int errno_of(int extended)
+{
+	switch (extended) {
+	case SQLITE_CONSTRAINT_UNIQUE:
+	case SQLITE_CONSTRAINT_PRIMARYKEY:
+	case SQLITE_CONSTRAINT_ROWID:
+		return EEXIST;
+	default:
+		break;
+	}
+	switch (extended & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return EBUSY;
+	case SQLITE_FULL:
+		return ENOSPC;
+	case SQLITE_NOMEM:
+		return ENOMEM;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN:
+		return EACCES;
+	case SQLITE_NOTADB:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+		return EINVAL;
+	case SQLITE_CORRUPT:
+		return EBADMSG;
+	case SQLITE_TOOBIG:
+		return EFBIG;
+	default:
+		return EIO;
+	}
+}
+
+int database_fail(sqlite3 *db, struct error *error, const char *format, ...)
+{
+	int code = errno_of(db != NULL ? sqlite3_extended_errcode(db) : SQLITE_NOMEM);
+	char attempt[300];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(attempt, sizeof attempt, format, arguments); /* cut is fine */
+	va_end(arguments);
+	return error_set(error, code, "%s: %s", attempt,
+			 db != NULL ? sqlite3_errmsg(db) : "out of memory");
+}
+
+int database_run(sqlite3 *db, const char *sql, struct error *error)
+{
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return database_fail(db, error, "%.60s", sql);
+	return 0;
+}
+
+int database_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct error *error)
+{
+	sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
+	    SQLITE_OK)
+		return database_fail(db, error, "%.60s", sql);
+	*ret = statement;
+	return 0;
+}
+
+int database_number(sqlite3 *db, const char *sql, int64_t *ret, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	int result = database_prepare(db, sql, &statement, error);
+
+	if (result < 0)
+		return result;
+	switch (sqlite3_step(statement)) {
+	case SQLITE_ROW:
+		*ret = sqlite3_column_int64(statement, 0);
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return database_fail(db, error, "%.60s", sql);
+	}
+}
+
+static int bind_one(sqlite3_stmt *statement, int at, const struct database_value *value)
+{
+	switch (value->type) {
+	case DATABASE_NULL:
+		return sqlite3_bind_null(statement, at);
+	case DATABASE_NUMBER:
+		return sqlite3_bind_int64(statement, at, value->number);
+	case DATABASE_TEXT:
+		return sqlite3_bind_text(statement, at, value->bytes, -1, SQLITE_STATIC);
+	case DATABASE_BLOB:
+		return sqlite3_bind_blob64(statement, at, value->bytes, value->length,
+					   SQLITE_STATIC);
+	}
+	return SQLITE_MISUSE;
+}
+
+int database_bind(sqlite3_stmt *statement, const struct database_value *values, size_t count,
+		  struct error *error)
+{
+	(void)sqlite3_reset(statement); /* repeats the error of the last step */
+	for (size_t i = 0; i < count; i++)
+		if (bind_one(statement, (int)i + 1, &values[i]) != SQLITE_OK)
+			return database_fail(sqlite3_db_handle(statement), error,
+					     "bind value %zu", i + 1);
+	return 0;
+}
+
+int database_write(sqlite3 *db, const char *sql, const struct database_value *values,
+		   size_t count, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	int result = database_prepare(db, sql, &statement, error);
+
+	if (result < 0)
+		return result;
+	result = database_bind(statement, values, count, error);
+	if (result < 0)
+		return result;
+	do
+		result = sqlite3_step(statement);
+	while (result == SQLITE_ROW);
+	if (result != SQLITE_DONE)
+		return database_fail(db, error, "%.60s", sql);
+	return 0;
+}

@@ -1,0 +1,211 @@
+/* journal.c - see journal.h. */
+#include "adapter/journal.h"
+
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	FIELDS_MOST = 24, /* of one line; more are left out */
+	LINES_A_MINUTE = 100,
+};
+
+static const struct {
+	const char *id;
+	const char *name;
+	int priority;
+} events[JOURNAL_EVENT_COUNT] = {
+	/* clang-format off */
+	[JOURNAL_STARTED] = { "a71546f6fdca4fa0ab0c344164330dc8", "started", LOG_INFO },
+	[JOURNAL_STOPPING] = { "30b99b66a2d848e19276e9fe1e145015", "stopping", LOG_INFO },
+	[JOURNAL_RELOADED] = { "00b6c5e7ddb740dfa444dc395aded8b0", "reloaded", LOG_NOTICE },
+	[JOURNAL_RELOAD_REFUSED] = { "244ecade16e44829b6f43b67adf5f95e", "reload-refused", LOG_ERR },
+	[JOURNAL_CONFIG_FAULT] = { "cb2a32d439284819a15b239c25e8d1e8", "config-fault", LOG_ERR },
+	[JOURNAL_DECIDED] = { "fdb16e0033b3466695c8831000c2f8d2", "decided", LOG_INFO },
+	[JOURNAL_NOT_SENT] = { "ca07a666179d45c0a19911b146203f50", "not-sent", LOG_INFO },
+	[JOURNAL_ADOPTED] = { "13461cba7a1c42b7a777685349c6a24a", "adopted", LOG_NOTICE },
+	[JOURNAL_ACCEPTED] = { "8b5e9f3221974834a7c826155d743cf0", "accepted", LOG_INFO },
+	[JOURNAL_RETRY] = { "5254106ba5f54c8685908f9ac18c7440", "retry", LOG_NOTICE },
+	[JOURNAL_REFUSED] = { "1b5f2bc4e7834c7d82907ca1c547d17b", "refused", LOG_WARNING },
+	[JOURNAL_HELD] = { "d1e982eedd0642efb7d57ebf3ca32f65", "held", LOG_ERR },
+	[JOURNAL_IN_DOUBT] = { "39e5a466c3114ff3bc9691331921b8e9", "in-doubt", LOG_WARNING },
+	[JOURNAL_QUEUE_PAUSED] = { "6f1bb0daa86544ecbe0b398e4d9c506f", "queue-paused", LOG_ERR },
+	[JOURNAL_QUEUE_RESUMED] = { "c9b1d98f9e614521bcba1d5d4c66f082", "queue-resumed", LOG_NOTICE },
+	[JOURNAL_NO_RECIPIENT] = { "fc20a8da17814f258d887a7453c09b61", "no-recipient", LOG_WARNING },
+	[JOURNAL_CHALLENGE_FAULT] = { "809e0759de414f0695b84fa4b4f2b3e6", "challenge-fault", LOG_ERR },
+	[JOURNAL_STORE_FAULT] = { "cd82f86e006947e989a2a30e3cdf8b97", "store-fault", LOG_ERR },
+	[JOURNAL_STORE_BACK] = { "5261bd4b591d40dda3de990982c4bc36", "store-back", LOG_NOTICE },
+	[JOURNAL_STORE_REPLACED] = { "19b71c19d9a84b789f6552221cc351c9", "store-replaced", LOG_WARNING },
+	[JOURNAL_STORE_WAL] = { "e77d5b35321f4768a4f342b2f57bc47d", "store-wal", LOG_WARNING },
+	[JOURNAL_LEDGER_FAULT] = { "0380e21444d34083816aa50f352aceeb", "ledger-fault", LOG_CRIT },
+	[JOURNAL_CLOCK_INSANE] = { "2f0cd9fc1f3b4f82a8a3c2ca15376fb9", "clock-insane", LOG_CRIT },
+	[JOURNAL_CLOCK_SANE] = { "46b2ba80bce8422c93a849a2faba7ece", "clock-sane", LOG_NOTICE },
+	[JOURNAL_SENDER_FAULT] = { "dc81836c7c0f448a8c6d3164259834ee", "sender-fault", LOG_WARNING },
+	[JOURNAL_HORIZON] = { "794af8772a9b4471b5c8c3efc1626887", "horizon", LOG_WARNING },
+	[JOURNAL_SUPPRESSED] = { "f303d0e626ba43e1861e121add7ab98c", "suppressed", LOG_WARNING },
+	/* clang-format on */
+};
+
+/*
+ * The cap's count belongs to the process as its standard error does; nothing else is kept
+ * here. Atomic, so that it stays right should a second thread ever log.
+ */
+struct cap {
+	_Atomic int64_t minute;
+	_Atomic int lines;
+	_Atomic int left_out;
+};
+
+static struct cap *cap_of_process(void)
+{
+	static struct cap cap;
+
+	return &cap;
+}
+
+const char *journal_message_id(enum journal_event event)
+{
+	return events[event].id;
+}
+
+const char *journal_event_name(enum journal_event event)
+{
+	return events[event].name;
+}
+
+/*
+ * sd_journal_sendv answers 0 when there is no journal (facts.md 12), so it is asked only when
+ * systemd says that our standard error is the journal's stream (systemd.exec(5),
+ * $JOURNAL_STREAM): a person at a terminal then sees the lines there.
+ */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char ours[64];
+	struct stat about;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &about) < 0 ||
+	    access("/run/systemd/journal/socket", W_OK) < 0)
+		return false;
+	(void)snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)about.st_dev,
+		       (uintmax_t)about.st_ino);
+	return strcmp(stream, ours) == 0;
+}
+
+static void write_plain(enum journal_event event, const char *said)
+{
+	CLEANUP(text_clear) struct text line = { 0 };
+
+	text_appendf(&line, "<%d>%s\n", events[event].priority, said);
+	if (!text_failed(&line))
+		(void)!write(STDERR_FILENO, line.data, line.length); /* nobody left to tell */
+}
+
+static void append_field(struct text *bytes, size_t ends[], size_t *count, const char *name,
+			 const char *value)
+{
+	if (*count >= FIELDS_MOST)
+		return;
+	text_appendf(bytes, "%s=%s", name, value);
+	ends[(*count)++] = bytes->length;
+}
+
+static void write_journal(enum journal_event event, const struct journal_field *fields,
+			  size_t field_count, const char *said)
+{
+	CLEANUP(text_clear) struct text bytes = { 0 };
+	size_t ends[FIELDS_MOST];
+	struct iovec parts[FIELDS_MOST];
+	size_t count = 0;
+	char priority[16];
+
+	(void)snprintf(priority, sizeof priority, "%d", events[event].priority);
+	append_field(&bytes, ends, &count, "MESSAGE", said);
+	append_field(&bytes, ends, &count, "PRIORITY", priority);
+	append_field(&bytes, ends, &count, "MESSAGE_ID", events[event].id);
+	append_field(&bytes, ends, &count, "SYSLOG_IDENTIFIER", "challenge-notifyd");
+	append_field(&bytes, ends, &count, "EVENT", events[event].name);
+	for (size_t i = 0; i < field_count; i++)
+		if (fields[i].value != NULL)
+			append_field(&bytes, ends, &count, fields[i].name, fields[i].value);
+	if (text_failed(&bytes)) {
+		write_plain(event, said);
+		return;
+	}
+	for (size_t i = 0, from = 0; i < count; from = ends[i++])
+		parts[i] = (struct iovec){ bytes.data + from, ends[i] - from };
+	if (sd_journal_sendv(parts, (int)count) < 0)
+		write_plain(event, said);
+}
+
+static void write_line(enum journal_event event, const struct journal_field *fields,
+		       size_t field_count, const char *said)
+{
+	if (stderr_is_journal())
+		write_journal(event, fields, field_count, said);
+	else
+		write_plain(event, said);
+}
+
+static void tell_left_out(int left_out)
+{
+	char said[80];
+
+	(void)snprintf(said, sizeof said, "%d messages within a minute were left out",
+		       left_out);
+	write_line(JOURNAL_SUPPRESSED, NULL, 0, said);
+}
+
+/* Counts the line; false when it is one too many. */
+static bool may_write(enum journal_event event)
+{
+	struct cap *cap = cap_of_process();
+	struct timespec now = { 0 };
+	int64_t minute;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now); /* exists on every kernel this runs on */
+	minute = now.tv_sec / 60;
+	if (atomic_exchange(&cap->minute, minute) != minute) {
+		int left_out = atomic_exchange(&cap->left_out, 0);
+
+		atomic_store(&cap->lines, 0);
+		if (left_out > 0)
+			tell_left_out(left_out);
+	}
+	if (events[event].priority <= LOG_ERR ||
+	    atomic_fetch_add(&cap->lines, 1) < LINES_A_MINUTE)
+		return true;
+	if (atomic_fetch_add(&cap->left_out, 1) == 0)
+		write_line(JOURNAL_SUPPRESSED, NULL, 0,
+			   "more than 100 messages within a minute: the rest is left out");
+	return false;
+}
+
+void journal_send(enum journal_event event, const struct journal_field *fields,
+		  size_t field_count, const char *format, ...)
+{
+	char said[1000];
+	va_list arguments;
+
+	if (!may_write(event))
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(said, sizeof said, format, arguments); /* cut is fine */
+	va_end(arguments);
+	/* Values come from a hostile store: one event stays one line. */
+	for (unsigned char *c = (unsigned char *)said; *c != '\0'; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	write_line(event, fields, field_count, said);
+}

@@ -1,0 +1,863 @@
+/*
+ * ledger.c - see ledger.h: opening, the schema, transactions, small values and the schedule.
+ *
+ * Notices, mails and the chain have files of their own.
+ */
+#include "adapter/ledger_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* "CHNL"; the store's is "CHND". */
+enum { APPLICATION_ID = 0x43484E4C };
+/* A digest of a thousand notices, or the text of a large configuration. */
+enum { LONGEST_VALUE = 8 << 20 };
+/* A reader (audit verify) of a large ledger may hold the writer up so long. */
+enum { BUSY_MS = 10000 };
+
+/* --- schema ---------------------------------------------------------------------------------
+ * Instants are UTC seconds, NULL is "never". Words of state and kind are those that people see.
+ */
+
+/* clang-format off */
+static const char schema_1[] =
+	/* Small named values of the daemon itself: no evidence, not chained. */
+	"CREATE TABLE meta ("
+	"  name  TEXT PRIMARY KEY,"
+	"  value ANY NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+
+	/* One row: the end of the chain, the latest instant the daemon wrote, and the tallies
+	 * (of mails by state, and of notices that have no mail). Written once a transaction. */
+	"CREATE TABLE head ("
+	"  one        INTEGER PRIMARY KEY CHECK (one = 1),"
+	"  seq        INTEGER NOT NULL,"
+	"  hash       BLOB NOT NULL,"
+	"  latest     INTEGER NOT NULL,"
+	"  notices    INTEGER NOT NULL,"
+	"  mails      INTEGER NOT NULL,"
+	"  decided    INTEGER NOT NULL DEFAULT 0,"
+	"  ready      INTEGER NOT NULL DEFAULT 0,"
+	"  attempting INTEGER NOT NULL DEFAULT 0,"
+	"  accepted   INTEGER NOT NULL DEFAULT 0,"
+	"  retry      INTEGER NOT NULL DEFAULT 0,"
+	"  in_doubt   INTEGER NOT NULL DEFAULT 0,"
+	"  refused    INTEGER NOT NULL DEFAULT 0,"
+	"  cancelled  INTEGER NOT NULL DEFAULT 0,"
+	"  held       INTEGER NOT NULL DEFAULT 0"
+	") STRICT;"
+
+	/* When each challenge's timeline speaks next: can be computed anew at any time. */
+	"CREATE TABLE schedule ("
+	"  challenge INTEGER PRIMARY KEY,"
+	"  next      INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX schedule_next ON schedule (next);"
+
+	/* A mail to one person; its final bytes lie in `body`. next_attempt: retry and
+	 * in_doubt only. */
+	"CREATE TABLE mail ("
+	"  id            INTEGER PRIMARY KEY,"
+	"  state         TEXT NOT NULL CHECK (state IN ('ready', 'attempting', 'accepted',"
+	"                  'retry', 'in_doubt', 'refused', 'cancelled', 'held')),"
+	"  contact       INTEGER NOT NULL," /* of the store; 0: the inbox */
+	"  recipient     TEXT NOT NULL,"
+	"  envelope_from TEXT NOT NULL,"
+	"  message_id    TEXT NOT NULL,"
+	"  date          INTEGER NOT NULL," /* the Date header */
+	"  sha256        BLOB NOT NULL CHECK (length(sha256) = 32)," /* of the bytes */
+	"  length        INTEGER NOT NULL,"
+	"  attempts      INTEGER NOT NULL CHECK (attempts >= 0)," /* counted before connecting */
+	"  doubts        INTEGER NOT NULL CHECK (doubts >= 0),"
+	"  created       INTEGER NOT NULL,"
+	"  next_attempt  INTEGER,"
+	"  updated       INTEGER NOT NULL,"
+	"  reply         TEXT NOT NULL" /* the relay's last words */
+	") STRICT;"
+	/* Small: mails leave it when they are settled. */
+	"CREATE INDEX mail_live ON mail (state, next_attempt)"
+	"  WHERE state IN ('ready', 'attempting', 'retry', 'in_doubt');"
+
+	/* The bytes, erasable: purge deletes the row. */
+	"CREATE TABLE body ("
+	"  mail  INTEGER PRIMARY KEY REFERENCES mail,"
+	"  bytes BLOB NOT NULL"
+	") STRICT;"
+
+	/* A decision to tell one role one thing, once: the key is UNIQUE. */
+	"CREATE TABLE notice ("
+	"  id             INTEGER PRIMARY KEY,"
+	"  challenge      INTEGER NOT NULL," /* of the store */
+	"  reference      TEXT NOT NULL,"
+	"  policy         TEXT NOT NULL,"
+	"  policy_version TEXT NOT NULL,"
+	"  event          INTEGER NOT NULL," /* of the store: it started the clock */
+	"  stage          TEXT NOT NULL," /* '': none */
+	"  obligation     TEXT NOT NULL," /* '': none */
+	"  kind           TEXT NOT NULL,"
+	"  step           TEXT NOT NULL," /* '': none */
+	"  occurrence     INTEGER NOT NULL,"
+	"  role           TEXT NOT NULL," /* who holds it is looked up when it is rendered */
+	"  at             INTEGER NOT NULL,"
+	"  send_at        INTEGER NOT NULL,"
+	"  started        INTEGER,"
+	"  due            INTEGER,"
+	"  firm           INTEGER NOT NULL CHECK (firm IN (0, 1)),"
+	"  provisional    INTEGER NOT NULL CHECK (provisional IN (0, 1)),"
+	"  state          TEXT NOT NULL CHECK (state IN ('decided', 'cancelled', 'held')),"
+	"  reason         TEXT NOT NULL," /* why it is not sent; '' */
+	"  mail           INTEGER REFERENCES mail,"
+	"  UNIQUE (challenge, event, stage, obligation, kind, step, occurrence, role)"
+	") STRICT;"
+	"CREATE INDEX notice_waiting ON notice (send_at)"
+	"  WHERE state = 'decided' AND mail IS NULL;"
+	"CREATE INDEX notice_held ON notice (challenge)"
+	"  WHERE state = 'held' AND mail IS NULL;"
+
+	/* Which notices a mail carries or carried: stays when a notice moves to another mail. */
+	"CREATE TABLE mail_notice ("
+	"  mail   INTEGER NOT NULL REFERENCES mail,"
+	"  notice INTEGER NOT NULL REFERENCES notice,"
+	"  PRIMARY KEY (mail, notice)"
+	") STRICT, WITHOUT ROWID;"
+
+	/* Contacts whose address a relay has refused. */
+	"CREATE TABLE refused ("
+	"  contact INTEGER PRIMARY KEY,"
+	"  at      INTEGER NOT NULL,"
+	"  mail    INTEGER NOT NULL"
+	") STRICT;"
+
+	/* The chain. hash = SHA-256 over the hash of the entry before and all other columns
+	 * of this one; commitment = SHA-256(salt || payload). Rows are never changed or
+	 * deleted. */
+	"CREATE TABLE chain ("
+	"  seq        INTEGER PRIMARY KEY," /* from 1, without gaps */
+	"  at         INTEGER NOT NULL,"
+	"  kind       TEXT NOT NULL,"
+	"  state      TEXT NOT NULL," /* of the notice or mail after it; '': of neither */
+	"  challenge  INTEGER NOT NULL," /* 0: none; so too the next two */
+	"  notice     INTEGER NOT NULL,"
+	"  mail       INTEGER NOT NULL,"
+	"  commitment BLOB NOT NULL CHECK (length(commitment) = 32),"
+	"  hash       BLOB NOT NULL CHECK (length(hash) = 32)"
+	") STRICT;"
+
+	/* What the entries say; erasable, and without its salt a commitment tells nothing. */
+	"CREATE TABLE payload ("
+	"  seq  INTEGER PRIMARY KEY REFERENCES chain,"
+	"  salt BLOB NOT NULL CHECK (length(salt) = 16),"
+	"  text TEXT NOT NULL" /* one JSON object */
+	") STRICT;";
+/* clang-format on */
+
+/* migrations[n] makes version n + 1 of version n. Add, never edit. */
+static const char *const migrations[] = { schema_1 };
+
+/* --- statements ----------------------------------------------------------------------------
+ */
+
+struct database_value value_instant(struct instant at)
+{
+	return instant_is_never(at) ? value_null() : value_number(at.seconds);
+}
+
+struct instant column_instant(sqlite3_stmt *statement, int column)
+{
+	if (sqlite3_column_type(statement, column) == SQLITE_NULL)
+		return INSTANT_NEVER;
+	return (struct instant){ sqlite3_column_int64(statement, column) };
+}
+
+const char *column_string(sqlite3_stmt *statement, int column)
+{
+	const unsigned char *string = sqlite3_column_text(statement, column);
+
+	return string != NULL ? (const char *)string : "";
+}
+
+static int keep(struct ledger *ledger, const char *sql, sqlite3_stmt **ret, struct error *error)
+{
+	size_t i = 0;
+	int result;
+
+	while (i < ledger->kept_count && ledger->kept[i].sql != sql)
+		i++;
+	if (i == ledger->kept_count) {
+		if (i == MOST_STATEMENTS)
+			return error_set(error, ENOMEM, "more statements than are kept");
+		result = database_prepare(ledger->db, sql, &ledger->kept[i].statement, error);
+		if (result < 0)
+			return result;
+		ledger->kept[i].sql = sql;
+		ledger->kept_count++;
+	}
+	*ret = ledger->kept[i].statement;
+	return 0;
+}
+
+int ledger_ask(struct ledger *ledger, const char *sql, const struct database_value *values,
+	       size_t count, sqlite3_stmt **ret, struct error *error)
+{
+	sqlite3_stmt *statement = NULL;
+	int result = keep(ledger, sql, &statement, error);
+
+	if (result < 0)
+		return result;
+	result = database_bind(statement, values, count, error);
+	if (result < 0)
+		return result;
+	*ret = statement;
+	return 0;
+}
+
+int ledger_step(struct ledger *ledger, sqlite3_stmt *statement, struct error *error)
+{
+	switch (sqlite3_step(statement)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return database_fail(ledger->db, error, "ledger: %.60s",
+				     sqlite3_sql(statement));
+	}
+}
+
+void ledger_resetp(sqlite3_stmt **statement)
+{
+	if (*statement != NULL) {
+		(void)sqlite3_reset(*statement); /* repeats the error of the last step */
+		/* What was bound was borrowed and may be gone before the next use. */
+		(void)sqlite3_clear_bindings(*statement);
+	}
+	*statement = NULL;
+}
+
+int ledger_change(struct ledger *ledger, const char *sql, const struct database_value *values,
+		  size_t count, struct error *error)
+{
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result = ledger_ask(ledger, sql, values, count, &statement, error);
+
+	if (result < 0)
+		return result;
+	return ledger_step(ledger, statement, error);
+}
+
+/* --- opening -------------------------------------------------------------------------------
+ */
+
+static int fill_by_getrandom(void *context, void *bytes, size_t count)
+{
+	unsigned char *at = bytes;
+
+	(void)context; /* the system's source needs none */
+	while (count > 0) {
+		ssize_t got = getrandom(at, count, 0);
+
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (got > 0) {
+			at += got;
+			count -= (size_t)got;
+		}
+	}
+	return 0;
+}
+
+int ledger_random_bytes(struct ledger *ledger, unsigned char *ret, size_t count,
+			struct error *error)
+{
+	unsigned char *from;
+
+	if (ledger->pool_left < count) {
+		int result = ledger->random.fill(ledger->random.context, ledger->pool,
+						 sizeof ledger->pool);
+
+		if (result < 0)
+			return error_set(error, -result, "random bytes: %s", strerror(-result));
+		ledger->pool_left = sizeof ledger->pool;
+	}
+	from = ledger->pool + sizeof ledger->pool - ledger->pool_left;
+	memcpy(ret, from, count);
+	explicit_bzero(from, count); /* a salt whose payload is purged is nowhere any more */
+	ledger->pool_left -= count;
+	return 0;
+}
+
+/* 0600 whatever the umask. O_EXCL: a file that is there may be open in this process, and
+ * closing a second descriptor of it would drop its locks. */
+static int create_file(const char *path, struct error *error)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0) {
+		int code = errno;
+
+		if (code == EEXIST)
+			return 0;
+		return error_set(error, code, "create %s: %s", path, strerror(code));
+	}
+	(void)fchmod(fd, 0600); /* an odd umask can only have taken from it */
+	(void)close(fd);        /* nothing was written */
+	return 0;
+}
+
+static int set_up(struct ledger *ledger, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *journal = NULL;
+	int result = database_run(ledger->db,
+				  "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+				  " PRAGMA journal_size_limit = 1048576;"
+				  " PRAGMA cache_size = -1024;",
+				  error);
+
+	if (result == 0 && ledger->access == LEDGER_READ)
+		return database_run(ledger->db, "PRAGMA query_only = ON", error);
+	if (result == 0)
+		result = database_prepare(ledger->db, "PRAGMA journal_mode = PERSIST", &journal,
+					  error);
+	if (result < 0)
+		return result;
+	if (sqlite3_step(journal) != SQLITE_ROW ||
+	    strcmp(column_string(journal, 0), "persist") != 0)
+		return database_fail(ledger->db, error,
+				     "ledger: cannot set journal_mode PERSIST");
+	return 0;
+}
+
+static int version_of(struct ledger *ledger, const char *path, int64_t *ret,
+		      struct error *error)
+{
+	int64_t id = 0;
+	int64_t tables = 0;
+	int result = database_number(ledger->db, "PRAGMA application_id", &id, error);
+
+	if (result >= 0)
+		result = database_number(ledger->db, "PRAGMA user_version", ret, error);
+	if (result >= 0)
+		result = database_number(ledger->db, "SELECT count(*) FROM sqlite_schema",
+					 &tables, error);
+	if (result < 0)
+		return error_wrap(error, "%s", path);
+	if (id == 0 && *ret == 0 && tables == 0)
+		return 0; /* just created, or its creator was killed */
+	if (id != APPLICATION_ID || *ret < 1)
+		return error_set(error, EINVAL, "%s: this database is not a ledger", path);
+	if (*ret > (int64_t)COUNT(migrations))
+		return error_set(error, EINVAL,
+				 "%s: version %lld was written by a newer challenge-notifyd"
+				 " (this one knows %zu)",
+				 path, (long long)*ret, COUNT(migrations));
+	return 0;
+}
+
+static int first_rows(struct ledger *ledger, struct error *error)
+{
+	static const char sql_head[] = "INSERT INTO head (one, seq, hash, latest, notices,"
+				       " mails) VALUES (1, 0, ?1, ?2, 0, 0)";
+	static const char sql_secret[] = "INSERT INTO meta (name, value) VALUES ('secret', ?1)";
+	unsigned char none[HASH_SIZE] = { 0 };
+	unsigned char secret[HASH_SIZE];
+	int result = ledger_random_bytes(ledger, secret, sizeof secret, error);
+
+	if (result == 0)
+		result = database_write(
+			ledger->db, sql_head,
+			VALUES(value_blob(none, sizeof none), value_number(INT64_MIN)), error);
+	if (result == 0)
+		result = database_write(ledger->db, sql_secret,
+					VALUES(value_blob(secret, sizeof secret)), error);
+	return result;
+}
+
+static int migrate(struct ledger *ledger, int64_t version, struct error *error)
+{
+	char stamp[100];
+	int result = 0;
+
+	for (size_t i = (size_t)version; i < COUNT(migrations) && result == 0; i++)
+		result = database_run(ledger->db, migrations[i], error);
+	if (result == 0 && version == 0)
+		result = first_rows(ledger, error);
+	(void)snprintf(stamp, sizeof stamp,
+		       "PRAGMA application_id = %d; PRAGMA user_version = %zu", APPLICATION_ID,
+		       COUNT(migrations)); /* fits */
+	if (result == 0)
+		result = database_run(ledger->db, stamp, error);
+	return result;
+}
+
+/* Brings the file to the newest version, in one transaction; looks again once it has the lock,
+ * for another may have been first. */
+static int bring_up(struct ledger *ledger, const char *path, struct error *error)
+{
+	int64_t version = 0;
+	int result = version_of(ledger, path, &version, error);
+
+	if (result < 0 || version == (int64_t)COUNT(migrations))
+		return result;
+	if (ledger->access != LEDGER_WRITE)
+		return error_set(error, ENOENT, "%s: %s", path,
+				 version == 0 ? "nothing is in it yet"
+					      : "an older version; the daemon migrates it");
+	result = database_run(ledger->db, "BEGIN IMMEDIATE", error);
+	if (result == 0)
+		result = version_of(ledger, path, &version, error);
+	if (result == 0)
+		result = migrate(ledger, version, error);
+	if (result == 0)
+		result = database_run(ledger->db, "COMMIT", error);
+	if (result < 0 && sqlite3_get_autocommit(ledger->db) == 0)
+		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL,
+				   NULL); /* the first error is told */
+	return result;
+}
+
+int ledger_open_with(const char *state_folder, enum ledger_access access,
+		     const struct ledger_random *random, struct ledger **ret,
+		     struct error *error)
+{
+	const struct database_options options = { .busy_ms = BUSY_MS,
+						  .longest_value = LONGEST_VALUE };
+	CLEANUP(ledger_closep) struct ledger *ledger = calloc(1, sizeof *ledger);
+	char path[PATH_MAX];
+	int result = 0;
+
+	if (ledger == NULL)
+		return error_memory(error);
+	if (snprintf(path, sizeof path, "%s/ledger.db", state_folder) >= (int)sizeof path)
+		return error_set(error, ENAMETOOLONG, "state folder: its name is too long");
+	ledger->access = access;
+	ledger->random = *random;
+	if (access == LEDGER_WRITE)
+		result = create_file(path, error);
+	if (result == 0)
+		result = database_open(path, &options, &ledger->db, error);
+	if (result == 0)
+		result = bring_up(ledger, path, error);
+	if (result == 0)
+		result = set_up(ledger, error);
+	if (result < 0)
+		return result;
+	*ret = TAKE(ledger);
+	return 0;
+}
+
+int ledger_open(const char *state_folder, enum ledger_access access, struct ledger **ret,
+		struct error *error)
+{
+	static const struct ledger_random system = { .fill = fill_by_getrandom };
+
+	return ledger_open_with(state_folder, access, &system, ret, error);
+}
+
+void ledger_close(struct ledger *ledger)
+{
+	if (ledger == NULL)
+		return;
+	for (size_t i = 0; i < ledger->kept_count; i++)
+		database_finalizep(&ledger->kept[i].statement);
+	database_closep(&ledger->db); /* rolls back what is open */
+	explicit_bzero(ledger->pool, sizeof ledger->pool);
+	free(ledger);
+}
+
+void ledger_closep(struct ledger **ledger)
+{
+	ledger_close(*ledger);
+	*ledger = NULL;
+}
+
+int ledger_lock(const char *state_folder, int *ret_descriptor, struct error *error)
+{
+	char path[PATH_MAX];
+	int code;
+	int fd;
+
+	if (snprintf(path, sizeof path, "%s/lock", state_folder) >= (int)sizeof path)
+		return error_set(error, ENAMETOOLONG, "state folder: its name is too long");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		code = errno;
+		return error_set(error, code, "%s: %s", path, strerror(code));
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		code = errno;
+		(void)close(fd); /* nothing was written */
+		if (code == EWOULDBLOCK)
+			return error_set(error, code, "%s: another challenge-notifyd holds it",
+					 path);
+		return error_set(error, code, "%s: %s", path, strerror(code));
+	}
+	*ret_descriptor = fd;
+	return 0;
+}
+
+/* --- transactions --------------------------------------------------------------------------
+ */
+
+static int head_read(struct ledger *ledger, struct head *ret, struct error *error)
+{
+	static const char sql[] =
+		"SELECT seq, hash, latest, notices, mails, decided, ready, attempting,"
+		" accepted, retry, in_doubt, refused, cancelled, held FROM head WHERE one = 1";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result = ledger_ask(ledger, sql, NULL, 0, &statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result < 0)
+		return result;
+	if (result == 0 || sqlite3_column_bytes(statement, 1) != HASH_SIZE)
+		return error_set(error, EIO, "ledger: its head is damaged");
+	ret->seq = sqlite3_column_int64(statement, 0);
+	memcpy(ret->hash, sqlite3_column_blob(statement, 1), HASH_SIZE);
+	ret->latest = sqlite3_column_int64(statement, 2);
+	ret->notices = sqlite3_column_int64(statement, 3);
+	ret->mails = sqlite3_column_int64(statement, 4);
+	for (int i = 0; i < DELIVERY_STATE_COUNT; i++)
+		ret->tally[i] = sqlite3_column_int64(statement, 5 + i);
+	return 0;
+}
+
+static int head_write(struct ledger *ledger, struct error *error)
+{
+	static const char sql[] =
+		"UPDATE head SET seq = ?1, hash = ?2, latest = ?3, notices = ?4, mails = ?5,"
+		" decided = ?6, ready = ?7, attempting = ?8, accepted = ?9, retry = ?10,"
+		" in_doubt = ?11, refused = ?12, cancelled = ?13, held = ?14 WHERE one = 1";
+	const struct head *head = &ledger->head;
+	const int64_t *t = head->tally;
+
+	_Static_assert(DELIVERY_DECIDED == 0 && DELIVERY_HELD == DELIVERY_STATE_COUNT - 1,
+		       "the tally's columns stand in the order of the states");
+	return ledger_change(ledger, sql,
+			     VALUES(value_number(head->seq), value_blob(head->hash, HASH_SIZE),
+				    value_number(head->latest), value_number(head->notices),
+				    value_number(head->mails), value_number(t[0]),
+				    value_number(t[1]), value_number(t[2]), value_number(t[3]),
+				    value_number(t[4]), value_number(t[5]), value_number(t[6]),
+				    value_number(t[7]), value_number(t[8])),
+			     error);
+}
+
+int ledger_head(struct ledger *ledger, struct head *ret, struct error *error)
+{
+	if (!ledger->inside)
+		return head_read(ledger, ret, error);
+	*ret = ledger->head;
+	return 0;
+}
+
+void ledger_tally(struct ledger *ledger, enum delivery_state state, int64_t difference)
+{
+	ledger->head.tally[state] += difference;
+	ledger->head_changed = true;
+}
+
+int ledger_begin(struct ledger *ledger, struct error *error)
+{
+	static const char sql[] = "BEGIN IMMEDIATE";
+	int result;
+
+	if (ledger->inside)
+		return error_set(error, EINVAL, "ledger: a transaction is open already");
+	result = ledger_change(ledger, sql, NULL, 0, error);
+	if (result < 0)
+		return result;
+	ledger->inside = true;
+	ledger->broken = false;
+	ledger->head_changed = false;
+	result = head_read(ledger, &ledger->head, error);
+	if (result < 0)
+		ledger_rollback(ledger);
+	return result;
+}
+
+void ledger_rollback(struct ledger *ledger)
+{
+	/* SQLite has rolled back by itself after some errors; then there is nothing to do. */
+	if (sqlite3_get_autocommit(ledger->db) == 0)
+		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+	ledger->inside = false;
+	ledger->broken = false;
+}
+
+int ledger_commit(struct ledger *ledger, struct error *error)
+{
+	static const char sql[] = "COMMIT";
+	int result = 0;
+
+	if (!ledger->inside)
+		return error_set(error, EINVAL, "ledger: no transaction is open");
+	if (ledger->broken || sqlite3_get_autocommit(ledger->db) != 0) {
+		ledger_rollback(ledger);
+		return error_set(error, ECANCELED,
+				 "ledger: rolled back, a change in it had failed");
+	}
+	if (ledger->head_changed)
+		result = head_write(ledger, error);
+	if (result == 0)
+		result = ledger_change(ledger, sql, NULL, 0, error);
+	if (result < 0) {
+		ledger_rollback(ledger);
+		return result;
+	}
+	ledger->inside = false;
+	return 0;
+}
+
+int ledger_enter(struct ledger *ledger, struct ledger_scope *ret, struct error *error)
+{
+	bool own = !ledger->inside;
+	int result = own ? ledger_begin(ledger, error) : 0;
+
+	if (result < 0)
+		return result;
+	*ret = (struct ledger_scope){ .own = own,
+				      .changes = sqlite3_total_changes64(ledger->db) };
+	return 0;
+}
+
+int ledger_enter_inside(struct ledger *ledger, struct ledger_scope *ret, struct error *error)
+{
+	if (!ledger->inside)
+		return error_set(error, EINVAL, "ledger: this belongs inside a transaction");
+	return ledger_enter(ledger, ret, error);
+}
+
+int ledger_leave(struct ledger *ledger, const struct ledger_scope *scope, int result,
+		 struct error *error)
+{
+	if (scope->own) {
+		if (result < 0) {
+			ledger_rollback(ledger);
+			return result;
+		}
+		return ledger_commit(ledger, error) < 0 ? -error->code : result;
+	}
+	if (result < 0 && sqlite3_total_changes64(ledger->db) != scope->changes)
+		ledger->broken = true;
+	return result;
+}
+
+/* --- small values --------------------------------------------------------------------------
+ */
+
+static const char sql_get[] = "SELECT value FROM meta WHERE name = ?1";
+
+int ledger_get(struct ledger *ledger, const char *name, struct text *ret, struct error *error)
+{
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result = ledger_ask(ledger, sql_get, VALUES(value_text(name)), &statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result != 1)
+		return result;
+	text_cut(ret, 0);
+	text_append_bytes(ret, column_string(statement, 0),
+			  (size_t)sqlite3_column_bytes(statement, 0));
+	if (text_failed(ret))
+		return error_memory(error);
+	return 1;
+}
+
+int ledger_get_number(struct ledger *ledger, const char *name, int64_t *ret,
+		      struct error *error)
+{
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result = ledger_ask(ledger, sql_get, VALUES(value_text(name)), &statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result == 1)
+		*ret = sqlite3_column_int64(statement, 0);
+	return result;
+}
+
+static int set_value(struct ledger *ledger, const char *name, struct database_value value,
+		     struct error *error)
+{
+	static const char sql[] = "INSERT INTO meta (name, value) VALUES (?1, ?2)"
+				  " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+				  " WHERE value IS NOT excluded.value";
+	struct ledger_scope scope;
+	int result;
+
+	if (strcmp(name, "secret") == 0)
+		return error_set(error, EINVAL, "ledger: the secret is not to be set");
+	result = ledger_enter(ledger, &scope, error);
+	if (result < 0)
+		return result;
+	result = ledger_change(ledger, sql, VALUES(value_text(name), value), error);
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+int ledger_set(struct ledger *ledger, const char *name, const char *value, struct error *error)
+{
+	return set_value(ledger, name, value_text(value), error);
+}
+
+int ledger_set_number(struct ledger *ledger, const char *name, int64_t value,
+		      struct error *error)
+{
+	return set_value(ledger, name, value_number(value), error);
+}
+
+int ledger_is_new(struct ledger *ledger, bool *ret, struct error *error)
+{
+	int64_t cycle;
+	int found = ledger_get_number(ledger, "first_cycle", &cycle, error);
+
+	if (found < 0)
+		return found;
+	*ret = found == 0;
+	return 0;
+}
+
+int ledger_latest(struct ledger *ledger, struct instant *ret, struct error *error)
+{
+	struct head head = { 0 };
+	int result = ledger_head(ledger, &head, error);
+
+	if (result == 0)
+		*ret = (struct instant){ head.latest };
+	return result;
+}
+
+int ledger_count(struct ledger *ledger, int64_t ret[static DELIVERY_STATE_COUNT],
+		 struct error *error)
+{
+	struct head head = { 0 };
+	int result = ledger_head(ledger, &head, error);
+
+	if (result == 0)
+		memcpy(ret, head.tally, sizeof head.tally);
+	return result;
+}
+
+/* --- schedule ------------------------------------------------------------------------------
+ */
+
+/* 1: *ret is what is remembered; 0: nothing is. */
+static int scheduled_at(struct ledger *ledger, int64_t challenge, struct instant *ret,
+			struct error *error)
+{
+	static const char sql[] = "SELECT next FROM schedule WHERE challenge = ?1";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result =
+		ledger_ask(ledger, sql, VALUES(value_number(challenge)), &statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result == 1)
+		*ret = column_instant(statement, 0);
+	return result;
+}
+
+static int reschedule(struct ledger *ledger, int64_t challenge, struct instant next,
+		      struct error *error)
+{
+	static const char sql_forget[] = "DELETE FROM schedule WHERE challenge = ?1";
+	static const char sql_set[] =
+		"INSERT INTO schedule (challenge, next) VALUES (?1, ?2)"
+		" ON CONFLICT (challenge) DO UPDATE SET next = excluded.next";
+
+	if (instant_is_never(next))
+		return ledger_change(ledger, sql_forget, VALUES(value_number(challenge)),
+				     error);
+	return ledger_change(ledger, sql_set,
+			     VALUES(value_number(challenge), value_number(next.seconds)),
+			     error);
+}
+
+int ledger_schedule(struct ledger *ledger, int64_t challenge, struct instant next,
+		    struct error *error)
+{
+	struct instant before = INSTANT_NEVER;
+	struct ledger_scope scope;
+	int result = scheduled_at(ledger, challenge, &before, error);
+
+	/* Looked at first, so that an unchanged one does not even begin a transaction. */
+	if (result < 0 || instant_equal(before, next))
+		return result < 0 ? result : 0;
+	result = ledger_enter(ledger, &scope, error);
+	if (result < 0)
+		return result;
+	result = reschedule(ledger, challenge, next, error);
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+int ledger_scheduled(struct ledger *ledger, struct instant now, size_t most, int64_t *ret,
+		     size_t *ret_count, struct error *error)
+{
+	static const char sql[] = "SELECT challenge FROM schedule WHERE next <= ?1"
+				  " ORDER BY next, challenge LIMIT ?2";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	size_t count = 0;
+	int result = ledger_ask(ledger, sql,
+				VALUES(value_number(now.seconds), value_number((int64_t)most)),
+				&statement, error);
+
+	if (result < 0)
+		return result;
+	while (count < most && (result = ledger_step(ledger, statement, error)) == 1)
+		ret[count++] = sqlite3_column_int64(statement, 0);
+	if (result < 0)
+		return result;
+	*ret_count = count;
+	return 0;
+}
+
+static int earliest(struct ledger *ledger, const char *sql, struct instant *wake,
+		    struct error *error)
+{
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result = ledger_ask(ledger, sql, NULL, 0, &statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result == 1)
+		*wake = instant_min(*wake, column_instant(statement, 0));
+	return result < 0 ? result : 0;
+}
+
+int ledger_next_wake(struct ledger *ledger, struct instant *ret, struct error *error)
+{
+	static const char sql_challenge[] = "SELECT next FROM schedule ORDER BY next LIMIT 1";
+	static const char sql_notice[] = "SELECT send_at FROM notice"
+					 " WHERE state = 'decided' AND mail IS NULL"
+					 " ORDER BY send_at LIMIT 1";
+	/* One a state: within a state the index is in order of next_attempt. */
+	static const char sql_retry[] =
+		"SELECT next_attempt FROM mail WHERE state = 'retry'"
+		" AND state IN ('ready', 'attempting', 'retry', 'in_doubt')"
+		" ORDER BY next_attempt LIMIT 1";
+	static const char sql_doubt[] =
+		"SELECT next_attempt FROM mail WHERE state = 'in_doubt'"
+		" AND state IN ('ready', 'attempting', 'retry', 'in_doubt')"
+		" ORDER BY next_attempt LIMIT 1";
+	struct instant wake = INSTANT_NEVER;
+	int result = earliest(ledger, sql_challenge, &wake, error);
+
+	if (result == 0)
+		result = earliest(ledger, sql_notice, &wake, error);
+	if (result == 0)
+		result = earliest(ledger, sql_retry, &wake, error);
+	if (result == 0)
+		result = earliest(ledger, sql_doubt, &wake, error);
+	if (result == 0)
+		*ret = wake;
+	return result;
+}

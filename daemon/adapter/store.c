@@ -1,0 +1,852 @@
+/*
+ * store.c - see store.h. Three prepared statements do the reading: the ids of what changed, one
+ * challenge, its events. Each is reset as soon as its row is copied, since a statement left
+ * open holds the lock that writers wait for. One bad value spoils its challenge, no other.
+ */
+#include "adapter/store.h"
+
+#include "adapter/database.h"
+#include "base/arena.h"
+#include "base/list.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	APPLICATION_ID = 0x43484E44, /* "CHND" */
+	SCHEMA_VERSION = 1,
+	BUSY_MS = 2000,
+	LONGEST_TEXT = 500,  /* bytes of any text that leaves this file */
+	MOST_EVENTS = 10000, /* of one challenge; more is no history but an attack */
+	MOST_AGENCIES = 16,  /* the parameters of the directory's statements */
+	IDENTITY_SIZE = 65,
+};
+
+/* Strings of the row at hand: appended while it is read, pointed to when it is complete. */
+struct strings {
+	char *data;
+	size_t count;
+	size_t capacity;
+};
+
+/* Where an event's strings lie in there. */
+struct event_places {
+	size_t kind;
+	size_t stage;
+	size_t value;
+};
+
+struct store {
+	sqlite3 *db;
+	char identity[IDENTITY_SIZE];
+	bool wal;
+	bool looked;
+	int64_t data_version;
+	sqlite3_stmt *version;   /* PRAGMA data_version */
+	sqlite3_stmt *changed;   /* ids, in order of change_seq */
+	sqlite3_stmt *row;       /* one challenge */
+	sqlite3_stmt *events;    /* of one challenge */
+	sqlite3_stmt *reference; /* the id of one */
+	struct challenge challenge;
+	struct strings strings;
+	struct event *event;
+	size_t event_capacity;
+	struct event_places *places;
+	size_t places_capacity;
+	struct arena directory;
+};
+
+/* --- opening --------------------------------------------------------------------------------
+ */
+
+/* What has to be there: columns that are read here, and triggers without which a change would
+ * pass unseen. */
+static const struct needed {
+	const char *table;
+	const char *select;
+} needed_tables[] = {
+	{ "agency", "SELECT id, name, telephone, calendar, cover FROM main.agency" },
+	{ "contact", "SELECT id, agency, role, name, email, language, shared, away_from,"
+		     " away_until, deputy, confirmed_at, active FROM main.contact" },
+	{ "challenge",
+	  "SELECT id, reference, policy, policy_version, urgency, concerns, category,"
+	  " raising_agency, receiving_agency, raising_contact, receiving_contact,"
+	  " protect_by, change_seq FROM main.challenge" },
+	{ "event", "SELECT id, challenge, kind, stage, at, due, voids, value, recorded_at,"
+		   " by, note FROM main.event" },
+	{ "counter", "SELECT change_seq FROM main.counter" },
+	{ "identity", "SELECT hex FROM main.identity" },
+};
+static const char *const needed_triggers[] = {
+	"challenge_inserted",
+	"challenge_updated",
+	"event_inserted",
+};
+
+/* One object of that type and name; a view or a virtual table in a table's place is none. */
+static int check_object(sqlite3 *db, const char *type, const char *name, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
+	int result =
+		database_prepare(db,
+				 "SELECT count(*) FROM main.sqlite_schema WHERE type = ?1 AND"
+				 " name = ?2 AND upper(substr(sql, 1, 14)) <> 'CREATE VIRTUAL'",
+				 &find, error);
+
+	if (result == 0)
+		result = database_bind(
+			find, (struct database_value[]){ value_text(type), value_text(name) },
+			2, error);
+	if (result < 0)
+		return result;
+	if (sqlite3_step(find) != SQLITE_ROW)
+		return database_fail(db, error, "read the schema");
+	if (sqlite3_column_int64(find, 0) != 1)
+		return error_set(error, EINVAL,
+				 "the %s \"%s\" is missing: not a whole challenge store", type,
+				 name);
+	return 0;
+}
+
+static int check_header(sqlite3 *db, struct error *error)
+{
+	int64_t application = 0;
+	int64_t version = 0;
+	int result = database_number(db, "PRAGMA main.application_id", &application, error);
+
+	if (result >= 0)
+		result = database_number(db, "PRAGMA main.user_version", &version, error);
+	if (result < 0)
+		return result;
+	if (application != APPLICATION_ID)
+		return error_set(error, EINVAL,
+				 "not a challenge store (challengectl init makes one)");
+	if (version > SCHEMA_VERSION)
+		return error_set(error, EINVAL,
+				 "a store of version %lld, newer than the %d that this program"
+				 " knows: update it first",
+				 (long long)version, SCHEMA_VERSION);
+	if (version < SCHEMA_VERSION)
+		return error_set(error, EINVAL, "a store of version %lld, which nobody knows",
+				 (long long)version);
+	return 0;
+}
+
+static int check_schema(sqlite3 *db, struct error *error)
+{
+	for (size_t i = 0; i < COUNT(needed_tables); i++) {
+		CLEANUP(database_finalizep) sqlite3_stmt *columns = NULL;
+		int result = check_object(db, "table", needed_tables[i].table, error);
+
+		if (result < 0)
+			return result;
+		if (database_prepare(db, needed_tables[i].select, &columns, error) < 0) {
+			(void)error_wrap(error, "not a whole challenge store");
+			return -(error->code = EINVAL);
+		}
+	}
+	for (size_t i = 0; i < COUNT(needed_triggers); i++) {
+		int result = check_object(db, "trigger", needed_triggers[i], error);
+
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static int read_identity(struct store *store, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
+	int result = database_prepare(store->db, "SELECT hex FROM main.identity", &find, error);
+
+	if (result < 0)
+		return result;
+	if (sqlite3_step(find) != SQLITE_ROW || sqlite3_column_type(find, 0) != SQLITE_TEXT)
+		return error_set(error, EINVAL, "the store has no identity");
+	if (sqlite3_column_bytes(find, 0) >= IDENTITY_SIZE)
+		return error_set(error, EINVAL, "the store's identity is too long");
+	(void)snprintf(store->identity, sizeof store->identity, "%s",
+		       (const char *)sqlite3_column_text(find, 0)); /* measured above */
+	return 0;
+}
+
+static int read_journal_mode(struct store *store, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *mode = NULL;
+	int result = database_prepare(store->db, "PRAGMA main.journal_mode", &mode, error);
+
+	if (result < 0)
+		return result;
+	if (sqlite3_step(mode) != SQLITE_ROW)
+		return database_fail(store->db, error, "ask for the journal mode");
+	store->wal = sqlite3_stricmp((const char *)sqlite3_column_text(mode, 0), "wal") == 0;
+	return 0;
+}
+
+static int prepare_all(struct store *store, struct error *error)
+{
+	const struct {
+		const char *sql;
+		sqlite3_stmt **statement;
+	} wanted[] = {
+		{ "PRAGMA main.data_version", &store->version },
+		{ "SELECT id FROM main.challenge WHERE change_seq > ?1 ORDER BY change_seq, id",
+		  &store->changed },
+		{ "SELECT id, reference, policy, policy_version, urgency, concerns, category,"
+		  " raising_agency, receiving_agency, raising_contact, receiving_contact,"
+		  " protect_by, change_seq FROM main.challenge WHERE id = ?1",
+		  &store->row },
+		{ "SELECT id, kind, stage, at, due, voids, value, recorded_at FROM main.event"
+		  " WHERE challenge = ?1 ORDER BY id",
+		  &store->events },
+		{ "SELECT id FROM main.challenge WHERE reference = ?1", &store->reference },
+	};
+
+	for (size_t i = 0; i < COUNT(wanted); i++) {
+		int result =
+			database_prepare(store->db, wanted[i].sql, wanted[i].statement, error);
+
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static int open_checked(const char *path, struct store *store, struct error *error)
+{
+	int result = database_open(
+		path, &(struct database_options){ .query_only = true, .busy_ms = BUSY_MS },
+		&store->db, error);
+
+	if (result < 0)
+		return result;
+	/* Should it be in WAL: whoever wrote it checkpoints it. */
+	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+				NULL); /* since 3.16: cannot fail */
+	result = check_header(store->db, error);
+	if (result >= 0)
+		result = check_schema(store->db, error);
+	if (result >= 0)
+		result = read_identity(store, error);
+	if (result >= 0)
+		result = read_journal_mode(store, error);
+	if (result >= 0)
+		result = prepare_all(store, error);
+	return result < 0 ? error_wrap(error, "%s", path) : 0;
+}
+
+int store_open(const char *path, struct store **ret, struct error *error)
+{
+	CLEANUP(store_closep) struct store *store = calloc(1, sizeof *store);
+	int result;
+
+	if (store == NULL)
+		return error_memory(error);
+	result = open_checked(path, store, error);
+	if (result == -ENOENT)
+		return error_set(error, ENOENT,
+				 "%s: there is no store yet (challengectl init makes one)",
+				 path);
+	if (result < 0)
+		return result;
+	*ret = TAKE(store);
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	if (store == NULL)
+		return;
+	database_finalizep(&store->version);
+	database_finalizep(&store->changed);
+	database_finalizep(&store->row);
+	database_finalizep(&store->events);
+	database_finalizep(&store->reference);
+	database_closep(&store->db);
+	free(store->strings.data);
+	free(store->event);
+	free(store->places);
+	arena_clear(&store->directory);
+	free(store);
+}
+
+void store_closep(struct store **store)
+{
+	store_close(*store);
+	*store = NULL;
+}
+
+/* --- has anything changed? ------------------------------------------------------------------
+ */
+
+static int read_data_version(struct store *store, int64_t *ret, struct error *error)
+{
+	int step = sqlite3_step(store->version);
+
+	if (step != SQLITE_ROW) {
+		int result = database_fail(store->db, error, "look for changes in the store");
+
+		(void)sqlite3_reset(store->version); /* repeats that error */
+		return result;
+	}
+	*ret = sqlite3_column_int64(store->version, 0);
+	(void)sqlite3_reset(store->version); /* after a row: nothing to fail */
+	return 0;
+}
+
+int store_look(struct store *store, enum store_change *ret, struct error *error)
+{
+	int moved = 0;
+	int64_t version = 0;
+	int result;
+
+	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
+	    SQLITE_OK)
+		return error_set(error, EIO, "cannot tell whether the store was replaced");
+	if (moved != 0) {
+		*ret = STORE_MOVED;
+		return 0;
+	}
+	result = read_data_version(store, &version, error);
+	if (result < 0)
+		return result;
+	if (store->looked && version == store->data_version) {
+		*ret = STORE_SAME;
+		return 0;
+	}
+	/* Somebody may have upgraded it, or switched it to WAL. */
+	result = check_header(store->db, error);
+	if (result >= 0)
+		result = read_journal_mode(store, error);
+	if (result < 0)
+		return result;
+	store->looked = true;
+	store->data_version = version;
+	*ret = STORE_CHANGED;
+	return 0;
+}
+
+bool store_is_wal(const struct store *store)
+{
+	return store->wal;
+}
+
+const char *store_identity(const struct store *store)
+{
+	return store->identity;
+}
+
+/* --- transactions ---------------------------------------------------------------------------
+ */
+
+static void reset_all(struct store *store)
+{
+	/* Each repeats the error of its last step, which was told then. */
+	(void)sqlite3_reset(store->changed);
+	(void)sqlite3_reset(store->row);
+	(void)sqlite3_reset(store->events);
+	(void)sqlite3_reset(store->reference);
+}
+
+int store_begin(struct store *store, struct error *error)
+{
+	int64_t seq;
+	int result;
+
+	store_end(store);
+	result = database_run(store->db, "BEGIN", error);
+	/* BEGIN alone locks nothing: the first read chooses the moment that is seen. */
+	if (result == 0)
+		result = store_change_seq(store, &seq, error);
+	if (result < 0) {
+		store_end(store);
+		return error_wrap(error, "read the store");
+	}
+	return 0;
+}
+
+void store_end(struct store *store)
+{
+	reset_all(store);
+	if (sqlite3_get_autocommit(store->db) == 0)
+		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL,
+				   NULL); /* nothing was written: nothing can be lost */
+}
+
+int store_change_seq(struct store *store, int64_t *ret, struct error *error)
+{
+	int result =
+		database_number(store->db, "SELECT change_seq FROM main.counter", ret, error);
+
+	if (result == 0)
+		return error_set(error, EINVAL, "the store's counter of changes is gone");
+	return result < 0 ? result : 0;
+}
+
+/* --- reading one challenge ------------------------------------------------------------------
+ */
+
+static size_t utf8_length(const unsigned char *c, size_t left)
+{
+	size_t length = c[0] < 0x80 ? 1 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
+
+	if (c[0] < 0x80)
+		return 1;
+	if (c[0] < 0xc2 || c[0] > 0xf4 || length > left)
+		return 0;
+	for (size_t i = 1; i < length; i++)
+		if ((c[i] & 0xc0) != 0x80)
+			return 0;
+	if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+	    (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
+		return 0; /* overlong, a surrogate, or past U+10FFFF */
+	return length;
+}
+
+/* NULL when it is fit to leave this file, else what is wrong with it. */
+static const char *unsound(const unsigned char *bytes, size_t length)
+{
+	if (length > LONGEST_TEXT)
+		return "is too long";
+	for (size_t i = 0; i < length;) {
+		size_t step = utf8_length(bytes + i, length - i);
+
+		if (step == 0)
+			return "is not UTF-8";
+		if (bytes[i] < 0x20 || bytes[i] == 0x7f ||
+		    (bytes[i] == 0xc2 && bytes[i + 1] < 0xa0))
+			return "holds control characters";
+		i += step;
+	}
+	return NULL;
+}
+
+static int append_string(struct strings *strings, const unsigned char *bytes, size_t length,
+			 size_t *ret)
+{
+	size_t wanted = strings->count + length + 1;
+
+	if (wanted > strings->capacity) {
+		size_t capacity = strings->capacity != 0 ? strings->capacity : 1024;
+		char *data;
+
+		while (capacity < wanted)
+			capacity *= 2;
+		data = realloc(strings->data, capacity);
+		if (data == NULL)
+			return -ENOMEM;
+		strings->data = data;
+		strings->capacity = capacity;
+	}
+	if (length > 0)
+		memcpy(strings->data + strings->count, bytes, length);
+	strings->data[strings->count + length] = '\0';
+	*ret = strings->count;
+	strings->count = wanted;
+	return 0;
+}
+
+/* A column's text, appended. -EINVAL with what is wrong: `what` names the column. */
+static int read_text(struct store *store, sqlite3_stmt *from, int column, const char *what,
+		     size_t *ret, struct error *error)
+{
+	int type = sqlite3_column_type(from, column);
+	const unsigned char *bytes = (const unsigned char *)"";
+	size_t length = 0;
+	const char *wrong;
+
+	if (type != SQLITE_NULL && type != SQLITE_TEXT)
+		return error_set(error, EINVAL, "its %s is no text", what);
+	if (type == SQLITE_TEXT) {
+		bytes = sqlite3_column_text(from, column);
+		if (bytes == NULL)
+			return error_memory(error);
+		length = (size_t)sqlite3_column_bytes(from, column);
+	}
+	wrong = unsound(bytes, length);
+	if (wrong != NULL)
+		return error_set(error, EINVAL, "its %s %s", what, wrong);
+	if (append_string(&store->strings, bytes, length, ret) < 0)
+		return error_memory(error);
+	return 0;
+}
+
+/* A column's number, or `none` for NULL. */
+static int read_number(sqlite3_stmt *from, int column, const char *what, int64_t none,
+		       int64_t *ret, struct error *error)
+{
+	switch (sqlite3_column_type(from, column)) {
+	case SQLITE_INTEGER:
+		*ret = sqlite3_column_int64(from, column);
+		return 0;
+	case SQLITE_NULL:
+		*ret = none;
+		return 0;
+	default:
+		return error_set(error, EINVAL, "its %s is no number", what);
+	}
+}
+
+/* The texts of a challenge, in the order of the columns 1..8, and the numbers of 9..12. */
+static const struct {
+	const char *name;
+	size_t offset;
+} row_texts[] = {
+	{ "reference", offsetof(struct challenge, reference) },
+	{ "policy", offsetof(struct challenge, policy) },
+	{ "policy_version", offsetof(struct challenge, policy_version) },
+	{ "urgency", offsetof(struct challenge, urgency) },
+	{ "concerns", offsetof(struct challenge, concerns) },
+	{ "category", offsetof(struct challenge, category) },
+	{ "raising_agency", offsetof(struct challenge, raising_agency) },
+	{ "receiving_agency", offsetof(struct challenge, receiving_agency) },
+};
+enum { ROW_TEXTS = COUNT(row_texts) };
+
+static int read_row(struct store *store, struct challenge *ret, size_t places[ROW_TEXTS],
+		    struct error *error)
+{
+	sqlite3_stmt *row = store->row;
+	const struct {
+		const char *name;
+		int64_t none;
+		int64_t *to;
+	} numbers[] = {
+		{ "raising_contact", 0, &ret->raising_contact },
+		{ "receiving_contact", 0, &ret->receiving_contact },
+		{ "protect_by", INSTANT_NEVER.seconds, &ret->protect_by.seconds },
+		{ "change_seq", 0, &ret->change_seq },
+	};
+	int result = 0;
+
+	for (int i = 0; i < (int)ROW_TEXTS && result == 0; i++)
+		result = read_text(store, row, 1 + i, row_texts[i].name, &places[i], error);
+	for (int i = 0; i < (int)COUNT(numbers) && result == 0; i++)
+		result = read_number(row, 1 + (int)ROW_TEXTS + i, numbers[i].name,
+				     numbers[i].none, numbers[i].to, error);
+	if (result == 0 && store->strings.data[places[0]] == '\0')
+		result = error_set(error, EINVAL, "its reference is empty");
+	return result;
+}
+
+static int read_event(struct store *store, struct event *ret, struct event_places *places,
+		      struct error *error)
+{
+	sqlite3_stmt *from = store->events;
+	int result = read_text(store, from, 1, "kind", &places->kind, error);
+
+	if (result == 0)
+		result = read_text(store, from, 2, "stage", &places->stage, error);
+	if (result == 0)
+		result = read_number(from, 3, "at", 0, &ret->at.seconds, error);
+	if (result == 0)
+		result = read_number(from, 4, "due", INSTANT_NEVER.seconds, &ret->due.seconds,
+				     error);
+	if (result == 0)
+		result = read_number(from, 5, "voids", 0, &ret->voids, error);
+	if (result == 0)
+		result = read_text(store, from, 6, "value", &places->value, error);
+	if (result == 0)
+		result = read_number(from, 7, "recorded_at", 0, &ret->recorded_at.seconds,
+				     error);
+	return result;
+}
+
+static int add_event(struct store *store, size_t count, struct error *error)
+{
+	struct event event = { .id = sqlite3_column_int64(store->events, 0) };
+	struct event_places places = { 0 };
+	int result;
+
+	if (count == MOST_EVENTS)
+		return error_set(error, EINVAL, "it has more than %d events", (int)MOST_EVENTS);
+	result = read_event(store, &event, &places, error);
+	if (result < 0)
+		return error_wrap(error, "event %lld", (long long)event.id);
+	if (list_reserve(&store->event, count, &store->event_capacity, sizeof event) < 0 ||
+	    list_reserve(&store->places, count, &store->places_capacity, sizeof places) < 0)
+		return error_memory(error);
+	event.key = event.id;
+	store->event[count] = event;
+	store->places[count] = places;
+	return 0;
+}
+
+static int read_events(struct store *store, int64_t id, size_t *ret_count, struct error *error)
+{
+	size_t count = 0;
+	int result = database_bind(store->events, (struct database_value[]){ value_number(id) },
+				   1, error);
+	int step = SQLITE_DONE;
+
+	while (result == 0 && (step = sqlite3_step(store->events)) == SQLITE_ROW) {
+		result = add_event(store, count, error);
+		count++;
+	}
+	if (result == 0 && step != SQLITE_DONE)
+		result = database_fail(store->db, error, "read its events");
+	(void)sqlite3_reset(store->events); /* repeats the error told above */
+	*ret_count = result == 0 ? count : 0;
+	return result;
+}
+
+/* Strings stay where they are from now on: point at them. */
+static void point(struct store *store, struct challenge *challenge,
+		  const size_t places[ROW_TEXTS])
+{
+	for (size_t i = 0; i < ROW_TEXTS; i++) {
+		const char *string = store->strings.data + places[i];
+
+		memcpy((char *)challenge + row_texts[i].offset, &string, sizeof string);
+	}
+	for (size_t i = 0; i < challenge->event_count; i++) {
+		store->event[i].kind = store->strings.data + store->places[i].kind;
+		store->event[i].stage = store->strings.data + store->places[i].stage;
+		store->event[i].value = store->strings.data + store->places[i].value;
+	}
+	challenge->events = store->event;
+}
+
+/* 1 with the challenge read into the store's own buffers; 0: no such row. */
+static int load(struct store *store, int64_t id, struct error *error)
+{
+	struct challenge challenge = { .id = id };
+	size_t places[ROW_TEXTS] = { 0 };
+	int result = database_bind(store->row, (struct database_value[]){ value_number(id) }, 1,
+				   error);
+	int step = SQLITE_DONE;
+
+	store->strings.count = 0;
+	if (result == 0) {
+		step = sqlite3_step(store->row);
+		if (step == SQLITE_ROW)
+			result = read_row(store, &challenge, places, error);
+		else if (step != SQLITE_DONE)
+			result = database_fail(store->db, error, "read it");
+		(void)sqlite3_reset(store->row); /* repeats the error told above */
+	}
+	if (result == 0 && step == SQLITE_ROW)
+		result = read_events(store, id, &challenge.event_count, error);
+	if (result < 0)
+		return error_wrap(error, "challenge %lld", (long long)id);
+	if (step != SQLITE_ROW)
+		return 0;
+	point(store, &challenge, places);
+	store->challenge = challenge;
+	return 1;
+}
+
+/* --- walking --------------------------------------------------------------------------------
+ */
+
+int store_changed_since(struct store *store, int64_t after, struct error *error)
+{
+	return database_bind(store->changed, (struct database_value[]){ value_number(after) },
+			     1, error);
+}
+
+/* What is wrong with one row or with what stands in it, as against the machine or the file. */
+static bool is_of_row(int result)
+{
+	return result == -EINVAL || result == -EFBIG || result == -EBADMSG;
+}
+
+int store_next(struct store *store, struct challenge **ret, struct error *error)
+{
+	for (;;) {
+		int step = sqlite3_step(store->changed);
+		int result;
+
+		if (step != SQLITE_ROW) {
+			result = step == SQLITE_DONE
+					 ? 0
+					 : database_fail(store->db, error, "read what changed");
+			(void)sqlite3_reset(store->changed); /* repeats the error told above */
+			return result;
+		}
+		result = load(store, sqlite3_column_int64(store->changed, 0), error);
+		if (result == 0)
+			continue; /* purged since; outside a transaction that may be */
+		if (result < 0 && !is_of_row(result)) {
+			(void)sqlite3_reset(store->changed); /* the error is told already */
+			return result;
+		}
+		*ret = result > 0 ? &store->challenge : NULL;
+		return 1;
+	}
+}
+
+int store_challenge(struct store *store, int64_t id, struct challenge **ret,
+		    struct error *error)
+{
+	int result = load(store, id, error);
+
+	if (result > 0)
+		*ret = &store->challenge;
+	return result;
+}
+
+int store_challenge_by_reference(struct store *store, const char *reference,
+				 struct challenge **ret, struct error *error)
+{
+	int64_t id = 0;
+	int step;
+	int result = database_bind(
+		store->reference, (struct database_value[]){ value_text(reference) }, 1, error);
+
+	if (result < 0)
+		return result;
+	step = sqlite3_step(store->reference);
+	if (step == SQLITE_ROW)
+		id = sqlite3_column_int64(store->reference, 0);
+	else if (step != SQLITE_DONE)
+		result = database_fail(store->db, error, "look for a reference");
+	(void)sqlite3_reset(store->reference); /* repeats the error told above */
+	if (result < 0 || step == SQLITE_DONE)
+		return result;
+	return store_challenge(store, id, ret, error);
+}
+
+/* --- the directory --------------------------------------------------------------------------
+ */
+
+#define SIXTEEN                                                                  \
+	"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16" \
+	")"
+#define AGENCY_COLUMNS "SELECT id, name, telephone, calendar, cover FROM main.agency"
+#define CONTACT_COLUMNS                                                              \
+	"SELECT id, agency, role, name, email, language, shared, active, away_from," \
+	" away_until, deputy, confirmed_at FROM main.contact"
+
+/* A text that is not fit to leave this file counts as empty: an address, say, that nobody can
+ * be reached at, so that the role's stand-ins are asked. */
+static const char *arena_text(struct arena *arena, sqlite3_stmt *from, int column)
+{
+	const unsigned char *bytes;
+
+	if (sqlite3_column_type(from, column) != SQLITE_TEXT)
+		return "";
+	bytes = sqlite3_column_text(from, column);
+	if (bytes == NULL)
+		return NULL;
+	if (unsound(bytes, (size_t)sqlite3_column_bytes(from, column)) != NULL)
+		return "";
+	return arena_string(arena, (const char *)bytes);
+}
+
+static struct instant column_instant(sqlite3_stmt *from, int column)
+{
+	if (sqlite3_column_type(from, column) != SQLITE_INTEGER)
+		return INSTANT_NEVER;
+	return (struct instant){ sqlite3_column_int64(from, column) };
+}
+
+static bool read_agency(struct arena *arena, sqlite3_stmt *from, void *item)
+{
+	struct agency *agency = item;
+
+	*agency = (struct agency){
+		.id = arena_text(arena, from, 0),
+		.name = arena_text(arena, from, 1),
+		.telephone = arena_text(arena, from, 2),
+		.calendar = arena_text(arena, from, 3),
+		.cover = sqlite3_column_int64(from, 4),
+	};
+	return agency->id != NULL && agency->name != NULL && agency->telephone != NULL &&
+	       agency->calendar != NULL;
+}
+
+static bool read_contact(struct arena *arena, sqlite3_stmt *from, void *item)
+{
+	struct contact *contact = item;
+
+	*contact = (struct contact){
+		.id = sqlite3_column_int64(from, 0),
+		.agency = arena_text(arena, from, 1),
+		.role = arena_text(arena, from, 2),
+		.name = arena_text(arena, from, 3),
+		.email = arena_text(arena, from, 4),
+		.language = arena_text(arena, from, 5),
+		.shared = sqlite3_column_int64(from, 6) == 1,
+		.active = sqlite3_column_int64(from, 7) == 1,
+		.away_from = column_instant(from, 8),
+		.away_until = column_instant(from, 9),
+		.deputy = sqlite3_column_int64(from, 10),
+		.confirmed_at = column_instant(from, 11),
+	};
+	return contact->agency != NULL && contact->role != NULL && contact->name != NULL &&
+	       contact->email != NULL && contact->language != NULL;
+}
+
+/* Every row of the statement, read into an array of the arena. */
+static int collect(struct store *store, const char *sql, const struct database_value *values,
+		   size_t value_count, size_t item_size,
+		   bool (*read)(struct arena *, sqlite3_stmt *, void *item), void **ret,
+		   size_t *ret_count, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
+	CLEANUP(freep) char *items = NULL;
+	size_t count = 0;
+	size_t capacity = 0;
+	int step;
+	int result = database_prepare(store->db, sql, &find, error);
+
+	if (result == 0)
+		result = database_bind(find, values, value_count, error);
+	if (result < 0)
+		return result;
+	for (; (step = sqlite3_step(find)) == SQLITE_ROW; count++)
+		if (list_reserve(&items, count, &capacity, item_size) < 0 ||
+		    !read(&store->directory, find, items + count * item_size))
+			return error_memory(error);
+	if (step != SQLITE_DONE)
+		return database_fail(store->db, error, "read the directory");
+	*ret = arena_copy(&store->directory, items != NULL ? items : "",
+			  items != NULL ? count * item_size : 1);
+	if (*ret == NULL)
+		return error_memory(error);
+	*ret_count = count;
+	return 0;
+}
+
+int store_directory(struct store *store, const char *const *agencies, size_t agency_count,
+		    struct directory *ret, struct error *error)
+{
+	struct database_value values[MOST_AGENCIES] = { 0 };
+	/* More than the statement has room for: everybody holds those, too. */
+	bool everybody = agencies == NULL || agency_count > MOST_AGENCIES;
+	size_t value_count = everybody ? 0 : MOST_AGENCIES;
+	struct directory directory = { 0 };
+	void *items = NULL;
+	int result;
+
+	for (size_t i = 0; !everybody && i < agency_count; i++)
+		values[i] = value_text(agencies[i]);
+	arena_clear(&store->directory);
+	result = collect(store,
+			 everybody ? AGENCY_COLUMNS " ORDER BY id"
+				   : AGENCY_COLUMNS " WHERE id IN " SIXTEEN " ORDER BY id",
+			 values, value_count, sizeof(struct agency), read_agency, &items,
+			 &directory.agency_count, error);
+	if (result < 0)
+		return result;
+	directory.agencies = items;
+	result = collect(store,
+			 everybody ? CONTACT_COLUMNS " ORDER BY id"
+				   : "WITH RECURSIVE wanted (id) AS ("
+				     " SELECT id FROM main.contact WHERE agency IN " SIXTEEN
+				     " UNION SELECT cover FROM main.agency WHERE id IN " SIXTEEN
+				     " UNION SELECT deputy FROM main.contact, wanted"
+				     " WHERE contact.id = wanted.id AND deputy IS NOT NULL"
+				     ") " CONTACT_COLUMNS
+				     " WHERE id IN (SELECT id FROM wanted) ORDER BY id",
+			 values, value_count, sizeof(struct contact), read_contact, &items,
+			 &directory.contact_count, error);
+	if (result < 0)
+		return result;
+	directory.contacts = items;
+	*ret = directory;
+	return 0;
+}

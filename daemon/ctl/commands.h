@@ -1,0 +1,20 @@
+/* commands - every command of challengectl, one line each, in order of name. */
+#ifndef CTL_COMMANDS_H
+#define CTL_COMMANDS_H
+
+#include "ctl/command.h"
+
+extern const struct command command_agency_add;
+extern const struct command command_agency_list;
+extern const struct command command_contact_add;
+extern const struct command command_contact_away;
+extern const struct command command_contact_list;
+extern const struct command command_explain;
+extern const struct command command_init;
+extern const struct command command_list;
+extern const struct command command_raise;
+extern const struct command command_record;
+extern const struct command command_show;
+extern const struct command command_timeline;
+
+#endif

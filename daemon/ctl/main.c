@@ -1,0 +1,32 @@
+/* main.c - challengectl: the one table of its commands; the rest is in command.c. */
+#include "ctl/commands.h"
+
+/* clang-format off */
+static const struct command *const table[] = {
+	&command_agency_add,
+	&command_agency_list,
+	&command_contact_add,
+	&command_contact_away,
+	&command_contact_list,
+	&command_explain,
+	&command_init,
+	&command_list,
+	&command_raise,
+	&command_record,
+	&command_show,
+	&command_timeline,
+};
+/* clang-format on */
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = {
+		.program = "challengectl",
+		.config_file = CONFIG_FILE,
+		.out = stdout,
+		.err = stderr,
+		.clock = &clock_system,
+	};
+
+	return ctl_main(&ctl, table, COUNT(table), argc, argv);
+}

@@ -1,0 +1,313 @@
+/* decide.c - see decide.h. */
+#include "service/decide.h"
+
+#include "adapter/journal.h"
+
+#include <string.h>
+
+const char decide_adopted[] = "adopted";
+const char decide_replaced[] = "later reminder due";
+static const char answered[] = "ended by a recorded event before it went";
+static const char nothing_told[] = "nothing had been sent that needs standing down";
+static const char taken_away[] = "the facts no longer ask for it";
+
+/* What one call works on. */
+struct task {
+	struct ledger *ledger;
+	const struct facts *facts;
+	const struct ledger_notice *history; /* NULL unless something was cleared */
+	size_t history_count;
+	bool adopt;
+	struct decided *count;
+};
+
+static void log_decision(const struct task *task, const struct ledger_notice *notice)
+{
+	const struct journal_field fields[] = {
+		{ "CHALLENGE_REF", notice->reference },
+		{ "POLICY", notice->policy },
+		{ "STAGE", notice->stage },
+		{ "OBLIGATION", notice->obligation },
+		{ "NOTICE", notice_kind_name(notice->kind) },
+		{ "ROLE", notice->role },
+		{ "REASON", notice->reason[0] == '\0' ? NULL : notice->reason },
+	};
+
+	if (task->adopt)
+		return; /* one line for all of them, from the pass */
+	if (notice->state == DELIVERY_DECIDED)
+		journal_send(JOURNAL_DECIDED, fields, COUNT(fields), "%s: %s for %s decided",
+			     notice->reference, notice_kind_name(notice->kind), notice->role);
+	else
+		journal_send(JOURNAL_NOT_SENT, fields, COUNT(fields),
+			     "%s: %s for %s not sent: %s", notice->reference,
+			     notice_kind_name(notice->kind), notice->role, notice->reason);
+}
+
+static bool had_gone(enum delivery_state state)
+{
+	return state == DELIVERY_ATTEMPTING || state == DELIVERY_ACCEPTED ||
+	       state == DELIVERY_IN_DOUBT;
+}
+
+/* True when this role was mailed that the obligation's time ran out. */
+static bool was_told(const struct task *task, const struct ledger_notice *cleared)
+{
+	for (size_t i = 0; i < task->history_count; i++) {
+		const struct ledger_notice *told = &task->history[i];
+
+		if ((told->kind == NOTICE_BREACH || told->kind == NOTICE_ESCALATION ||
+		     told->kind == NOTICE_OVERDUE) &&
+		    had_gone(told->state) && told->event == cleared->event &&
+		    strcmp(told->obligation, cleared->obligation) == 0 &&
+		    strcmp(told->role, cleared->role) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Why the notice is not sent; "" when it is. */
+static const char *reason_for_silence(const struct task *task, size_t entry,
+				      const struct ledger_notice *notice)
+{
+	if (task->adopt)
+		return decide_adopted;
+	if (facts_is_ended(task->facts, entry))
+		return answered;
+	if (facts_is_replaced(task->facts, entry))
+		return decide_replaced;
+	if (notice->kind == NOTICE_CLEARED && !was_told(task, notice))
+		return nothing_told;
+	return "";
+}
+
+static struct ledger_notice notice_of(const struct facts *facts, const struct entry *entry,
+				      const char *role)
+{
+	return (struct ledger_notice){
+		.challenge = facts->challenge->id,
+		.reference = facts->challenge->reference,
+		.policy = facts->policy->id,
+		.policy_version = facts->policy->version,
+		.event = entry->event,
+		.stage = facts_stage_id(facts->policy, entry),
+		.obligation = facts_obligation_id(facts->policy, entry),
+		.kind = entry->kind,
+		.step = entry->step,
+		.occurrence = entry->occurrence,
+		.role = role,
+		.at = entry->at,
+		.send_at = entry->send_at,
+		.started = entry->started,
+		.due = entry->due,
+		.firm = entry->firm,
+		.provisional = entry->provisional,
+		.state = DELIVERY_DECIDED,
+		.reason = "",
+	};
+}
+
+static int record(const struct task *task, struct ledger_notice *notice, const char *reason,
+		  struct error *error)
+{
+	int64_t id;
+	int r;
+
+	notice->reason = reason;
+	notice->state = reason[0] == '\0' ? DELIVERY_DECIDED : DELIVERY_CANCELLED;
+	r = ledger_decide(task->ledger, notice, task->facts->now, &id, error);
+	if (r <= 0)
+		return r;
+	if (task->adopt)
+		task->count->adopted++;
+	else if (notice->state == DELIVERY_DECIDED)
+		task->count->to_send++;
+	else
+		task->count->not_sent++;
+	log_decision(task, notice);
+	return 0;
+}
+
+static int decide_entry(const struct task *task, size_t place, struct error *error)
+{
+	const struct entry *entry = &task->facts->entries[place];
+
+	for (size_t i = 0; i < entry->to.count; i++) {
+		struct ledger_notice notice =
+			notice_of(task->facts, entry,
+				  task->facts->policy->roles[entry->to.role[i]].token);
+		int r = record(task, &notice, reason_for_silence(task, place, &notice), error);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Why an earlier decision goes no further; NULL when it stands. */
+static const char *reason_to_take_back(const struct facts *facts,
+				       const struct ledger_notice *notice)
+{
+	int place = facts_find(facts, notice);
+
+	if (place < 0)
+		return instant_before(facts->now, notice->at) || notice->kind == NOTICE_CLEARED
+			       ? NULL
+			       : taken_away;
+	if (facts_is_ended(facts, (size_t)place))
+		return answered;
+	if (notice->mail == 0 && facts_is_replaced(facts, (size_t)place))
+		return decide_replaced;
+	return NULL;
+}
+
+static int take_back(const struct task *task, struct error *error)
+{
+	struct ledger_notice *pending = NULL;
+	size_t count = 0;
+	int r = ledger_pending(task->ledger, task->facts->challenge->id, &pending, &count,
+			       error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		struct ledger_notice notice = pending[i];
+		const char *reason = reason_to_take_back(task->facts, &notice);
+
+		if (reason == NULL)
+			continue;
+		r = ledger_cancel_notice(task->ledger, notice.id, reason, task->facts->now,
+					 error);
+		if (r < 0)
+			break;
+		notice.reason = reason;
+		notice.state = DELIVERY_CANCELLED;
+		task->count->cancelled++;
+		log_decision(task, &notice);
+	}
+	ledger_notices_free(pending, count);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * An event was taken back after its clock had run out and people had been told: the timeline
+ * no longer knows of it, the ledger does.
+ */
+static int stand_down_voided(const struct task *task, struct error *error)
+{
+	for (size_t i = 0; i < task->history_count; i++) {
+		struct ledger_notice notice = task->history[i];
+		int r;
+
+		if ((notice.kind != NOTICE_BREACH && notice.kind != NOTICE_ESCALATION) ||
+		    !had_gone(notice.state) || !facts_event_is_gone(task->facts, notice.event))
+			continue;
+		notice.kind = NOTICE_CLEARED;
+		notice.step = "";
+		notice.occurrence = 1;
+		notice.at = task->facts->now;
+		notice.mail = 0;
+		if (calendar_next_open(task->facts->policy->calendar, notice.at,
+				       &notice.send_at) < 0)
+			notice.send_at = notice.at;
+		r = record(task, &notice, "", error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool needs_history(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->count; i++)
+		if (facts->entries[i].kind == NOTICE_CLEARED)
+			return true;
+	return false;
+}
+
+static int decide_entries(struct task *task, bool changed, struct error *error)
+{
+	struct ledger_notice *history = NULL;
+	size_t count = 0;
+	int r = 0;
+
+	if (!task->adopt && (changed || needs_history(task->facts))) {
+		r = ledger_history(task->ledger, task->facts->challenge->id, &history, &count,
+				   error);
+		if (r < 0)
+			return r;
+		task->history = history;
+		task->history_count = count;
+	}
+	for (size_t i = 0; i < task->facts->count && r >= 0; i++)
+		r = decide_entry(task, i, error);
+	if (r >= 0)
+		r = stand_down_voided(task, error);
+	ledger_notices_free(history, count);
+	task->history = NULL;
+	task->history_count = 0;
+	return r;
+}
+
+static const struct {
+	enum timeline_problem problem;
+	const char *text;
+} problems[] = {
+	{ PROBLEM_URGENCY,
+	  "its urgency is not one of the policy's: the shortest limit counts" },
+	{ PROBLEM_PAUSE_NO_END, "it is paused without an end: the clock runs on" },
+	{ PROBLEM_STAGE, "it names a stage that the policy does not have" },
+	{ PROBLEM_KIND, "it has an event of a kind that the policy does not know" },
+	{ PROBLEM_NO_AGREED_DATE, "a limit is \"as agreed\", but no date was recorded" },
+	{ PROBLEM_RANGE, "a time lies outside the years that calendars count" },
+	{ PROBLEM_NOT_RAISED, "nothing has raised it, so that no clock runs" },
+};
+
+static void log_fault(const struct challenge *challenge, const char *text)
+{
+	const struct journal_field fields[] = {
+		{ "CHALLENGE_REF", challenge->reference },
+		{ "POLICY", challenge->policy },
+		{ "REASON", text },
+	};
+
+	journal_send(JOURNAL_CHALLENGE_FAULT, fields, COUNT(fields), "challenge %s: %s",
+		     challenge->reference, text);
+}
+
+static void log_problems(const struct challenge *challenge, unsigned found)
+{
+	for (size_t i = 0; i < COUNT(problems); i++)
+		if ((found & (unsigned)problems[i].problem) != 0)
+			log_fault(challenge, problems[i].text);
+}
+
+int decide_challenge(struct ledger *ledger, const struct config *config, struct facts *facts,
+		     struct challenge *challenge, bool adopt, bool loud, struct instant now,
+		     struct decided *ret, struct error *error)
+{
+	struct error unknown = { 0 };
+	const struct policy *policy;
+	struct task task = { .ledger = ledger, .facts = facts, .adopt = adopt, .count = ret };
+	int r;
+
+	policy = config_policy(config, challenge->policy, challenge->policy_version, &unknown);
+	if (policy == NULL) {
+		if (loud)
+			log_fault(challenge, unknown.text);
+		return ledger_schedule(ledger, challenge->id, INSTANT_NEVER, error);
+	}
+	challenge_settle(challenge);
+	r = facts_read(facts, policy, challenge, now, error);
+	if (r < 0)
+		return r;
+	if (loud)
+		log_problems(challenge, facts->state.problems);
+	r = take_back(&task, error);
+	if (r < 0)
+		return r;
+	r = decide_entries(&task, loud, error);
+	if (r < 0)
+		return r;
+	return ledger_schedule(ledger, challenge->id, facts->next, error);
+}

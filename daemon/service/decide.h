@@ -1,0 +1,36 @@
+/*
+ * decide - what is due for one challenge goes into the ledger, once.
+ *
+ * Runs inside a ledger transaction of its caller. A notice that need not be sent is recorded
+ * all the same, as cancelled with its reason: silence always has a cause that can be read.
+ */
+#ifndef SERVICE_DECIDE_H
+#define SERVICE_DECIDE_H
+
+#include "adapter/config_file.h"
+#include "service/facts.h"
+
+struct decided {
+	size_t to_send; /* notices newly decided */
+	size_t not_sent;
+	size_t adopted;
+	size_t cancelled; /* earlier decisions taken back before they went */
+};
+
+/*
+ * Settles the challenge in place, holds it against its policy at `now`, records what is new,
+ * takes back what waits no longer and remembers when to look again. With `adopt` what is past
+ * is recorded as adopted, unsent. Adds to *ret. A fault of the record itself (unknown policy, a
+ * pause without end) is logged and is no error; with `loud` only, so that it is told once a
+ * change.
+ */
+MUST_CHECK int decide_challenge(struct ledger *ledger, const struct config *config,
+				struct facts *facts, struct challenge *challenge, bool adopt,
+				bool loud, struct instant now, struct decided *ret,
+				struct error *error);
+
+/* The reasons that decisions are recorded with. */
+extern const char decide_adopted[];
+extern const char decide_replaced[];
+
+#endif

@@ -1,0 +1,602 @@
+/* pass.c - see pass.h. */
+#include "service/pass.h"
+
+#include "adapter/journal.h"
+#include "base/list.h"
+#include "service/crash.h"
+#include "service/decide.h"
+#include "service/render.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	BATCH = 200,            /* challenges of one transaction: some milliseconds */
+	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
+	BAD_ROW_SECONDS = 3600, /* a scheduled row that cannot be read is asked for again */
+	HORIZON_DAYS = 180,     /* of the holiday list, to be warned of */
+};
+
+static const struct instant first_sane = { 1767225600 }; /* 2026-01-01T00:00:00Z */
+
+struct pass {
+	struct world world;
+	struct store *store;
+	struct facts facts;
+	bool reread;     /* look at what changed even if the store says that nothing did */
+	bool store_told; /* each trouble is logged when it begins and when it ends */
+	bool clock_told;
+	bool wal_told;
+	size_t orphans_told;
+	int32_t horizon_told; /* civil day */
+};
+
+int pass_create(const struct world *world, struct pass **ret, struct error *error)
+{
+	CLEANUP(pass_destroyp) struct pass *pass = calloc(1, sizeof *pass);
+	int r;
+
+	if (pass == NULL)
+		return error_memory(error);
+	r = pass_configure(pass, world, error);
+	if (r < 0)
+		return r;
+	*ret = TAKE(pass);
+	return 0;
+}
+
+void pass_destroy(struct pass *pass)
+{
+	if (pass == NULL)
+		return;
+	store_close(pass->store);
+	facts_clear(&pass->facts);
+	free(pass);
+}
+
+void pass_destroyp(struct pass **pass)
+{
+	pass_destroy(*pass);
+}
+
+/* Other policies may speak at other times: every challenge is held against them once. */
+static int note_configuration(struct ledger *ledger, const char *digest, struct error *error)
+{
+	CLEANUP(text_clear) struct text known = { 0 };
+	int r = ledger_get(ledger, "configuration", &known, error);
+
+	if (r < 0)
+		return r;
+	if (r == 1 && strcmp(text_string(&known), digest) == 0)
+		return 0;
+	r = ledger_begin(ledger, error);
+	if (r < 0)
+		return r;
+	r = ledger_set(ledger, "configuration", digest, error);
+	if (r >= 0)
+		r = ledger_set_number(ledger, "change_seq", 0, error);
+	if (r >= 0)
+		r = ledger_commit(ledger, error);
+	if (r < 0)
+		ledger_rollback(ledger);
+	return r < 0 ? r : 0;
+}
+
+int pass_configure(struct pass *pass, const struct world *world, struct error *error)
+{
+	pass->world = *world;
+	pass->reread = true;
+	pass->horizon_told = 0;
+	/* It may name another store. */
+	store_close(pass->store);
+	pass->store = NULL;
+	return note_configuration(world->ledger, world->config->digest, error);
+}
+
+/* --- clock -----------------------------------------------------------------------------------
+ */
+
+bool clock_is_sane(struct instant now, struct instant latest_written)
+{
+	if (instant_before(now, first_sane))
+		return false;
+	return latest_written.seconds == INT64_MIN ||
+	       !instant_before(now, instant_add(latest_written, -CLOCK_BACKWARD_SECONDS));
+}
+
+/* 1: sane, 0: not. */
+static int check_clock(struct pass *pass, struct instant now, struct pass_report *report,
+		       struct error *error)
+{
+	struct instant latest;
+	char text[INSTANT_TEXT_SIZE];
+	int r = ledger_latest(pass->world.ledger, &latest, error);
+
+	if (r < 0)
+		return r;
+	if (clock_is_sane(now, latest)) {
+		if (pass->clock_told)
+			journal_send(JOURNAL_CLOCK_SANE, NULL, 0,
+				     "the clock is right again: deciding and sending go on");
+		pass->clock_told = false;
+		return 1;
+	}
+	report->trouble = PASS_CLOCK;
+	(void)snprintf(report->text, sizeof report->text,
+		       "the clock shows %s, which cannot be: nothing is decided or sent until "
+		       "it is set",
+		       instant_format(now, 0, text));
+	if (!pass->clock_told)
+		journal_send(JOURNAL_CLOCK_INSANE, NULL, 0, "%s", report->text);
+	pass->clock_told = true;
+	return 0;
+}
+
+/* --- store -----------------------------------------------------------------------------------
+ */
+
+/* The store is other people's: that it is away is a state, not an error. */
+static void store_lost(struct pass *pass, const struct error *why, struct pass_report *report)
+{
+	const char *advice = why->code == ENOENT ? "create it with \"challengectl init\""
+			     : why->code == EBUSY
+				     ? "another program holds it"
+				     : "check the file and the permissions of its folder";
+
+	store_close(pass->store);
+	pass->store = NULL;
+	pass->reread = true;
+	report->trouble = PASS_STORE;
+	(void)snprintf(report->text, sizeof report->text,
+		       "the store cannot be read: %.180s; %s; trying again at every poll",
+		       why->text, advice);
+	if (!pass->store_told)
+		journal_send(JOURNAL_STORE_FAULT, NULL, 0, "%s", report->text);
+	pass->store_told = true;
+}
+
+static void store_found(struct pass *pass)
+{
+	if (pass->store_told)
+		journal_send(JOURNAL_STORE_BACK, NULL, 0, "the store can be read again");
+	pass->store_told = false;
+	if (store_is_wal(pass->store) && !pass->wal_told)
+		journal_send(JOURNAL_STORE_WAL, NULL, 0,
+			     "the store was switched to WAL, which this SQLite can damage; "
+			     "switch it back with PRAGMA journal_mode=TRUNCATE");
+	pass->wal_told = store_is_wal(pass->store);
+}
+
+/* Opens the store or looks at it: 1 something may have changed, 0 nothing did. */
+static int look_at_store(struct pass *pass, struct error *error)
+{
+	enum store_change change;
+	int r;
+
+	if (pass->store != NULL) {
+		r = store_look(pass->store, &change, error);
+		if (r < 0)
+			return r;
+		if (change == STORE_SAME)
+			return pass->reread;
+		if (change == STORE_CHANGED)
+			return 1;
+		journal_send(JOURNAL_STORE_REPLACED, NULL, 0,
+			     "another file stands at the store's path: it is opened anew");
+		store_close(pass->store);
+		pass->store = NULL;
+	}
+	r = store_open(pass->world.config->store, &pass->store, error);
+	return r < 0 ? r : 1;
+}
+
+/*
+ * Another store, or an older copy put back, has numbers of its own: all is read again. Inside
+ * transactions of both.
+ */
+static int check_identity(struct pass *pass, int64_t *after, int64_t highest,
+			  struct error *error)
+{
+	struct ledger *ledger = pass->world.ledger;
+	CLEANUP(text_clear) struct text known = { 0 };
+	const char *identity = store_identity(pass->store);
+	int r = ledger_get(ledger, "store_identity", &known, error);
+
+	if (r < 0)
+		return r;
+	if (r == 1 && strcmp(text_string(&known), identity) == 0 && *after <= highest)
+		return 0;
+	if (r == 1)
+		journal_send(JOURNAL_STORE_REPLACED, NULL, 0,
+			     "the store is another one, or an older copy: every challenge is "
+			     "read again");
+	*after = 0;
+	r = ledger_set(ledger, "store_identity", identity, error);
+	if (r >= 0)
+		r = ledger_set_number(ledger, "change_seq", 0, error);
+	return r < 0 ? r : 0;
+}
+
+/* --- the first cycle -------------------------------------------------------------------------
+ */
+
+struct first_cycle {
+	bool is_first;
+	int64_t until; /* change_seq: what came later is not adopted */
+};
+
+static int read_first_cycle(struct pass *pass, int64_t highest, struct first_cycle *ret,
+			    struct error *error)
+{
+	struct ledger *ledger = pass->world.ledger;
+	int r = ledger_is_new(ledger, &ret->is_first, error);
+
+	if (r < 0 || !ret->is_first)
+		return r;
+	r = ledger_get_number(ledger, "adopt_until", &ret->until, error);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	ret->until = highest;
+	r = ledger_set_number(ledger, "adopt_until", highest, error);
+	return r < 0 ? r : 0;
+}
+
+/* Inside a transaction: the ledger is no longer new, and if anything was adopted it is told. */
+static int end_first_cycle(struct pass *pass, struct instant now, struct error *error)
+{
+	struct ledger *ledger = pass->world.ledger;
+	int64_t adopted = 0;
+	int r = ledger_get_number(ledger, "adopted", &adopted, error);
+
+	if (r < 0)
+		return r;
+	if (r == 1 && adopted > 0) {
+		journal_send(JOURNAL_ADOPTED, NULL, 0,
+			     "the ledger is new: %lld notices that were past already are "
+			     "recorded unsent",
+			     (long long)adopted);
+		r = render_adoption(&pass->world, (size_t)adopted, now, error);
+		if (r < 0)
+			return r;
+	}
+	r = ledger_set_number(ledger, "first_cycle", now.seconds, error);
+	return r < 0 ? r : 0;
+}
+
+static int add_adopted(struct pass *pass, size_t adopted, struct error *error)
+{
+	int64_t before = 0;
+	int r;
+
+	if (adopted == 0)
+		return 0;
+	r = ledger_get_number(pass->world.ledger, "adopted", &before, error);
+	if (r < 0)
+		return r;
+	r = ledger_set_number(pass->world.ledger, "adopted", before + (int64_t)adopted, error);
+	return r < 0 ? r : 0;
+}
+
+/* --- what changed ----------------------------------------------------------------------------
+ */
+
+static void log_bad_row(const struct error *why)
+{
+	journal_send(JOURNAL_CHALLENGE_FAULT, NULL, 0,
+		     "a challenge in the store cannot be read and is passed over: %s",
+		     why->text);
+}
+
+/* An error of one of the two databases: which one decides what becomes of it. */
+struct trouble {
+	bool store;
+};
+
+static int fail_store(struct trouble *trouble, int r)
+{
+	trouble->store = true;
+	return r;
+}
+
+/* Reads up to BATCH changed challenges: 1 when there may be more. Inside both transactions. */
+static int decide_changed(struct pass *pass, struct instant now, struct decided *count,
+			  struct trouble *trouble, struct error *error)
+{
+	struct ledger *ledger = pass->world.ledger;
+	struct first_cycle first = { 0 };
+	struct decided found = { 0 };
+	int64_t after = 0;
+	int64_t highest;
+	size_t n = 0;
+	int r = store_change_seq(pass->store, &highest, error);
+
+	if (r < 0)
+		return fail_store(trouble, r);
+	r = ledger_get_number(ledger, "change_seq", &after, error);
+	if (r >= 0)
+		r = check_identity(pass, &after, highest, error);
+	if (r >= 0)
+		r = read_first_cycle(pass, highest, &first, error);
+	if (r < 0)
+		return r;
+	r = store_changed_since(pass->store, after, error);
+	if (r < 0)
+		return fail_store(trouble, r);
+	while (n < BATCH) {
+		struct challenge *challenge = NULL;
+		struct error why = { 0 };
+		bool adopt;
+
+		r = store_next(pass->store, &challenge, &why);
+		if (r < 0) {
+			(void)error_set(error, why.code, "%s", why.text);
+			return fail_store(trouble, r);
+		}
+		if (r == 0)
+			break;
+		n++;
+		if (challenge == NULL) {
+			log_bad_row(&why);
+			continue;
+		}
+		after = challenge->change_seq;
+		adopt = first.is_first && challenge->change_seq <= first.until;
+		r = decide_challenge(ledger, pass->world.config, &pass->facts, challenge, adopt,
+				     true, now, &found, error);
+		if (r < 0)
+			return r;
+	}
+	if (n < BATCH)
+		after = highest; /* past rows at the end that could not be read */
+	if (first.is_first)
+		r = add_adopted(pass, found.adopted, error);
+	if (r >= 0 && first.is_first && n < BATCH)
+		r = end_first_cycle(pass, now, error);
+	count->to_send += found.to_send;
+	count->not_sent += found.not_sent + found.cancelled;
+	count->adopted += found.adopted;
+	if (r >= 0)
+		r = ledger_set_number(ledger, "change_seq", after, error);
+	if (r < 0)
+		return r;
+	return n == BATCH;
+}
+
+static int decide_batch(struct pass *pass, struct instant now, struct decided *count,
+			struct trouble *trouble, struct error *error)
+{
+	struct ledger *ledger = pass->world.ledger;
+	int more;
+	int r = store_begin(pass->store, error);
+
+	if (r < 0)
+		return fail_store(trouble, r);
+	r = ledger_begin(ledger, error);
+	if (r < 0) {
+		store_end(pass->store);
+		return r;
+	}
+	more = decide_changed(pass, now, count, trouble, error);
+	store_end(pass->store);
+	crash_point("changed challenges decided, not committed");
+	r = more < 0 ? more : ledger_commit(ledger, error);
+	if (r < 0) {
+		ledger_rollback(ledger);
+		return r;
+	}
+	crash_point("changed challenges committed");
+	return more;
+}
+
+/* True when there is nothing in the store that the ledger has not seen. */
+static int is_unchanged(struct pass *pass, bool *ret, struct trouble *trouble,
+			struct error *error)
+{
+	CLEANUP(text_clear) struct text identity = { 0 };
+	int64_t after = -1;
+	int64_t highest;
+	bool is_new;
+	int r = store_change_seq(pass->store, &highest, error);
+
+	if (r < 0)
+		return fail_store(trouble, r);
+	r = ledger_get_number(pass->world.ledger, "change_seq", &after, error);
+	if (r >= 0)
+		r = ledger_is_new(pass->world.ledger, &is_new, error);
+	if (r >= 0)
+		r = ledger_get(pass->world.ledger, "store_identity", &identity, error);
+	if (r < 0)
+		return r;
+	*ret = !is_new && after == highest &&
+	       strcmp(text_string(&identity), store_identity(pass->store)) == 0;
+	return 0;
+}
+
+static int decide_all_changed(struct pass *pass, struct instant now, struct decided *count,
+			      struct pass_report *report, struct trouble *trouble,
+			      struct error *error)
+{
+	bool unchanged;
+	int r = is_unchanged(pass, &unchanged, trouble, error);
+
+	if (r < 0 || unchanged)
+		return r;
+	r = 1;
+	for (int i = 0; i < BATCHES_A_PASS && r == 1; i++)
+		r = decide_batch(pass, now, count, trouble, error);
+	report->more = report->more || r == 1;
+	return r < 0 ? r : 0;
+}
+
+/* --- what was scheduled ----------------------------------------------------------------------
+ */
+
+static int decide_one(struct pass *pass, int64_t id, struct instant now, struct decided *count,
+		      struct trouble *trouble, struct error *error)
+{
+	struct ledger *ledger = pass->world.ledger;
+	struct challenge *challenge = NULL;
+	struct error why = { 0 };
+	int r = store_challenge(pass->store, id, &challenge, &why);
+
+	if (r < 0) {
+		(void)error_set(error, why.code, "%s", why.text);
+		return fail_store(trouble, r);
+	}
+	if (r == 0) /* purged */
+		return ledger_schedule(ledger, id, INSTANT_NEVER, error);
+	if (challenge == NULL) {
+		log_bad_row(&why);
+		return ledger_schedule(ledger, id, instant_add(now, BAD_ROW_SECONDS), error);
+	}
+	return decide_challenge(ledger, pass->world.config, &pass->facts, challenge, false,
+				false, now, count, error);
+}
+
+static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t count,
+				  struct instant now, struct decided *ret,
+				  struct trouble *trouble, struct error *error)
+{
+	struct ledger *ledger = pass->world.ledger;
+	int r = store_begin(pass->store, error);
+
+	if (r < 0)
+		return fail_store(trouble, r);
+	r = ledger_begin(ledger, error);
+	for (size_t i = 0; i < count && r >= 0; i++)
+		r = decide_one(pass, ids[i], now, ret, trouble, error);
+	store_end(pass->store);
+	crash_point("scheduled challenges decided, not committed");
+	if (r >= 0)
+		r = ledger_commit(ledger, error);
+	if (r < 0) {
+		ledger_rollback(ledger);
+		return r;
+	}
+	crash_point("scheduled challenges committed");
+	return 0;
+}
+
+static int decide_scheduled(struct pass *pass, struct instant now, struct decided *count,
+			    struct pass_report *report, struct trouble *trouble,
+			    struct error *error)
+{
+	int64_t ids[BATCH];
+	size_t n = 0;
+
+	for (int i = 0; i < BATCHES_A_PASS; i++) {
+		struct decided found = { 0 };
+		int r = ledger_scheduled(pass->world.ledger, now, BATCH, ids, &n, error);
+
+		if (r < 0 || n == 0)
+			return r < 0 ? r : 0;
+		r = decide_scheduled_batch(pass, ids, n, now, &found, trouble, error);
+		if (r < 0)
+			return r;
+		count->to_send += found.to_send;
+		count->not_sent += found.not_sent + found.cancelled;
+		if (n < BATCH)
+			return 0;
+	}
+	report->more = true;
+	return 0;
+}
+
+/* --- the cycle -------------------------------------------------------------------------------
+ */
+
+static void warn_of_horizon(struct pass *pass, struct instant now)
+{
+	const struct config *config = pass->world.config;
+	int32_t today = (int32_t)(now.seconds / SECONDS_PER_DAY);
+
+	if (pass->horizon_told == today)
+		return;
+	pass->horizon_told = today;
+	for (size_t i = 0; i < config->calendar_count; i++) {
+		const struct calendar_plan *plan = calendar_plan(config->calendars[i].calendar);
+		char until[DAY_TEXT_SIZE];
+
+		if (plan->covered_until == INT32_MAX ||
+		    plan->covered_until - today >= HORIZON_DAYS)
+			continue;
+		journal_send(JOURNAL_HORIZON, NULL, 0,
+			     "the bank holidays of calendar \"%s\" are known until %s only: "
+			     "install a newer list",
+			     config->calendars[i].id, day_format(plan->covered_until, until));
+	}
+}
+
+static void tell_orphans(struct pass *pass, size_t orphans)
+{
+	if (orphans > 0 && orphans != pass->orphans_told)
+		journal_send(JOURNAL_CHALLENGE_FAULT, NULL, 0,
+			     "%zu notices wait: their challenge, or its policy version, is not "
+			     "there any more",
+			     orphans);
+	pass->orphans_told = orphans;
+}
+
+static int use_store(struct pass *pass, struct instant now, struct pass_report *report,
+		     struct trouble *trouble, struct error *error)
+{
+	struct decided count = { 0 };
+	struct rendered rendered = { 0 };
+	int changed = look_at_store(pass, error);
+	int r = 0;
+
+	if (changed < 0)
+		return fail_store(trouble, changed);
+	store_found(pass);
+	crash_point("store looked at");
+	if (changed == 1)
+		r = decide_all_changed(pass, now, &count, report, trouble, error);
+	if (r >= 0)
+		r = decide_scheduled(pass, now, &count, report, trouble, error);
+	if (r < 0)
+		return r;
+	pass->reread = report->more;
+	report->decided = count.to_send;
+	report->not_sent = count.not_sent;
+	report->adopted = count.adopted;
+	r = render_mails(&pass->world, pass->store, &pass->facts, now, &rendered,
+			 &trouble->store, error);
+	if (r < 0)
+		return r;
+	report->mails = rendered.mails;
+	report->not_sent += rendered.taken_back;
+	report->more = report->more || rendered.more;
+	tell_orphans(pass, rendered.orphaned);
+	return 0;
+}
+
+int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
+{
+	struct instant now = clock_now(pass->world.clock);
+	struct pass_report report = { .wake = INSTANT_NEVER };
+	struct trouble trouble = { false };
+	struct error why = { 0 };
+	int r = check_clock(pass, now, &report, error);
+
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		*ret = report;
+		return 0;
+	}
+	warn_of_horizon(pass, now);
+	r = use_store(pass, now, &report, &trouble, &why);
+	if (r < 0 && trouble.store) {
+		store_lost(pass, &why, &report);
+	} else if (r < 0) {
+		pass->reread = true;
+		return error_set(error, why.code, "%s", why.text);
+	}
+	r = ledger_next_wake(pass->world.ledger, &report.wake, error);
+	if (r < 0)
+		return r;
+	*ret = report;
+	return 0;
+}

@@ -1,0 +1,902 @@
+/* render.c - see render.h. */
+#include "service/render.h"
+
+#include "adapter/journal.h"
+#include "base/arena.h"
+#include "base/list.h"
+#include "core/letter.h"
+#include "core/message.h"
+#include "service/crash.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One notice with all that its mail will say; strings live in the batch's arena. */
+struct planned {
+	const struct ledger_notice *notice;
+	struct letter_notice letter;
+	const char *address;
+	const char *name; /* "": do not greet by name */
+	const char *language;
+	const struct policy *policy;
+	int64_t contact;
+	bool misdirected;
+};
+
+struct batch {
+	const struct world *world;
+	struct store *store;
+	struct facts *facts;
+	struct instant now;
+	struct refused refused;
+	struct ledger_notice *notices;
+	size_t notice_count;
+	struct planned *planned;
+	size_t planned_count;
+	size_t planned_capacity;
+	int64_t *ended; /* notices to cancel */
+	size_t ended_count;
+	struct arena arena;
+	struct rendered *count;
+	bool store_failed;
+};
+
+static int copy(struct batch *batch, const char *string, const char **ret, struct error *error)
+{
+	*ret = arena_string(&batch->arena, string == NULL ? "" : string);
+	return *ret == NULL ? error_memory(error) : 0;
+}
+
+/* --- what the letter says -------------------------------------------------------------------
+ */
+
+static bool set_has(const struct role_set *set, const struct policy *policy, const char *token)
+{
+	if (set == NULL)
+		return false;
+	for (size_t i = 0; i < set->count; i++)
+		if (strcmp(policy->roles[set->role[i]].token, token) == 0)
+			return true;
+	return false;
+}
+
+/* The titles of a set, each once, without the token that is left out; joined in the language.
+ */
+static int join_titles(struct batch *batch, const struct language *language,
+		       const struct role_set *set, const char *without, const char **ret,
+		       struct error *error)
+{
+	const struct config *config = batch->world->config;
+	const struct policy *policy = batch->facts->policy;
+	const char *titles[POLICY_TOLD];
+	CLEANUP(text_clear) struct text joined = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; set != NULL && i < set->count; i++) {
+		const struct role *role = &policy->roles[set->role[i]];
+		const char *title = role_title(config->roles, config->role_count, role->name);
+		bool known = strcmp(role->token, without) == 0;
+
+		for (size_t j = 0; j < count; j++)
+			known = known || strcmp(titles[j], title) == 0;
+		if (!known)
+			titles[count++] = title;
+	}
+	if (count > 0)
+		letter_join(language, titles, count, &joined);
+	if (text_failed(&joined))
+		return error_memory(error);
+	return copy(batch, text_string(&joined), ret, error);
+}
+
+static bool is_unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+/* The configured link with the reference in it, as RFC 3986 wants it written. */
+static int make_link(struct batch *batch, const char *reference, const char **ret,
+		     struct error *error)
+{
+	static const char place[] = "{reference}";
+	const char *link = batch->world->config->mail.link;
+	CLEANUP(text_clear) struct text made = { 0 };
+	const char *hole;
+
+	while ((hole = strstr(link, place)) != NULL) {
+		text_append_bytes(&made, link, (size_t)(hole - link));
+		for (const char *c = reference; *c != '\0'; c++)
+			if (is_unreserved(*c))
+				text_append_char(&made, *c);
+			else
+				text_appendf(&made, "%%%02X", (unsigned char)*c);
+		link = hole + sizeof place - 1;
+	}
+	text_append(&made, link);
+	if (text_failed(&made))
+		return error_memory(error);
+	return copy(batch, text_string(&made), ret, error);
+}
+
+/* Whole working days from `a` to the later `b`: those after a's own, less one when b's time of
+ * day comes before a's. */
+static int32_t whole_days(const struct calendar *calendar, struct instant a, struct instant b)
+{
+	const struct zone *zone = calendar_zone(calendar);
+	int32_t day_a;
+	int32_t day_b;
+	int32_t second_a;
+	int32_t second_b;
+	int32_t days;
+
+	zone_local(zone, a, &day_a, &second_a);
+	zone_local(zone, b, &day_b, &second_b);
+	days = calendar_count_days(calendar, day_a + 1, day_b);
+	if (days > 0 && second_b < second_a && calendar_is_working(calendar, day_b))
+		days--;
+	return days;
+}
+
+static void say_time(struct letter_notice *letter, const struct calendar *calendar,
+		     struct instant now)
+{
+	if (instant_is_never(letter->due))
+		return;
+	if (instant_before(now, letter->due)) {
+		letter->open_seconds = calendar_open_between(calendar, now, letter->due);
+		letter->working_days = whole_days(calendar, now, letter->due);
+	} else {
+		letter->open_seconds = -calendar_open_between(calendar, letter->due, now);
+		letter->working_days = -whole_days(calendar, letter->due, now);
+	}
+}
+
+static int say_agencies(struct batch *batch, const struct directory *directory,
+			struct letter_notice *letter, struct error *error)
+{
+	const struct challenge *challenge = batch->facts->challenge;
+	bool show = batch->world->config->mail.show_agencies;
+	const struct agency *raising =
+		show ? directory_agency(directory, challenge->raising_agency) : NULL;
+	const struct agency *receiving =
+		show ? directory_agency(directory, challenge->receiving_agency) : NULL;
+	int r = copy(batch, raising == NULL ? "" : raising->name, &letter->raising_agency,
+		     error);
+
+	if (r == 0)
+		r = copy(batch, raising == NULL ? "" : raising->telephone,
+			 &letter->raising_telephone, error);
+	if (r == 0)
+		r = copy(batch, receiving == NULL ? "" : receiving->name,
+			 &letter->receiving_agency, error);
+	if (r == 0)
+		r = copy(batch, receiving == NULL ? "" : receiving->telephone,
+			 &letter->receiving_telephone, error);
+	return r;
+}
+
+static int say_next(struct batch *batch, const struct language *language, size_t place,
+		    struct letter_notice *letter, struct error *error)
+{
+	struct entry next;
+	int r;
+
+	letter->next_at = INSTANT_NEVER;
+	letter->next_titles = "";
+	if (letter->kind == NOTICE_CLEARED)
+		return 0;
+	r = facts_next(batch->facts, place, &next, error);
+	if (r <= 0)
+		return r;
+	/* To whom the matter passes is told by its own breach: that date is what they need. */
+	if (letter->kind == NOTICE_ESCALATION || letter->kind == NOTICE_INFORM)
+		if (next.kind == NOTICE_BREACH || next.kind == NOTICE_ESCALATION) {
+			letter->due = next.due;
+			letter->provisional = next.provisional;
+		}
+	letter->next_at = next.at;
+	letter->next_kind = next.kind;
+	return join_titles(batch, language, &next.to, "", &letter->next_titles, error);
+}
+
+static bool starts_from_resolved(const struct policy *policy, const struct entry *entry)
+{
+	if (entry->obligation < 0)
+		return false;
+	kind_index starts = policy->obligations[entry->obligation].starts;
+
+	return starts < policy->kind_count && strcmp(policy->kinds[starts], "resolved") == 0;
+}
+
+static int say(struct batch *batch, const struct language *language,
+	       const struct directory *directory, const struct role *role, size_t place,
+	       struct letter_notice *letter, struct error *error)
+{
+	const struct config *config = batch->world->config;
+	const struct facts *facts = batch->facts;
+	const struct policy *policy = facts->policy;
+	const struct entry *entry = &facts->entries[place];
+	const struct role_set *owner = facts_owner(facts, entry);
+	int stage = entry->stage >= 0 ? entry->stage : facts->state.stage;
+	int r;
+
+	*letter = (struct letter_notice){
+		.kind = entry->kind,
+		.obligation = facts_obligation_id(policy, entry),
+		.feedback = starts_from_resolved(policy, entry),
+		.policy_title = policy->title,
+		.stage_title = stage >= 0 ? policy->stages[stage].title : "",
+		.role_title = role_title(config->roles, config->role_count, role->name),
+		.is_owner = set_has(owner, policy, role->token),
+		.due = entry->due,
+		.at = entry->at,
+		.since = entry->started,
+		.provisional = entry->provisional,
+		.guidance = policy->guidance,
+		.learning_title = policy->learning_title,
+		.learning_url = policy->learning_url,
+	};
+	if (entry->kind == NOTICE_CLEARED)
+		letter->since =
+			instant_is_never(facts->ended[place]) ? entry->at : facts->ended[place];
+	r = copy(batch, facts->challenge->reference, &letter->reference, error);
+	if (r == 0)
+		r = join_titles(batch, language, owner, "", &letter->owner_titles, error);
+	if (r == 0)
+		r = join_titles(batch, language, &entry->to, role->token, &letter->told_titles,
+				error);
+	if (r == 0)
+		r = make_link(batch, facts->challenge->reference, &letter->link, error);
+	if (r == 0)
+		r = say_agencies(batch, directory, letter, error);
+	if (r == 0)
+		r = say_next(batch, language, place, letter, error);
+	if (r == 0)
+		say_time(letter, policy->calendar, batch->now);
+	return r;
+}
+
+/* --- who gets it -----------------------------------------------------------------------------
+ */
+
+static const struct role *find_role(const struct policy *policy, const char *token)
+{
+	for (size_t i = 0; i < policy->role_count; i++)
+		if (strcmp(policy->roles[i].token, token) == 0)
+			return &policy->roles[i];
+	return NULL;
+}
+
+static void log_inbox(const struct ledger_notice *notice)
+{
+	const struct journal_field fields[] = {
+		{ "CHALLENGE_REF", notice->reference },
+		{ "ROLE", notice->role },
+		{ "NOTICE", notice_kind_name(notice->kind) },
+	};
+
+	journal_send(JOURNAL_NO_RECIPIENT, fields, COUNT(fields),
+		     "%s: nobody holds %s, nor stands in: the %s goes to the partnership's "
+		     "inbox",
+		     notice->reference, notice->role, notice_kind_name(notice->kind));
+}
+
+/* A language names a folder and a header: letters and '-' only. */
+static const char *sound_language(const char *language)
+{
+	size_t length =
+		strspn(language, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-");
+
+	return length >= 2 && length <= 12 && language[length] == '\0' ? language : "en";
+}
+
+static int address_to(struct batch *batch, const struct directory *directory,
+		      const struct role *role, struct planned *planned, struct error *error)
+{
+	const struct config *config = batch->world->config;
+	struct recipient found =
+		recipient_find(role, batch->facts->challenge, directory, &config->partnership,
+			       config->roles, config->role_count, config->mail.allow_domains,
+			       config->mail.allow_domain_count, batch->refused, batch->now);
+	bool meant = role->side == SIDE_PARTNERSHIP && strcmp(role->name, "inbox") == 0;
+	bool greet = found.contact != NULL && !found.contact->shared;
+	int r = copy(batch, found.address, &planned->address, error);
+
+	planned->contact = found.contact == NULL ? 0 : found.contact->id;
+	planned->misdirected = found.path == RECIPIENT_INBOX && !meant;
+	if (planned->misdirected)
+		log_inbox(planned->notice);
+	if (r == 0)
+		r = copy(batch, greet ? found.name : "", &planned->name, error);
+	if (r == 0)
+		r = copy(batch, sound_language(found.language == NULL ? "" : found.language),
+			 &planned->language, error);
+	return r;
+}
+
+/* --- planning --------------------------------------------------------------------------------
+ */
+
+/*
+ * A notice of a voided event has no entry any more: it says that nothing is needed, from the
+ * ledger's own record.
+ */
+static struct entry entry_of_notice(const struct policy *policy,
+				    const struct ledger_notice *notice)
+{
+	struct entry entry = {
+		.at = notice->at,
+		.send_at = notice->send_at,
+		.kind = notice->kind,
+		.stage = policy_stage(policy, notice->stage),
+		.obligation = -1,
+		.step = notice->step,
+		.occurrence = notice->occurrence,
+		.event = notice->event,
+		.started = notice->started,
+		.due = notice->due,
+	};
+
+	for (size_t i = 0; i < policy->obligation_count; i++)
+		if (strcmp(policy->obligations[i].id, notice->obligation) == 0 &&
+		    policy->obligations[i].stage == entry.stage)
+			entry.obligation = (int)i;
+	return entry;
+}
+
+/* The place of the notice's entry among the facts'; one is added for a voided event's. */
+static int place_of(struct batch *batch, const struct ledger_notice *notice)
+{
+	struct facts *facts = batch->facts;
+	int place = facts_find(facts, notice);
+
+	if (place >= 0 || notice->kind != NOTICE_CLEARED)
+		return place;
+	if (list_reserve(&facts->entries, facts->count, &facts->capacity,
+			 sizeof *facts->entries) < 0)
+		return -1;
+	/* `ended` has room for one more by construction; further ones reuse the place. */
+	facts->entries[facts->count] = entry_of_notice(facts->policy, notice);
+	facts->ended[facts->count] = batch->now;
+	return (int)facts->count;
+}
+
+static int plan_notice(struct batch *batch, const struct directory *directory,
+		       const struct ledger_notice *notice, struct error *error)
+{
+	struct planned planned = { .notice = notice, .policy = batch->facts->policy };
+	const struct role *role = find_role(batch->facts->policy, notice->role);
+	const struct language *language;
+	int place = place_of(batch, notice);
+	int r;
+
+	if (place < 0 || role == NULL ||
+	    ((size_t)place < batch->facts->count &&
+	     facts_is_ended(batch->facts, (size_t)place))) {
+		batch->ended[batch->ended_count++] = notice->id;
+		return 0;
+	}
+	r = address_to(batch, directory, role, &planned, error);
+	if (r < 0)
+		return r;
+	language = template_file_language(batch->world->languages, planned.language);
+	r = say(batch, language, directory, role, (size_t)place, &planned.letter, error);
+	if (r < 0)
+		return r;
+	if (list_reserve(&batch->planned, batch->planned_count, &batch->planned_capacity,
+			 sizeof *batch->planned) < 0)
+		return error_memory(error);
+	batch->planned[batch->planned_count++] = planned;
+	return 0;
+}
+
+/* All notices of one challenge, from one reading of its facts. */
+static int plan_challenge(struct batch *batch, const struct ledger_notice *notices,
+			  size_t count, struct error *error)
+{
+	const struct config *config = batch->world->config;
+	struct challenge *challenge = NULL;
+	struct directory directory;
+	const char *agencies[3];
+	const struct policy *policy;
+	struct error why = { 0 };
+	int r = store_challenge(batch->store, notices[0].challenge, &challenge, error);
+
+	batch->store_failed = r < 0;
+	if (r < 0)
+		return r;
+	policy = r == 0 || challenge == NULL ? NULL
+					     : config_policy(config, challenge->policy,
+							     challenge->policy_version, &why);
+	if (policy == NULL) {
+		/* Gone, unreadable or without its policy: it waits; nothing is lost. */
+		batch->count->orphaned += count;
+		return 0;
+	}
+	challenge_settle(challenge);
+	r = facts_read(batch->facts, policy, challenge, batch->now, error);
+	if (r < 0)
+		return r;
+	agencies[0] = challenge->raising_agency;
+	agencies[1] = challenge->receiving_agency;
+	agencies[2] = config->partnership.agency;
+	r = store_directory(batch->store, agencies, COUNT(agencies), &directory, error);
+	batch->store_failed = r < 0;
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = plan_notice(batch, &directory, &notices[i], error);
+	return r;
+}
+
+static int by_challenge(const void *a, const void *b)
+{
+	const struct ledger_notice *x = a;
+	const struct ledger_notice *y = b;
+
+	if (x->challenge != y->challenge)
+		return x->challenge < y->challenge ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int plan(struct batch *batch, struct error *error)
+{
+	int r = store_begin(batch->store, error);
+
+	batch->store_failed = r < 0;
+	if (r < 0)
+		return r;
+	qsort(batch->notices, batch->notice_count, sizeof *batch->notices, by_challenge);
+	for (size_t from = 0, to; from < batch->notice_count && r == 0; from = to) {
+		for (to = from + 1;
+		     to < batch->notice_count &&
+		     batch->notices[to].challenge == batch->notices[from].challenge;
+		     to++)
+			;
+		r = plan_challenge(batch, &batch->notices[from], to - from, error);
+	}
+	store_end(batch->store);
+	return r;
+}
+
+/* --- mails -----------------------------------------------------------------------------------
+ */
+
+static bool is_risk(const struct planned *planned)
+{
+	return planned->notice->kind == NOTICE_RISK;
+}
+
+/* Never swallowed by the ceiling for one person and day. */
+static bool must_go(const struct planned *planned)
+{
+	return is_risk(planned) || planned->notice->kind == NOTICE_BREACH ||
+	       planned->notice->kind == NOTICE_ESCALATION;
+}
+
+/* People in order of address; a person's risks first, each challenge apart; the rest by time.
+ */
+static int by_mail(const void *a, const void *b)
+{
+	const struct planned *x = a;
+	const struct planned *y = b;
+	int order = strcmp(x->address, y->address);
+
+	if (order == 0)
+		order = is_risk(y) - is_risk(x);
+	if (order == 0 && is_risk(x))
+		order = (x->notice->challenge > y->notice->challenge) -
+			(x->notice->challenge < y->notice->challenge);
+	if (order == 0)
+		order = (x->notice->at.seconds > y->notice->at.seconds) -
+			(x->notice->at.seconds < y->notice->at.seconds);
+	if (order == 0)
+		order = (x->notice->id > y->notice->id) - (x->notice->id < y->notice->id);
+	return order;
+}
+
+static bool share_mail(const struct planned *a, const struct planned *b)
+{
+	return strcmp(a->address, b->address) == 0 && !is_risk(a) && !is_risk(b);
+}
+
+/* The same thing, told to one person in two roles. */
+static bool is_same_thing(const struct planned *a, const struct planned *b)
+{
+	const struct ledger_notice *x = a->notice;
+	const struct ledger_notice *y = b->notice;
+
+	return strcmp(a->address, b->address) == 0 && x->challenge == y->challenge &&
+	       x->event == y->event && x->kind == y->kind && x->occurrence == y->occurrence &&
+	       strcmp(x->stage, y->stage) == 0 && strcmp(x->obligation, y->obligation) == 0 &&
+	       strcmp(x->step, y->step) == 0;
+}
+
+static bool belongs(const struct planned *group, const struct planned *candidate)
+{
+	return share_mail(group, candidate) || is_same_thing(group, candidate);
+}
+
+struct mail_plan {
+	const struct planned *planned;
+	size_t count;
+	int64_t *ids;
+	struct letter_notice *letters; /* each thing once */
+	size_t letter_count;
+};
+
+static int gather(const struct planned *planned, size_t count, struct arena *arena,
+		  struct mail_plan *ret, struct error *error)
+{
+	struct mail_plan plan = {
+		.planned = planned,
+		.count = count,
+		.ids = arena_alloc(arena, count * sizeof *plan.ids),
+		.letters = arena_alloc(arena, count * sizeof *plan.letters),
+	};
+
+	if (plan.ids == NULL || plan.letters == NULL)
+		return error_memory(error);
+	for (size_t i = 0; i < count; i++) {
+		size_t same = 0;
+
+		plan.ids[i] = planned[i].notice->id;
+		while (same < i && !is_same_thing(&planned[same], &planned[i]))
+			same++;
+		if (same == i)
+			plan.letters[plan.letter_count++] = planned[i].letter;
+		else if (planned[i].letter.is_owner)
+			for (size_t j = 0; j < plan.letter_count; j++)
+				if (plan.letters[j].reference == planned[same].letter.reference)
+					plan.letters[j] = planned[i].letter;
+	}
+	*ret = plan;
+	return 0;
+}
+
+static const char *domain_of(const char *address)
+{
+	const char *at = strrchr(address, '@');
+
+	return at == NULL ? "localhost" : at + 1;
+}
+
+/* A letter, turned into bytes and stored; what both kinds of mail share. */
+struct outgoing {
+	const struct letter *letter;
+	const char *address;
+	const char *language;
+	int64_t contact;
+	int64_t thread; /* challenge; 0: none */
+	bool important;
+	const int64_t *notices;
+	size_t notice_count;
+};
+
+static int write_bytes(const struct world *world, const struct outgoing *out,
+		       const char *message_id, struct text *ret, struct error *error)
+{
+	const struct config *config = world->config;
+	CLEANUP(letter_text_clear) struct letter_text letter = { 0 };
+	CLEANUP(text_clear) struct text root = { 0 };
+	struct message message;
+	int r = letter_write(template_file_language(world->languages, out->language),
+			     out->letter, &letter, error);
+
+	if (r < 0)
+		return r;
+	if (r == 1)
+		journal_send(
+			JOURNAL_CONFIG_FAULT, NULL, 0,
+			"a template of language \"%s\" failed: the fixed text went instead",
+			out->language);
+	if (out->thread != 0) {
+		r = ledger_root_id(world->ledger, out->thread,
+				   domain_of(config->mail.from_address), &root, error);
+		if (r < 0)
+			return r;
+	}
+	message = (struct message){
+		.from_name = config->mail.from_name,
+		.from_address = config->mail.from_address,
+		.to_name = out->letter->recipient_name,
+		.to_address = out->address,
+		.reply_to = config->mail.reply_to,
+		.subject = text_string(&letter.subject),
+		.date = out->letter->now,
+		.date_offset = zone_offset(out->letter->zone, out->letter->now),
+		.message_id = message_id,
+		.root_id = text_string(&root),
+		.language = out->language,
+		.important = out->important,
+		.body = text_string(&letter.body),
+		.html = "",
+	};
+	r = message_write(&message, ret, error);
+	if (r == -EINVAL && message.to_name[0] != '\0') {
+		/* A name from the store that may not stand in a header: the address can. */
+		text_cut(ret, 0);
+		message.to_name = "";
+		r = message_write(&message, ret, error);
+	}
+	return r;
+}
+
+static int store_mail(const struct world *world, const struct outgoing *out,
+		      struct error *error)
+{
+	const struct config *config = world->config;
+	CLEANUP(text_clear) struct text id = { 0 };
+	CLEANUP(text_clear) struct text bytes = { 0 };
+	struct ledger_mail mail;
+	int64_t stored;
+	int r = ledger_message_id(world->ledger, out->notices, out->notice_count, out->contact,
+				  domain_of(config->mail.from_address), &id, error);
+
+	if (r < 0)
+		return r;
+	r = write_bytes(world, out, text_string(&id), &bytes, error);
+	if (r < 0)
+		return r;
+	mail = (struct ledger_mail){
+		.state = DELIVERY_READY,
+		.contact = out->contact,
+		.recipient = out->address,
+		.envelope_from = config->mail.envelope_from,
+		.message_id = text_string(&id),
+		.date = out->letter->now,
+		.bytes = bytes.data,
+		.length = bytes.length,
+		.created = out->letter->now,
+		.next_attempt = out->letter->now,
+		.reply = "",
+	};
+	return ledger_store_mail(world->ledger, &mail, out->notices, out->notice_count,
+				 out->letter->now, &stored, error);
+}
+
+static struct letter letter_for(const struct world *world, const struct zone *zone,
+				struct instant now)
+{
+	const struct config *config = world->config;
+
+	return (struct letter){
+		.zone = zone,
+		.now = now,
+		.recipient_name = "",
+		.subject_prefix = config->mail.subject_prefix,
+		.partnership_name = config->partnership.name,
+		.partnership_telephone = config->partnership.telephone,
+		.partnership_inbox = config->partnership.inbox,
+		.reply_to = config->mail.reply_to,
+		.emergency = config->partnership.emergency,
+		.summary = "",
+		.summary_text = "",
+	};
+}
+
+/*
+ * The count of a person's mails of one day, as day * 10000 + count under one name for each
+ * contact: it outlives a restart and never grows past the number of contacts.
+ */
+static void ceiling_name(int64_t contact, char out[static 40])
+{
+	(void)snprintf(out, 40, "mails_of_day/%lld", (long long)contact);
+}
+
+enum { CEILING_RADIX = 10000 };
+
+/* 1: the person may get one more today (and it is counted), 0: not, negative: error. */
+static int count_for_day(const struct world *world, const struct mail_plan *plan,
+			 struct instant now, struct error *error)
+{
+	int64_t day = calendar_day(plan->planned[0].policy->calendar, now);
+	int64_t most = world->config->mail.per_person_per_day;
+	int64_t counted = 0;
+	char name[40];
+	bool urgent = false;
+	int r;
+
+	if (most == 0 || plan->planned[0].contact == 0)
+		return 1;
+	ceiling_name(plan->planned[0].contact, name);
+	r = ledger_get_number(world->ledger, name, &counted, error);
+	if (r < 0)
+		return r;
+	counted = counted / CEILING_RADIX == day ? counted % CEILING_RADIX : 0;
+	for (size_t i = 0; i < plan->count; i++)
+		urgent = urgent || must_go(&plan->planned[i]);
+	if (counted >= most && !urgent)
+		return 0;
+	if (counted < CEILING_RADIX - 1)
+		counted++;
+	r = ledger_set_number(world->ledger, name, day * CEILING_RADIX + counted, error);
+	return r < 0 ? r : 1;
+}
+
+static int make_mail(struct batch *batch, const struct mail_plan *plan, struct error *error)
+{
+	const struct planned *first = plan->planned;
+	struct letter letter =
+		letter_for(batch->world, calendar_zone(first->policy->calendar), batch->now);
+	struct outgoing out = {
+		.letter = &letter,
+		.address = first->address,
+		.language = first->language,
+		.contact = first->contact,
+		.thread = first->notice->challenge,
+		.notices = plan->ids,
+		.notice_count = plan->count,
+	};
+	int r = count_for_day(batch->world, plan, batch->now, error);
+
+	if (r <= 0) {
+		batch->count->waiting += r == 0 ? plan->count : 0;
+		return r;
+	}
+	letter.recipient_name = first->name;
+	letter.notices = plan->letters;
+	letter.count = plan->letter_count;
+	for (size_t i = 0; i < plan->count; i++) {
+		letter.misdirected = letter.misdirected || first[i].misdirected;
+		out.important = out.important || must_go(&first[i]);
+		if (first[i].notice->challenge != out.thread)
+			out.thread = 0; /* a digest belongs to no thread */
+	}
+	r = store_mail(batch->world, &out, error);
+	if (r == 0)
+		batch->count->mails++;
+	return r;
+}
+
+/* One mail that cannot be written is told loudly and stays decided; others go on. */
+static int try_mail(struct batch *batch, const struct mail_plan *plan, struct error *error)
+{
+	struct error why = { 0 };
+	int r = make_mail(batch, plan, &why);
+
+	if (r == -EINVAL) {
+		const struct journal_field fields[] = {
+			{ "CHALLENGE_REF", plan->planned[0].notice->reference },
+			{ "REASON", why.text },
+		};
+
+		journal_send(JOURNAL_HELD, fields, COUNT(fields),
+			     "%s: its mail cannot be written, and waits: %s",
+			     plan->planned[0].notice->reference, why.text);
+		return 0;
+	}
+	if (r < 0)
+		return error_set(error, why.code, "%s", why.text);
+	return 0;
+}
+
+static int make_mails(struct batch *batch, struct error *error)
+{
+	int r = 0;
+
+	qsort(batch->planned, batch->planned_count, sizeof *batch->planned, by_mail);
+	for (size_t from = 0, to; from < batch->planned_count && r == 0; from = to) {
+		struct mail_plan plan = { 0 };
+
+		for (to = from + 1; to < batch->planned_count &&
+				    belongs(&batch->planned[from], &batch->planned[to]);
+		     to++)
+			;
+		r = gather(&batch->planned[from], to - from, &batch->arena, &plan, error);
+		if (r == 0)
+			r = try_mail(batch, &plan, error);
+	}
+	return r;
+}
+
+static int cancel_ended(struct batch *batch, struct error *error)
+{
+	for (size_t i = 0; i < batch->ended_count; i++) {
+		int r = ledger_cancel_notice(batch->world->ledger, batch->ended[i],
+					     "ended by a recorded event before it went",
+					     batch->now, error);
+
+		if (r < 0)
+			return r;
+		batch->count->taken_back++;
+	}
+	return 0;
+}
+
+static int commit_batch(struct batch *batch, struct error *error)
+{
+	struct ledger *ledger = batch->world->ledger;
+	int r;
+
+	if (batch->planned_count == 0 && batch->ended_count == 0)
+		return 0;
+	r = ledger_begin(ledger, error);
+	if (r < 0)
+		return r;
+	r = make_mails(batch, error);
+	if (r == 0)
+		r = cancel_ended(batch, error);
+	crash_point("mails rendered, not committed");
+	if (r == 0)
+		r = ledger_commit(ledger, error);
+	if (r < 0)
+		ledger_rollback(ledger);
+	crash_point("mails committed");
+	return r;
+}
+
+static void batch_clear(struct batch *batch)
+{
+	ledger_notices_free(batch->notices, batch->notice_count);
+	free(batch->planned);
+	free(batch->ended);
+	arena_clear(&batch->arena);
+}
+
+static int read_refused(struct batch *batch, int64_t **ret, struct error *error)
+{
+	int r = ledger_refused_contacts(batch->world->ledger, ret, &batch->refused.count,
+					error);
+
+	if (r < 0)
+		return r;
+	batch->refused.contact = *ret;
+	return 0;
+}
+
+int render_mails(const struct world *world, struct store *store, struct facts *facts,
+		 struct instant now, struct rendered *ret, bool *ret_store_failed,
+		 struct error *error)
+{
+	struct rendered count = { 0 };
+	CLEANUP(batch_clear)
+	struct batch batch = {
+		.world = world, .store = store, .facts = facts, .now = now, .count = &count
+	};
+	CLEANUP(freep) int64_t *refused = NULL;
+	int r = ledger_decided(world->ledger, now, RENDER_MOST, &batch.notices,
+			       &batch.notice_count, error);
+
+	if (r < 0)
+		return r;
+	if (batch.notice_count > 0) {
+		r = read_refused(&batch, &refused, error);
+		if (r < 0)
+			return r;
+		batch.ended = calloc(batch.notice_count, sizeof *batch.ended);
+		if (batch.ended == NULL)
+			return error_memory(error);
+		r = plan(&batch, error);
+		if (r < 0) {
+			*ret_store_failed = batch.store_failed;
+			return r;
+		}
+		r = commit_batch(&batch, error);
+		if (r < 0)
+			return r;
+	}
+	count.more = batch.notice_count == RENDER_MOST && count.mails + count.taken_back > 0;
+	*ret = count;
+	return 0;
+}
+
+int render_adoption(const struct world *world, size_t adopted, struct instant now,
+		    struct error *error)
+{
+	static const struct zone utc = { .name = "UTC" };
+	const struct config *config = world->config;
+	const struct zone *zone =
+		config->policy_count > 0 ? calendar_zone(config->policies[0]->calendar) : &utc;
+	struct letter letter = letter_for(world, zone, now);
+	struct outgoing out = {
+		.letter = &letter,
+		.address = config->partnership.inbox,
+		.language = "en",
+	};
+
+	letter.summary = "adoption";
+	letter.summary_count = (int64_t)adopted;
+	return store_mail(world, &out, error);
+}

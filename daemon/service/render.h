@@ -1,0 +1,36 @@
+/*
+ * render - decided notices become mails: who holds each role now, what follows, which words.
+ *
+ * Notices for one person at one moment share a mail; immediate risk always goes alone.
+ */
+#ifndef SERVICE_RENDER_H
+#define SERVICE_RENDER_H
+
+#include "service/facts.h"
+#include "service/pass.h"
+
+enum { RENDER_MOST = 2000 }; /* notices of one call */
+
+struct rendered {
+	size_t mails;
+	size_t taken_back; /* notices that a recorded event ended just before they went */
+	size_t waiting;    /* left for another day by the ceiling for one person */
+	size_t orphaned;   /* of challenges that are not in the store now */
+	bool more;         /* there were more than RENDER_MOST */
+};
+
+/*
+ * Reads the facts of everything decided whose time has come again, renders it and stores the
+ * mails as ready, in one transaction of its own. 0 with *ret; negative errors of the ledger,
+ * the store (then *ret_store_failed is set) or memory, and then nothing is stored.
+ */
+MUST_CHECK int render_mails(const struct world *world, struct store *store, struct facts *facts,
+			    struct instant now, struct rendered *ret, bool *ret_store_failed,
+			    struct error *error);
+
+/* The summary that tells the partnership's inbox how much was adopted unsent. Inside a
+ * transaction of the caller. */
+MUST_CHECK int render_adoption(const struct world *world, size_t adopted, struct instant now,
+			       struct error *error);
+
+#endif

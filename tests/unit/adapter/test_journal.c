@@ -1,0 +1,158 @@
+/* Each kind of event has a MESSAGE_ID of its own, and the catalog knows exactly these. */
+#include "adapter/journal.h"
+
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char catalog[] = "systemd/challenge-notifyd.catalog";
+
+static char *read_catalog(void)
+{
+	FILE *file = fopen(catalog, "r");
+	char *bytes = calloc(1, 1 << 16);
+
+	assert_non_null(file);
+	assert_non_null(bytes);
+	assert_true(fread(bytes, 1, (1 << 16) - 1, file) > 0);
+	(void)fclose(file);
+	return bytes;
+}
+
+static void ids_are_unique(void **state)
+{
+	(void)state;
+	for (int i = 0; i < JOURNAL_EVENT_COUNT; i++) {
+		const char *id = journal_message_id((enum journal_event)i);
+
+		assert_non_null(id);
+		assert_int_equal(strlen(id), 32);
+		assert_int_equal(strspn(id, "0123456789abcdef"), 32);
+		for (int j = 0; j < i; j++) {
+			assert_string_not_equal(id, journal_message_id((enum journal_event)j));
+			assert_string_not_equal(journal_event_name((enum journal_event)i),
+						journal_event_name((enum journal_event)j));
+		}
+	}
+}
+
+static void catalog_has_every_event(void **state)
+{
+	char *bytes = read_catalog();
+
+	(void)state;
+	for (int i = 0; i < JOURNAL_EVENT_COUNT; i++) {
+		char want[48];
+
+		(void)snprintf(want, sizeof want,
+			       "\n-- %s\nSubject: ", journal_message_id((enum journal_event)i));
+		if (strstr(bytes, want) == NULL)
+			fail_msg("%s has no entry for \"%s\"", catalog,
+				 journal_event_name((enum journal_event)i));
+	}
+	free(bytes);
+}
+
+static void catalog_has_nothing_else(void **state)
+{
+	char *bytes = read_catalog();
+	int entries = 0;
+
+	(void)state;
+	for (const char *at = bytes; (at = strstr(at, "\n-- ")) != NULL; at += 4) {
+		int known = 0;
+
+		entries++;
+		for (int i = 0; i < JOURNAL_EVENT_COUNT; i++)
+			known += strncmp(at + 4, journal_message_id((enum journal_event)i),
+					 32) == 0;
+		if (known != 1)
+			fail_msg("%s: no event has the id %.32s", catalog, at + 4);
+	}
+	assert_int_equal(entries, JOURNAL_EVENT_COUNT);
+	free(bytes);
+}
+
+/* What a callback writes to standard error, as a string that the caller frees. */
+static char *standard_error_of(void (*speak)(void))
+{
+	char *said = calloc(1, 1 << 16);
+	char name[] = "/tmp/test-journal-XXXXXX";
+	int file = mkstemp(name);
+	int kept = dup(STDERR_FILENO);
+
+	assert_non_null(said);
+	assert_true(file >= 0 && kept >= 0);
+	(void)unlink(name);
+	(void)dup2(file, STDERR_FILENO);
+	speak();
+	(void)dup2(kept, STDERR_FILENO);
+	(void)close(kept);
+	assert_true(pread(file, said, (1 << 16) - 1, 0) >= 0);
+	(void)close(file);
+	return said;
+}
+
+static void speak_hostile(void)
+{
+	const struct journal_field fields[] = { { "CHALLENGE_REF", "2026-014" },
+						{ "REASON", NULL } };
+
+	journal_send(JOURNAL_STORE_FAULT, fields, COUNT(fields), "store \"%s\"",
+		     "a\nMESSAGE=forged");
+}
+
+static void one_event_stays_one_line(void **state)
+{
+	char *said;
+
+	(void)state;
+	(void)unsetenv("JOURNAL_STREAM");
+	said = standard_error_of(speak_hostile);
+	assert_string_equal(said, "<3>store \"a?MESSAGE=forged\"\n");
+	free(said);
+}
+
+static void speak_much(void)
+{
+	for (int i = 0; i < 300; i++)
+		journal_send(JOURNAL_ACCEPTED, NULL, 0, "line %d", i);
+	journal_send(JOURNAL_HELD, NULL, 0, "what matters");
+}
+
+static void a_flood_is_capped_and_says_so(void **state)
+{
+	char *said = standard_error_of(speak_much);
+	int lines = 0;
+
+	(void)state;
+	for (const char *c = said; *c != '\0'; c++)
+		lines += *c == '\n';
+	assert_in_range(lines, 102, 204); /* the minute may turn once in between */
+	assert_non_null(strstr(said, "left out"));
+	assert_non_null(strstr(said, "<3>what matters\n"));
+	free(said);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ids_are_unique),
+		cmocka_unit_test(catalog_has_every_event),
+		cmocka_unit_test(catalog_has_nothing_else),
+		cmocka_unit_test(one_event_stays_one_line),
+		cmocka_unit_test(a_flood_is_capped_and_says_so),
+	};
+
+	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}

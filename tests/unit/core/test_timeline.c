@@ -1,0 +1,451 @@
+/*
+ * test_timeline.c - what is said when, in rows: a history, and the notices that the policy asks
+ * for.
+ *
+ * The policy is built by hand here, so that the core is tested without any file: three stages
+ * (practitioner, manager with obligations of its own, chair), a cap and feedback overall.
+ * tests/oracle compares thousands of random policies besides.
+ */
+#include "base/text.h"
+#include "core/timeline.h"
+
+#include "england.h"
+
+enum {
+	RECEIVING_PRACTITIONER,
+	RECEIVING_MANAGER,
+	RAISING_PRACTITIONER,
+	RAISING_MANAGER,
+	PARTNERSHIP_CHAIR,
+	PARTNERSHIP_UNIT,
+	ROLES
+};
+
+static const struct role roles[ROLES] = {
+	{ "receiving.practitioner", SIDE_RECEIVING, "practitioner" },
+	{ "receiving.manager", SIDE_RECEIVING, "manager" },
+	{ "raising.practitioner", SIDE_RAISING, "practitioner" },
+	{ "raising.manager", SIDE_RAISING, "manager" },
+	{ "partnership.chair", SIDE_PARTNERSHIP, "chair" },
+	{ "partnership.unit", SIDE_PARTNERSHIP, "unit" },
+};
+
+enum { PRACTITIONER, MANAGER, CHAIR };
+
+#define LIMIT(text_standard, text_urgent)                \
+	{                                                \
+		limit(text_standard), limit(text_urgent) \
+	}
+
+static struct timescale limit(const char *text)
+{
+	struct timescale timescale = { 0 };
+	struct error error = { 0 };
+
+	if (text[0] != '\0' && timescale_parse(text, &timescale, &error) < 0)
+		fail_msg("%s", error.text);
+	return timescale;
+}
+
+static struct obligation shorthand(const char *id, int stage, const char *standard,
+				   const char *urgent)
+{
+	return (struct obligation){
+		.id = id,
+		.stage = stage,
+		.starts = KIND_STAGE_ENTRY,
+		.limit = LIMIT(standard, urgent),
+		.firm = true,
+		.escalate_to = STAGE_NONE,
+		.every_text = "",
+	};
+}
+
+static void set_stages(struct policy *policy)
+{
+	policy->stage_count = 3;
+	policy->stages[PRACTITIONER] = (struct stage){
+		.id = "practitioner",
+		.owner = { { RECEIVING_PRACTITIONER }, 1 },
+		.first_obligation = 0,
+		.obligation_count = 1,
+	};
+	policy->stages[MANAGER] = (struct stage){
+		.id = "manager",
+		.owner = { { RECEIVING_MANAGER }, 1 },
+		.inform = { { RAISING_MANAGER, PARTNERSHIP_UNIT }, 2 },
+		.first_obligation = 1,
+		.obligation_count = 3,
+	};
+	policy->stages[CHAIR] = (struct stage){
+		.id = "chair",
+		.owner = { { PARTNERSHIP_CHAIR }, 1 },
+		.first_obligation = 4,
+		.obligation_count = 1,
+	};
+}
+
+static void set_obligations(struct policy *policy)
+{
+	struct obligation *o = policy->obligations;
+
+	policy->obligation_count = 7;
+	o[0] = shorthand("practitioner", PRACTITIONER, "3 working days", "1 working day");
+	o[0].reminders[0] = (struct reminder){ .text = "50%", .percent = 50 };
+	o[0].reminders[1] = (struct reminder){ .text = "1 working day before",
+					       .before = limit("1 working day") };
+	o[0].reminder_count = 2;
+	o[0].escalate_to = MANAGER;
+	o[0].breach_to = (struct role_set){ { ROLE_OWNER, RAISING_PRACTITIONER }, 2 };
+
+	o[1] = shorthand("agree", MANAGER, "2 working days", "1 working day");
+	o[1].ends[0] = EVENT_AGREED;
+	o[1].ends[1] = EVENT_NOT_AGREED;
+	o[1].end_count = 2;
+	o[1].firm = false;
+	o[1].every = limit("1 working day");
+	o[1].every_text = "1 working day";
+	o[1].times = 2;
+
+	o[2] = shorthand("meeting", MANAGER, "5 working days", "2 working days");
+	o[2].starts = EVENT_NOT_AGREED;
+	o[2].ends[0] = EVENT_MEETING_HELD;
+	o[2].end_count = 1;
+	o[2].escalate_to = CHAIR;
+
+	o[3] = shorthand("letter", MANAGER, "48 hours", "24 hours");
+	o[3].starts = EVENT_MEETING_HELD;
+	o[3].ends[0] = EVENT_OUTCOME_SHARED;
+	o[3].end_count = 1;
+
+	o[4] = shorthand("chair", CHAIR, "", "");
+	o[4].every = limit("1 month");
+	o[4].every_text = "1 month";
+
+	o[5] = shorthand("cap", STAGE_NONE, "20 working days", "20 working days");
+	o[5].starts = EVENT_RAISED;
+	o[5].ends[0] = EVENT_RESOLVED;
+	o[5].end_count = 1;
+	o[5].breach_to = (struct role_set){ { PARTNERSHIP_CHAIR }, 1 };
+
+	o[6] = shorthand("feedback", STAGE_NONE, "2 working days", "2 working days");
+	o[6].owner = (struct role_set){ { RECEIVING_MANAGER }, 1 };
+	o[6].starts = EVENT_RESOLVED;
+	o[6].ends[0] = EVENT_OUTCOME_SHARED;
+	o[6].ends[1] = EVENT_CLOSED;
+	o[6].end_count = 2;
+}
+
+static void example(struct policy *policy, const struct calendar *calendar)
+{
+	memset(policy, 0, sizeof *policy);
+	policy->id = "example";
+	policy->version = "1";
+	policy->calendar = calendar;
+	policy->urgencies[0] = "standard";
+	policy->urgencies[1] = "urgent";
+	policy->urgency_count = 2;
+	policy->immediate_to = (struct role_set){ { PARTNERSHIP_UNIT }, 1 };
+	policy->quiet_after = limit("5 working days");
+	policy->quiet_to = (struct role_set){ { PARTNERSHIP_UNIT }, 1 };
+	policy->acknowledge_mutes = limit("1 working day");
+	memcpy(policy->roles, roles, sizeof roles);
+	policy->role_count = ROLES;
+	memcpy(policy->kinds, event_kinds, sizeof event_kinds);
+	policy->kind_count = EVENT_KINDS;
+	set_stages(policy);
+	set_obligations(policy);
+}
+
+/* --- histories in words ------------------------------------------------------------------- */
+
+enum { EVENTS = 16, TEXTS = 1000 };
+
+struct history {
+	char text[TEXTS];
+	struct event events[EVENTS];
+	struct challenge challenge;
+};
+
+/* "raised 2026-11-23 10:00; paused 2026-11-24 12:00 / 2026-11-26 09:00; voided 1 2026-..." */
+static void tell(struct history *history, const struct calendar *calendar, const char *words)
+{
+	char *rest = history->text;
+	size_t n = 0;
+
+	memset(history->events, 0, sizeof history->events);
+	assert_true(strlen(words) < sizeof history->text);
+	memcpy(history->text, words, strlen(words) + 1);
+	for (char *one; (one = strsep(&rest, ";")) != NULL; n++) {
+		struct event *event = &history->events[n];
+		char *due = strstr(one, " / ");
+		char *word;
+
+		assert_true(n < EVENTS);
+		*event = (struct event){
+			.id = (int64_t)n + 1, .stage = "", .value = "", .due = INSTANT_NEVER
+		};
+		if (due != NULL) {
+			*due = '\0';
+			event->due = time_of(calendar, due + 3);
+		}
+		one += strspn(one, " ");
+		event->kind = strsep(&one, " ");
+		if (strcmp(event->kind, "stage") == 0)
+			event->stage = strsep(&one, " ");
+		word = strstr(one, "voids ");
+		if (word != NULL) {
+			event->voids = strtol(word + 6, NULL, 10);
+			word[-1] = '\0';
+		}
+		event->at = time_of(calendar, one);
+	}
+	history->challenge.events = history->events;
+	history->challenge.event_count = n;
+}
+
+static void write_entry(const struct policy *policy, const struct entry *entry,
+			struct text *out)
+{
+	char at[40];
+
+	text_appendf(out, "%s %s", local_text(policy->calendar, entry->at, at),
+		     notice_kind_name(entry->kind));
+	if (entry->stage != STAGE_NONE)
+		text_appendf(out, " %s", policy->stages[entry->stage].id);
+	if (entry->obligation >= 0)
+		text_appendf(out, " (%s)", policy->obligations[entry->obligation].id);
+	if (entry->step[0] != '\0')
+		text_appendf(out, " [%s]", entry->step);
+	if (entry->occurrence != 1)
+		text_appendf(out, " #%d", (int)entry->occurrence);
+	text_append(out, ":");
+	for (size_t i = 0; i < entry->to.count; i++)
+		text_appendf(out, " %s", policy->roles[entry->to.role[i]].token);
+	text_append(out, "\n");
+}
+
+#define RAISED "2026-11-23 10:00 inform practitioner: receiving.practitioner\n"
+/* 31 hours of work from Monday 10:00 to Thursday 17:00: half of them are used up on Wednesday
+ * 09:30. */
+#define REMINDED                                                                         \
+	"2026-11-25 09:00 reminder practitioner (practitioner) [1 working day before]: " \
+	"receiving.practitioner\n"                                                       \
+	"2026-11-25 09:30 reminder practitioner (practitioner) [50%]: "                  \
+	"receiving.practitioner\n"
+#define LATE                                                                           \
+	"2026-11-26 17:00 breach practitioner (practitioner): receiving.practitioner " \
+	"raising.practitioner\n"                                                       \
+	"2026-11-26 17:00 escalation manager (practitioner): receiving.manager "       \
+	"raising.manager partnership.unit\n"
+#define AGREE_LATE                                                                      \
+	"2026-11-30 17:00 breach manager (agree): receiving.manager\n"                  \
+	"2026-12-01 09:00 overdue manager (agree) [1 working day]: receiving.manager\n" \
+	"2026-12-02 09:00 overdue manager (agree) [1 working day] #2: receiving.manager\n"
+
+/* clang-format off */
+static const struct timeline_case {
+	const char *name;
+	const char *history;
+	const char *until;
+	const char *want;
+	const char *urgency;
+	const char *protect_by;
+} cases[] = {
+	{ "a silent stage escalates by itself, and the next one runs",
+	  "raised 2026-11-23 10:00", "2026-12-02 12:00", RAISED REMINDED LATE AGREE_LATE },
+	{ "an urgent challenge has the urgent limits",
+	  "raised 2026-11-23 10:00", "2026-11-25 08:00",
+	  RAISED "2026-11-24 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n"
+	         "2026-11-24 17:00 breach practitioner (practitioner): receiving.practitioner raising.practitioner\n"
+	         "2026-11-24 17:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n",
+	  .urgency = "urgent" },
+	{ "an urgency the policy does not know gets the shortest limit",
+	  "raised 2026-11-23 10:00", "2026-11-24 12:00",
+	  RAISED "2026-11-24 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n",
+	  .urgency = "whenever" },
+	{ "resolved in time, only feedback is owed",
+	  "raised 2026-11-23 10:00; resolved 2026-11-24 12:00", "2026-12-20 12:00",
+	  RAISED "2026-11-26 17:00 breach (feedback): receiving.manager\n"
+	         "2026-12-03 09:00 quiet practitioner: partnership.unit\n"
+	         "2026-12-10 09:00 quiet practitioner #2: partnership.unit\n"
+	         "2026-12-17 09:00 quiet practitioner #3: partnership.unit\n" },
+	{ "feedback given, nothing more is said",
+	  "raised 2026-11-23 10:00; resolved 2026-11-24 12:00; outcome_shared 2026-11-25 12:00",
+	  "2027-06-01 12:00", RAISED },
+	{ "an answer at the due instant is in time",
+	  "raised 2026-11-23 10:00; resolved 2026-11-26 17:00; closed 2026-11-26 17:00", "2027-06-01 12:00",
+	  RAISED REMINDED },
+	{ "an answer a minute late clears those who were told, once they were",
+	  "raised 2026-11-23 10:00; resolved 2026-11-27 10:00; closed 2026-11-27 10:00", "2027-06-01 12:00",
+	  RAISED REMINDED LATE
+	  "2026-11-27 10:00 cleared practitioner (practitioner): receiving.practitioner raising.practitioner "
+	  "receiving.manager raising.manager partnership.unit\n" },
+	{ "nobody is cleared of what was not mailed yet",
+	  "raised 2026-11-23 10:00; withdrawn 2026-11-26 20:00", "2027-06-01 12:00",
+	  RAISED REMINDED LATE },
+	{ "an answered obligation clears only those it told",
+	  "raised 2026-11-23 10:00; agreed 2026-12-01 12:00; withdrawn 2026-12-01 12:00", "2027-06-01 12:00",
+	  RAISED REMINDED LATE
+	  "2026-11-30 17:00 breach manager (agree): receiving.manager\n"
+	  "2026-12-01 09:00 overdue manager (agree) [1 working day]: receiving.manager\n"
+	  "2026-12-01 12:00 cleared manager (agree): receiving.manager\n"
+	  "2026-12-01 12:00 cleared practitioner (practitioner): receiving.practitioner raising.practitioner "
+	  "receiving.manager raising.manager partnership.unit\n" },
+	{ "a jump to the last stage, which has no limit and repeats by the month",
+	  "raised 2026-11-23 10:00; stage chair 2026-11-24 10:00", "2027-02-01 12:00",
+	  RAISED "2026-11-24 10:00 inform chair: partnership.chair\n"
+	         "2026-12-21 17:00 breach (cap): partnership.chair\n"
+	         "2026-12-24 09:00 overdue chair (chair) [1 month]: partnership.chair\n"
+	         "2027-01-25 09:00 overdue chair (chair) [1 month] #2: partnership.chair\n" },
+	{ "a stage named at the raising is entered instead of the first",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-23 10:00", "2026-11-24 12:00",
+	  "2026-11-23 10:00 inform manager: receiving.manager raising.manager partnership.unit\n" },
+	{ "a stage recorded after the escalation that led there changes nothing",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-27 10:00", "2026-12-02 12:00",
+	  RAISED REMINDED LATE AGREE_LATE },
+	{ "a step back is a new visit with clocks of its own",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; stage practitioner 2026-11-24 10:00", "2026-11-27 12:00",
+	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n"
+	         "2026-11-24 10:00 inform practitioner: receiving.practitioner\n"
+	         "2026-11-26 09:00 reminder practitioner (practitioner) [1 working day before]: receiving.practitioner\n"
+	         "2026-11-26 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n" },
+	{ "not agreed starts the meeting's clock, which escalates when it runs out",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; not_agreed 2026-11-24 10:00", "2026-12-02 08:00",
+	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n"
+	         "2026-12-01 17:00 breach manager (meeting): receiving.manager\n"
+	         "2026-12-01 17:00 escalation chair (meeting): partnership.chair\n" },
+	{ "in the first visit a clock may have started from an event before it",
+	  "raised 2026-11-23 10:00; not_agreed 2026-11-23 12:00; stage manager 2026-11-24 10:00", "2026-11-30 18:00",
+	  RAISED "2026-11-24 10:00 inform manager: receiving.manager raising.manager partnership.unit\n"
+	         "2026-11-26 17:00 breach manager (agree): receiving.manager\n"
+	         "2026-11-27 09:00 overdue manager (agree) [1 working day]: receiving.manager\n"
+	         "2026-11-30 09:00 overdue manager (agree) [1 working day] #2: receiving.manager\n"
+	         "2026-11-30 17:00 breach manager (meeting): receiving.manager\n"
+	         "2026-11-30 17:00 escalation chair (meeting): partnership.chair\n" },
+	{ "hours run at night and are mailed in the morning",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; meeting_held 2026-11-23 15:00", "2026-11-25 16:00",
+	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n"
+	         "2026-11-25 15:00 breach manager (letter): receiving.manager\n" },
+	{ "protect_by makes the first limit earlier and leaves the next one alone",
+	  "raised 2026-11-23 10:00", "2026-11-26 18:00",
+	  RAISED "2026-11-23 14:00 reminder practitioner (practitioner) [50%]: receiving.practitioner\n"
+	         "2026-11-24 10:00 breach practitioner (practitioner): receiving.practitioner raising.practitioner\n"
+	         "2026-11-24 10:00 breach (cap): partnership.chair\n"
+	         "2026-11-24 10:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n"
+	         "2026-11-26 17:00 breach manager (agree): receiving.manager\n",
+	  .protect_by = "2026-11-24 10:00" },
+	{ "a pause moves what is still to come, and nothing is said twice",
+	  "raised 2026-11-23 10:00; paused 2026-11-25 10:00 / 2026-11-27 10:00", "2026-11-30 18:00",
+	  RAISED REMINDED
+	  "2026-11-30 17:00 breach practitioner (practitioner): receiving.practitioner raising.practitioner\n"
+	  "2026-11-30 17:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n" },
+	{ "resumed early, a pause is as long as it was",
+	  "raised 2026-11-23 10:00; paused 2026-11-24 10:00 / 2026-12-24 10:00; resumed 2026-11-25 10:00", "2026-11-27 18:00",
+	  RAISED "2026-11-26 09:00 reminder practitioner (practitioner) [1 working day before]: receiving.practitioner\n"
+	         "2026-11-26 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n"
+	         "2026-11-27 17:00 breach practitioner (practitioner): receiving.practitioner raising.practitioner\n"
+	         "2026-11-27 17:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n" },
+	{ "a pause without an end stops nothing",
+	  "raised 2026-11-23 10:00; paused 2026-11-24 10:00", "2026-11-26 18:00", RAISED REMINDED LATE },
+	{ "an acknowledgement mutes reminders, not the breach",
+	  "raised 2026-11-23 10:00; acknowledged 2026-11-24 10:00", "2026-11-26 18:00", RAISED LATE },
+	{ "immediate risk is told at once",
+	  "raised 2026-11-21 03:00; immediate_risk 2026-11-21 03:00", "2026-11-23 09:00",
+	  "2026-11-21 03:00 inform practitioner: receiving.practitioner\n"
+	  "2026-11-21 03:00 risk practitioner: partnership.unit\n" },
+	{ "what was taken back never happened",
+	  "raised 2026-11-23 10:00; resolved 2026-11-24 10:00; voided 2026-11-25 08:00 voids 2", "2026-11-26 18:00",
+	  RAISED REMINDED LATE },
+	{ "reopened is a new visit of the stage, and a cap that ended stays ended",
+	  "raised 2026-11-23 10:00; resolved 2026-11-23 12:00; closed 2026-11-23 13:00; reopened 2026-12-14 10:00", "2026-12-16 18:00",
+	  RAISED "2026-12-14 10:00 inform practitioner: receiving.practitioner\n"
+	         "2026-12-16 09:00 reminder practitioner (practitioner) [1 working day before]: receiving.practitioner\n"
+	         "2026-12-16 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n" },
+	{ "a challenge that has nothing running is quiet, and that is said",
+	  "decision_received 2026-11-20 10:00; discussed 2026-11-23 10:00", "2027-06-01 12:00", "" },
+};
+
+/* clang-format on */
+static void says(void **state)
+{
+	const struct timeline_case *c = *state;
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(text_clear) struct text got = { 0 };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	struct error error = { 0 };
+	struct entry entry;
+	int r;
+
+	england_plan(&england);
+	england_create(&england);
+	example(&policy, england.calendar);
+	tell(&history, england.calendar, c->history);
+	history.challenge.urgency = c->urgency != NULL ? c->urgency : "";
+	history.challenge.protect_by =
+		time_of(england.calendar, c->protect_by != NULL ? c->protect_by : "never");
+	challenge_settle(&history.challenge);
+	timeline_begin(timeline, &policy, &history.challenge);
+	while ((r = timeline_next(timeline, time_of(england.calendar, c->until), &entry,
+				  &error)) > 0)
+		write_entry(&policy, &entry, &got);
+	assert_int_equal(r, 0);
+	assert_string_equal(text_string(&got), c->want);
+	calendar_destroy(england.calendar);
+}
+
+/* What is told of late must be known as ended when an answer was recorded, and only then. */
+static void knows_what_ended(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	struct error error = { 0 };
+	struct entry entry;
+	size_t reminder = 0;
+	size_t overdue = 0;
+
+	(void)state;
+	england_plan(&england);
+	england_create(&england);
+	example(&policy, england.calendar);
+	tell(&history, england.calendar,
+	     "raised 2026-11-23 10:00; agreed 2026-12-01 12:00; discussed 2026-12-03 12:00");
+	history.challenge.urgency = "";
+	history.challenge.protect_by = INSTANT_NEVER;
+	challenge_settle(&history.challenge);
+	timeline_begin(timeline, &policy, &history.challenge);
+	while (timeline_next(timeline, time_of(england.calendar, "2026-12-03 12:00"), &entry,
+			     &error) > 0) {
+		if (entry.kind == NOTICE_REMINDER)
+			reminder = entry.run;
+		if (entry.kind == NOTICE_OVERDUE)
+			overdue = entry.run;
+	}
+	/* The first stage was left by escalation, which answers nothing. */
+	assert_true(instant_is_never(timeline_run_end(timeline, reminder)));
+	assert_true(instant_equal(timeline_run_end(timeline, overdue),
+				  time_of(england.calendar, "2026-12-01 12:00")));
+	assert_int_equal(timeline_state(timeline).stage, MANAGER);
+	assert_true(timeline_state(timeline).derived);
+	assert_true(timeline_state(timeline).open);
+	calendar_destroy(england.calendar);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[COUNT(cases) + 1];
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
+						.test_func = says,
+						.initial_state = (void *)&cases[i] };
+	tests[COUNT(cases)] = (struct CMUnitTest){
+		.name = "a recorded answer ends a clock, an escalation does not",
+		.test_func = knows_what_ended
+	};
+	return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
+}

@@ -1,0 +1,239 @@
+/* test_timescale.c - what each unit counts, row by row; the wording is design section 4's. */
+#include "core/timescale.h"
+
+#include "england.h"
+
+#define NEXT                                             \
+	{                                                \
+		FIRST_DAY_NEXT, LATE_SAME_DAY, DUE_CLOSE \
+	}
+#define NEXT_LATE                                                \
+	{                                                        \
+		FIRST_DAY_NEXT, LATE_NEXT_WORKING_DAY, DUE_CLOSE \
+	}
+#define SAME                                             \
+	{                                                \
+		FIRST_DAY_SAME, LATE_SAME_DAY, DUE_CLOSE \
+	}
+#define SAME_LATE                                                \
+	{                                                        \
+		FIRST_DAY_SAME, LATE_NEXT_WORKING_DAY, DUE_CLOSE \
+	}
+#define TIME                                                 \
+	{                                                    \
+		FIRST_DAY_NEXT, LATE_SAME_DAY, DUE_SAME_TIME \
+	}
+#define TIME_LATE                                                    \
+	{                                                            \
+		FIRST_DAY_NEXT, LATE_NEXT_WORKING_DAY, DUE_SAME_TIME \
+	}
+
+/* clang-format off */
+static const struct due_case {
+	const char *name;
+	const char *limit;
+	struct counting counting;
+	const char *start;
+	const char *due;
+	bool derived;
+	bool split; /* Fridays with a lunch break */
+	const char *pause_from;
+	const char *pause_to;
+} due_cases[] = {
+	/* 2026-11-23 is a Monday; London is on GMT. */
+	{ "the day of the start is day zero", "3 working days", NEXT, "2026-11-23 10:00", "2026-11-26 17:00" },
+	{ "the day of the start is the first", "3 working days", SAME, "2026-11-23 10:00", "2026-11-25 17:00" },
+	{ "a start before opening is not late", "1 working day", SAME, "2026-11-23 07:00", "2026-11-23 17:00" },
+	{ "a start at closing is late and its own day never the first", "1 working day", SAME, "2026-11-23 17:00", "2026-11-24 17:00" },
+	{ "received Friday 17:30 counts from Friday", "1 working day", NEXT, "2026-11-27 17:30", "2026-11-30 17:00" },
+	{ "received Friday 17:30 counts from Monday", "1 working day", NEXT_LATE, "2026-11-27 17:30", "2026-12-01 17:00" },
+	{ "late and moved, the first day is Monday itself", "1 working day", SAME_LATE, "2026-11-27 17:30", "2026-11-30 17:00" },
+	{ "received on Saturday", "1 working day", NEXT, "2026-11-28 12:00", "2026-11-30 17:00" },
+	{ "received on Saturday, moved to Monday", "1 working day", NEXT_LATE, "2026-11-28 12:00", "2026-12-01 17:00" },
+	{ "received at 23:59", "1 working day", NEXT, "2026-11-24 23:59", "2026-11-25 17:00" },
+	{ "received on a bank holiday", "2 working days", NEXT, "2026-12-25 10:00", "2027-01-05 17:00" },
+	{ "Christmas, substitute day, closure and New Year do not count", "3 working days", NEXT, "2026-12-23 10:00", "2027-01-05 17:00" },
+	{ "Easter", "1 working day", NEXT, "2027-03-25 10:00", "2027-03-30 17:00" },
+	{ "a leap day is a day", "1 working day", NEXT, "2028-02-28 10:00", "2028-02-29 17:00" },
+	{ "a derived entry at closing is never moved", "1 working day", NEXT_LATE, "2026-11-23 17:00", "2026-11-24 17:00", .derived = true },
+	{ "same time on the day", "2 working days", TIME, "2026-11-23 10:20", "2026-11-25 10:20" },
+	{ "an early start is drawn to the opening", "1 working day", TIME, "2026-11-23 07:00", "2026-11-24 09:00" },
+	{ "a late start is drawn to the closing", "1 working day", TIME, "2026-11-23 20:00", "2026-11-24 17:00" },
+	{ "a late start, moved, keeps the opening's time", "1 working day", TIME_LATE, "2026-11-23 20:00", "2026-11-25 09:00" },
+	{ "a start in another day's lunch break is drawn to its end", "1 working day", TIME, "2026-11-26 13:00", "2026-11-27 13:30", .split = true },
+	{ "a split day closes at the end of its last opening", "1 working day", NEXT, "2026-11-26 10:00", "2026-11-27 16:30", .split = true },
+	{ "a working week is five working days", "1 working week", NEXT, "2026-11-23 10:00", "2026-11-30 17:00" },
+	{ "working hours within the day", "3 working hours", NEXT, "2026-11-23 10:00", "2026-11-23 13:00" },
+	{ "working hours ending exactly at closing stay there", "7 working hours", NEXT, "2026-11-23 10:00", "2026-11-23 17:00" },
+	{ "working hours across the night", "8 working hours", NEXT, "2026-11-23 10:00", "2026-11-24 10:00" },
+	{ "working hours over a lunch break", "3 working hours", NEXT, "2026-11-27 11:00", "2026-11-27 15:00", .split = true },
+	{ "working hours from the weekend begin on Monday", "1 working hour", NEXT, "2026-11-28 12:00", "2026-11-30 10:00" },
+	{ "hours run through the weekend", "48 hours", NEXT_LATE, "2026-11-27 18:00", "2026-11-29 18:00" },
+	{ "hours are elapsed time in spring", "24 hours", NEXT, "2027-03-27 12:00", "2027-03-28 13:00" },
+	{ "hours are elapsed time in autumn", "24 hours", NEXT, "2026-10-24 12:00", "2026-10-25 11:00" },
+	{ "days keep the local time in spring", "1 day", NEXT, "2027-03-27 12:00", "2027-03-28 12:00" },
+	{ "a day that ends in the skipped hour counts by the old offset", "1 day", NEXT, "2027-03-27 01:30", "2027-03-28 02:30" },
+	{ "a day that ends in the repeated hour ends in the first", "1 day", NEXT, "2026-10-24 01:30", "2026-10-25T01:30:00+01:00" },
+	{ "weeks", "2 weeks", NEXT, "2026-11-23 10:00", "2026-12-07 10:00" },
+	{ "the same working day", "same working day", NEXT, "2026-11-23 10:00", "2026-11-23 17:00" },
+	{ "the same working day for a late start is the next", "same working day", NEXT, "2026-11-27 18:00", "2026-11-30 17:00" },
+	{ "the end of the next working day", "end of next working day", TIME, "2026-11-27 10:00", "2026-11-30 17:00" },
+	{ "the end of the next working day, late and moved", "end of next working day", NEXT_LATE, "2026-11-27 18:00", "2026-12-01 17:00" },
+	{ "a pause skips the days at whose closing it holds", "3 working days", NEXT, "2026-11-23 10:00", "2026-11-30 17:00", .pause_from = "2026-11-24 12:00", .pause_to = "2026-11-26 09:00" },
+	{ "a pause that ends before closing skips nothing", "3 working days", NEXT, "2026-11-23 10:00", "2026-11-26 17:00", .pause_from = "2026-11-24 12:00", .pause_to = "2026-11-24 16:00" },
+	{ "a pause moves hours by its exact length", "48 hours", NEXT, "2026-11-23 10:00", "2026-11-25 13:30", .pause_from = "2026-11-24 12:00", .pause_to = "2026-11-24 15:30" },
+	{ "a pause takes its opening time out of working hours", "8 working hours", NEXT, "2026-11-23 10:00", "2026-11-25 11:00", .pause_from = "2026-11-23 16:00", .pause_to = "2026-11-24 17:00" },
+	{ "a pause after the due moment changes nothing", "1 working day", NEXT, "2026-11-23 10:00", "2026-11-24 17:00", .pause_from = "2026-11-24 17:00", .pause_to = "2026-11-26 17:00" },
+	{ "a clock that starts within a pause waits for its end", "2 hours", NEXT, "2026-11-23 10:00", "2026-11-23 14:00", .pause_from = "2026-11-23 09:00", .pause_to = "2026-11-23 12:00" },
+};
+
+/* clang-format on */
+static void falls_due(void **state)
+{
+	const struct due_case *c = *state;
+	struct england england;
+	struct timescale limit;
+	struct error error = { 0 };
+	struct pause pause;
+	struct timescale_start start = { .derived = c->derived, .agreed = INSTANT_NEVER };
+	struct instant due;
+	char got[40];
+
+	england_plan(&england);
+	if (c->split)
+		split_fridays(&england);
+	england_create(&england);
+	assert_int_equal(timescale_parse(c->limit, &limit, &error), 0);
+	start.at = time_of(england.calendar, c->start);
+	if (c->pause_from != NULL) {
+		pause.from = time_of(england.calendar, c->pause_from);
+		pause.to = time_of(england.calendar, c->pause_to);
+		start.pauses = &pause;
+		start.pause_count = 1;
+	}
+	assert_int_equal(timescale_due(limit, england.calendar, c->counting, &start, &due), 0);
+	if (!instant_equal(due, time_of(england.calendar, c->due)))
+		fail_msg("due %s, wanted %s", local_text(england.calendar, due, got), c->due);
+	calendar_destroy(england.calendar);
+}
+
+static const struct parse_case {
+	const char *text;
+	int32_t amount;
+	enum timescale_unit unit;
+	bool wrong;
+} parse_cases[] = {
+	{ "3 working days", 3, TIMESCALE_WORKING_DAYS, false },
+	{ "1 working day", 1, TIMESCALE_WORKING_DAYS, false },
+	{ "48 hours", 48, TIMESCALE_HOURS, false },
+	{ "1 month", 1, TIMESCALE_MONTHS, false },
+	{ "as agreed", 0, TIMESCALE_AS_AGREED, false },
+	{ "same working day", 0, TIMESCALE_SAME_WORKING_DAY, false },
+	{ "0 working days", 0, TIMESCALE_NONE, true },
+	{ "3  working days", 0, TIMESCALE_NONE, true },
+	{ "3 Working Days", 0, TIMESCALE_NONE, true },
+	{ "three working days", 0, TIMESCALE_NONE, true },
+	{ "010 hours", 0, TIMESCALE_NONE, true },
+	{ "10001 hours", 0, TIMESCALE_NONE, true },
+	{ "99999999999999999999 hours", 0, TIMESCALE_NONE, true },
+	{ "-1 hours", 0, TIMESCALE_NONE, true },
+	{ "3 fortnights", 0, TIMESCALE_NONE, true },
+	{ "3", 0, TIMESCALE_NONE, true },
+	{ "", 0, TIMESCALE_NONE, true },
+};
+
+static void parses(void **state)
+{
+	const struct parse_case *c = *state;
+	struct timescale got = { .amount = -7 };
+	struct error error = { 0 };
+	char text[TIMESCALE_TEXT_SIZE];
+
+	if (c->wrong) {
+		assert_true(timescale_parse(c->text, &got, &error) < 0);
+		assert_int_equal(got.amount, -7);
+		assert_true(error.text[0] != '\0');
+		return;
+	}
+	assert_int_equal(timescale_parse(c->text, &got, &error), 0);
+	assert_int_equal(got.amount, c->amount);
+	assert_int_equal(got.unit, c->unit);
+	assert_string_equal(timescale_format(got, text), c->text);
+}
+
+/* clang-format off */
+static const struct moment_case {
+	const char *name;
+	enum { REPEAT, BEFORE, PERCENT } what;
+	const char *distance;
+	int32_t n;
+	const char *from; /* the due instant for BEFORE, the start for PERCENT */
+	const char *due;
+	const char *want;
+} moment_cases[] = {
+	{ "a repeat speaks at the opening of the next working day", REPEAT, "1 working day", 1, "2026-11-27 17:00", "", "2026-11-30 09:00" },
+	{ "the third repeat", REPEAT, "2 working days", 3, "2026-11-23 17:00", "", "2026-12-01 09:00" },
+	{ "a monthly repeat moves off a Sunday", REPEAT, "1 month", 2, "2026-11-13 11:00", "", "2027-01-13 09:00" },
+	{ "a month from the 31st ends with the month", REPEAT, "1 month", 1, "2027-01-31 11:00", "", "2027-03-01 09:00" },
+	{ "hourly repeats are exact", REPEAT, "6 hours", 2, "2026-11-23 17:00", "", "2026-11-24 05:00" },
+	{ "one working day before a closing is the opening of the day before", BEFORE, "1 working day", 0, "2026-11-26 17:00", "", "2026-11-25 09:00" },
+	{ "one working day before Monday is Friday", BEFORE, "1 working day", 0, "2026-11-30 17:00", "", "2026-11-27 09:00" },
+	{ "four working hours before a morning", BEFORE, "4 working hours", 0, "2026-11-24 11:00", "", "2026-11-23 15:00" },
+	{ "a day before Sunday is moved back to Friday", BEFORE, "1 day", 0, "2026-11-29 12:00", "", "2026-11-27 09:00" },
+	{ "half of the working time", PERCENT, "", 50, "2026-11-23 10:00", "2026-11-25 17:00", "2026-11-24 13:30" },
+	{ "half of a weekend is none of it", PERCENT, "", 50, "2026-11-28 10:00", "2026-11-29 10:00", "2026-11-28 10:00" },
+};
+
+/* clang-format on */
+static void speaks(void **state)
+{
+	const struct moment_case *c = *state;
+	struct england england;
+	struct timescale distance = { 0 };
+	struct instant from;
+	struct instant at;
+	struct error error = { 0 };
+	char got[40];
+	int r = 0;
+
+	england_plan(&england);
+	england_create(&england);
+	from = time_of(england.calendar, c->from);
+	if (c->what != PERCENT)
+		assert_int_equal(timescale_parse(c->distance, &distance, &error), 0);
+	switch (c->what) {
+	case REPEAT:
+		r = timescale_repeat(distance, c->n, england.calendar, from, NULL, 0, &at);
+		break;
+	case BEFORE:
+		r = timescale_before(distance, england.calendar, from, NULL, 0, &at);
+		break;
+	case PERCENT:
+		r = timescale_percent(c->n, england.calendar, from,
+				      time_of(england.calendar, c->due), NULL, 0, &at);
+		break;
+	}
+	assert_int_equal(r, 0);
+	assert_string_equal(local_text(england.calendar, at, got), c->want);
+	calendar_destroy(england.calendar);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[COUNT(due_cases) + COUNT(parse_cases) + COUNT(moment_cases)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < COUNT(due_cases); i++)
+		tests[n++] = (struct CMUnitTest){ .name = due_cases[i].name,
+						  .test_func = falls_due,
+						  .initial_state = (void *)&due_cases[i] };
+	for (size_t i = 0; i < COUNT(parse_cases); i++)
+		tests[n++] = (struct CMUnitTest){ .name = parse_cases[i].text,
+						  .test_func = parses,
+						  .initial_state = (void *)&parse_cases[i] };
+	for (size_t i = 0; i < COUNT(moment_cases); i++)
+		tests[n++] = (struct CMUnitTest){ .name = moment_cases[i].name,
+						  .test_func = speaks,
+						  .initial_state = (void *)&moment_cases[i] };
+	return cmocka_run_group_tests_name("timescale", tests, NULL, NULL);
+}
