@@ -573,8 +573,10 @@ int ledger_begin(struct ledger *ledger, struct error *error)
 	if (ledger->inside)
 		return error_set(error, EINVAL, "ledger: a transaction is open already");
 	result = ledger_change(ledger, sql, NULL, 0, error);
-	if (result < 0)
+	if (result < 0) {
+		ledger_rollback(ledger); /* an interrupted BEGIN may have begun */
 		return result;
+	}
 	ledger->inside = true;
 	ledger->broken = false;
 	ledger->head_changed = false;
