@@ -174,6 +174,9 @@ struct instant column_instant(sqlite3_stmt *statement, int column)
 {
 	if (sqlite3_column_type(statement, column) == SQLITE_NULL)
 		return INSTANT_NEVER;
+	/* "Never" is written in one way only: a number is a number. */
+	if (sqlite3_column_int64(statement, column) == INT64_MAX)
+		return (struct instant){ INT64_MAX - 1 };
 	return (struct instant){ sqlite3_column_int64(statement, column) };
 }
 
