@@ -15,9 +15,6 @@
 enum {
 	RATE_SECONDS = 60,
 	RATE_MOST = 10000,
-	/* A mail in doubt is sent again when the relay's ten minutes after the dot are long
-	 * over. */
-	DOUBT_SECONDS = 900,
 	ABANDON_LOOKS = 50,
 	ABANDON_MILLISECONDS = 50,
 };
@@ -40,6 +37,8 @@ struct in_hand {
 	int64_t contact;
 	struct instant created;
 	char *references; /* one line */
+	bool ended;       /* `sent` holds its outcome, which is not recorded yet */
+	struct sent sent;
 };
 
 struct post {
@@ -265,11 +264,21 @@ static void relay_is_well(struct post *post)
 	post->pause_text[0] = '\0';
 }
 
+static bool has_free_hand(const struct post *post)
+{
+	for (size_t i = 0; i < COUNT(post->hand); i++)
+		if (post->hand[i].id == 0)
+			return true;
+	return false;
+}
+
 /* After a pause one mail tries; the rest follows when it gets through. */
 static size_t room(const struct post *post)
 {
 	size_t is_free = senders_free(post->senders);
 
+	if (!has_free_hand(post))
+		return 0; /* outcomes that could not be recorded yet */
 	if (post->stopping || post->barred || is_paused(post) ||
 	    rate_wait_until(&post->rate, boot_seconds(post)) > 0)
 		return 0;
@@ -296,40 +305,39 @@ struct finding {
 	bool fall_through;
 };
 
+static struct finding hold_it(const char *reply, const char *reason)
+{
+	return (struct finding){ JOURNAL_HELD,
+				 { .state = DELIVERY_HELD,
+				   .reply = reply,
+				   .next_attempt = INSTANT_NEVER,
+				   .reason = reason },
+				 false };
+}
+
 static struct finding try_later(const struct in_hand *hand, struct instant now,
 				const char *reply)
 {
+	int64_t wait = delivery_backoff(hand->attempts, random_number());
+
 	if (now.seconds - hand->created.seconds > DELIVERY_PARK_SECONDS)
-		return (struct finding){ JOURNAL_HELD,
-					 { .state = DELIVERY_HELD,
-					   .reply = reply,
-					   .next_attempt = INSTANT_NEVER,
-					   .reason = "kept failing for days" },
-					 false };
-	return (struct finding){
-		JOURNAL_RETRY,
-		{ .state = DELIVERY_RETRY,
-		  .reply = reply,
-		  .next_attempt =
-			  instant_add(now, delivery_backoff(hand->attempts, random_number())),
-		  .reason = "" },
-		false
-	};
+		return hold_it(reply, "kept failing for days");
+	return (struct finding){ JOURNAL_RETRY,
+				 { .state = DELIVERY_RETRY,
+				   .reply = reply,
+				   .next_attempt = instant_add(now, wait),
+				   .reason = "" },
+				 false };
 }
 
 static struct finding doubt(const struct in_hand *hand, struct instant now, const char *reply)
 {
 	if (hand->doubts > 0)
-		return (struct finding){ JOURNAL_HELD,
-					 { .state = DELIVERY_HELD,
-					   .reply = reply,
-					   .next_attempt = INSTANT_NEVER,
-					   .reason = "in doubt a second time" },
-					 false };
+		return hold_it(reply, "in doubt a second time");
 	return (struct finding){ JOURNAL_IN_DOUBT,
 				 { .state = DELIVERY_IN_DOUBT,
 				   .reply = reply,
-				   .next_attempt = instant_add(now, DOUBT_SECONDS),
+				   .next_attempt = instant_add(now, LEDGER_DOUBT_SECONDS),
 				   .reason = "no answer after the text had gone" },
 				 false };
 }
@@ -358,19 +366,16 @@ static struct finding judge(const struct in_hand *hand, const struct attempt_res
 					   .reason = "" },
 					 false };
 	case VERDICT_ADDRESS:
+		if (hand->contact == 0)
+			return hold_it(result->reply, "the relay refuses the inbox's address");
 		return (struct finding){ JOURNAL_REFUSED,
 					 { .state = DELIVERY_REFUSED,
 					   .reply = result->reply,
 					   .next_attempt = INSTANT_NEVER,
 					   .reason = "address refused" },
-					 hand->contact != 0 };
+					 true };
 	case VERDICT_HOLD:
-		return (struct finding){ JOURNAL_HELD,
-					 { .state = DELIVERY_HELD,
-					   .reply = result->reply,
-					   .next_attempt = INSTANT_NEVER,
-					   .reason = "refused by the relay" },
-					 false };
+		return hold_it(result->reply, "refused by the relay");
 	case VERDICT_RETRY:
 		return try_later(hand, now, result->reply);
 	case VERDICT_RETRY_NOW:
@@ -445,7 +450,7 @@ static void note_relay(struct post *post, const struct sent *sent)
 	if (verdict == VERDICT_RELAY_FAULT)
 		pause_queue(post, sent->result.reply);
 	else if (verdict == VERDICT_ACCEPTED || verdict == VERDICT_ADDRESS ||
-		 verdict == VERDICT_HOLD)
+		 (verdict == VERDICT_HOLD && !sent->result.unfit))
 		relay_is_well(post);
 }
 
@@ -549,25 +554,22 @@ int post_run(struct post *post, struct instant until, struct error *error)
 	return 0;
 }
 
-/* The outcome of one mail and the claim of the next, in one commit. */
-static int record_and_claim(struct post *post, const struct sent *sent, struct instant until,
+/*
+ * The outcome of one mail and the claim of the next, in one commit. When that fails (a full
+ * disk) the outcome is kept in hand, and recorded later.
+ */
+static int record_and_claim(struct post *post, struct in_hand *hand, struct instant until,
 			    struct error *error)
 {
 	CLEANUP(ledger_mail_clear) struct ledger_mail next = { 0 };
 	struct ledger *ledger = post->world.ledger;
+	const struct sent *sent = &hand->sent;
 	struct instant now = clock_now(post->world.clock);
-	struct in_hand *hand = find_in_hand(post, sent->mail);
-	struct finding finding;
+	struct finding finding = sent->has_result ? judge(hand, &sent->result, now)
+						  : judge_lost(hand, sent, now);
 	int claimed = 0;
-	int r;
+	int r = ledger_begin(ledger, error);
 
-	if (hand == NULL)
-		return 0; /* not one of ours: a sender's frame is checked before it gets here */
-	finding = sent->has_result ? judge(hand, &sent->result, now)
-				   : judge_lost(hand, sent, now);
-	note_relay(post, sent);
-	crash_point("outcome known, not recorded");
-	r = ledger_begin(ledger, error);
 	if (r < 0)
 		return r;
 	r = record(post, hand, &finding, now, error);
@@ -588,13 +590,35 @@ static int record_and_claim(struct post *post, const struct sent *sent, struct i
 	return claimed == 1 ? give(post, &next, error) : 0;
 }
 
+static int record_ended(struct post *post, struct instant until, struct error *error)
+{
+	for (size_t i = 0; i < COUNT(post->hand); i++)
+		if (post->hand[i].ended) {
+			int r = record_and_claim(post, &post->hand[i], until, error);
+
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
 int post_take(struct post *post, struct instant until, struct error *error)
 {
 	struct sent sent;
+	int r = record_ended(post, until, error);
 
+	if (r < 0)
+		return r;
 	while (senders_take(post->senders, boot_seconds(post), &sent) == 1) {
-		int r = record_and_claim(post, &sent, until, error);
+		struct in_hand *hand = find_in_hand(post, sent.mail);
 
+		if (hand == NULL)
+			continue; /* none of ours: senders checks what it hands on */
+		hand->sent = sent;
+		hand->ended = true;
+		note_relay(post, &sent);
+		crash_point("outcome known, not recorded");
+		r = record_and_claim(post, hand, until, error);
 		if (r < 0)
 			return r;
 	}
@@ -611,10 +635,19 @@ int post_descriptor(const struct post *post)
 	return senders_descriptor(post->senders);
 }
 
+static size_t count_ended(const struct post *post)
+{
+	size_t ended = 0;
+
+	for (size_t i = 0; i < COUNT(post->hand); i++)
+		ended += post->hand[i].ended;
+	return ended;
+}
+
 struct post_state post_state(struct post *post)
 {
 	struct post_state state = {
-		.busy = senders_busy(post->senders),
+		.busy = senders_busy(post->senders) + count_ended(post),
 		.leaving = senders_leaving(post->senders),
 		.paused = post->pause_level > 0,
 		.pause_text = post->pause_text,

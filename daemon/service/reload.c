@@ -9,7 +9,7 @@
 void setup_clear(struct setup *setup)
 {
 	template_file_destroy(setup->languages);
-	config_destroy(setup->config);
+	config_destroyp(&setup->config);
 	*setup = (struct setup){ 0 };
 }
 

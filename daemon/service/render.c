@@ -4,6 +4,7 @@
 #include "adapter/journal.h"
 #include "base/arena.h"
 #include "base/list.h"
+#include "core/language.h"
 #include "core/letter.h"
 #include "core/message.h"
 #include "service/crash.h"
@@ -194,6 +195,7 @@ static int say_next(struct batch *batch, const struct language *language, size_t
 	/* To whom the matter passes is told by its own breach: that date is what they need. */
 	if (letter->kind == NOTICE_ESCALATION || letter->kind == NOTICE_INFORM)
 		if (next.kind == NOTICE_BREACH || next.kind == NOTICE_ESCALATION) {
+			letter->obligation = facts_obligation_id(batch->facts->policy, &next);
 			letter->due = next.due;
 			letter->provisional = next.provisional;
 		}
@@ -580,9 +582,10 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 	const struct config *config = world->config;
 	CLEANUP(letter_text_clear) struct letter_text letter = { 0 };
 	CLEANUP(text_clear) struct text root = { 0 };
+	const struct language *language =
+		template_file_language(world->languages, out->language);
 	struct message message;
-	int r = letter_write(template_file_language(world->languages, out->language),
-			     out->letter, &letter, error);
+	int r = letter_write(language, out->letter, &letter, error);
 
 	if (r < 0)
 		return r;
@@ -608,7 +611,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		.date_offset = zone_offset(out->letter->zone, out->letter->now),
 		.message_id = message_id,
 		.root_id = text_string(&root),
-		.language = out->language,
+		.language = language_tag(language),
 		.important = out->important,
 		.body = text_string(&letter.body),
 		.html = "",

@@ -144,6 +144,10 @@ static void ledger_failed(struct service *service, const struct error *error)
 	if (!service->ledger_told)
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "%s; trying again", error->text);
 	service->ledger_told = true;
+	/* The disk may have lost what it said it wrote: only a new start knows (facts.md 1.1).
+	 */
+	if (error->code == EIO)
+		(void)sd_event_exit(service->event, SERVICE_COULD_NOT);
 }
 
 static void become_ready(struct service *service)
