@@ -277,7 +277,7 @@ void timeline_reckon(struct timeline *timeline, struct run *run)
 	run->next = first_of_run(timeline, run);
 }
 
-/* Starts the clock of an obligation, unless it runs already. `floor`: see struct run. */
+/* Starts the clock of an obligation, unless it runs already. */
 void timeline_start_run(struct timeline *timeline, int obligation, struct run run)
 {
 	if ((timeline->running & (UINT64_C(1) << obligation)) != 0)

@@ -110,7 +110,6 @@ static void start_from_event(struct timeline *timeline, int obligation,
 			   (struct run){
 				   .event = event->key,
 				   .started = event->at,
-				   .floor = floor,
 				   .agreed = event->due,
 			   });
 }
@@ -154,7 +153,6 @@ static void start_stage_obligations(struct timeline *timeline, struct entering e
 					   (struct run){
 						   .event = entering.event,
 						   .started = timeline->now,
-						   .floor = timeline->now,
 						   .agreed = entering.agreed,
 						   .derived = entering.derived,
 					   });
