@@ -46,6 +46,21 @@ struct mail_settings {
 	bool show_agencies;
 };
 
+enum period_unit { PERIOD_UNSET, PERIOD_DAYS, PERIOD_WEEKS, PERIOD_MONTHS, PERIOD_YEARS };
+
+struct period {
+	int32_t amount;
+	enum period_unit unit;
+};
+
+/* How long things are kept: the partnership's decision, so nothing is set by default. */
+struct retention {
+	struct period bodies;     /* rendered mails */
+	struct period challenges; /* after they ended */
+	struct period contacts;   /* after they became inactive */
+	struct period ledger;     /* payloads of ledger entries; the chain itself stays */
+};
+
 struct config {
 	const char *file;   /* as given */
 	const char *digest; /* SHA-256 over the bytes of every file read, hexadecimal */
@@ -63,20 +78,34 @@ struct config {
 	const char *const *alarm_to;
 	size_t alarm_to_count;
 	int32_t alarm_daily; /* second of the day; -1: none */
+	struct retention retention;
 	const struct policy *const *policies;
 	size_t policy_count;
 };
 
 /*
  * Reads the main file and all that it names. `faults` gets every fault and warning; NULL is
- * returned (with *error set) only when it could not be read at all or has faults. The child
- * process that parses first is started here unless `trusted` says that exactly these bytes were
- * accepted before. Free with config_destroy.
+ * returned (with *error set) only when it could not be read at all or has faults. A child
+ * process parses each file first. Free with config_free: libconfig has a config_destroy of
+ * its own, with which one of ours would be mixed up by the linker.
  */
 MUST_CHECK struct config *config_load(const char *file, struct fault_list *faults,
 				      struct error *error);
-void config_destroy(struct config *config);
+
+/*
+ * The same, but with these policy files instead of those in the folder, each checked in the
+ * context of the main file even where that has faults of its own.
+ */
+MUST_CHECK struct config *config_load_policies(const char *file, const char *const *policies,
+					       size_t count, struct fault_list *faults,
+					       struct error *error);
+
+/* NULL is fine. */
+void config_free(struct config *config);
 void config_destroyp(struct config **config);
+
+/* True for a file that begins with `policy`; false too when it cannot be read. */
+bool config_is_policy_file(const char *file);
 
 /*
  * The policy of that id and version; version "" or NULL: the only version loaded.

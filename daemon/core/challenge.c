@@ -62,6 +62,24 @@ static bool is_voided_event(const struct event *event)
 	return strcmp(event->kind, event_kinds[EVENT_VOIDED]) == 0;
 }
 
+/*
+ * Takes back what `event` names. A correction also stands for what the one it corrects took
+ * back; a `voided` event makes its target never recorded, so that what that one took back
+ * returns.
+ */
+static void take_back(struct challenge *challenge, const struct event *event)
+{
+	struct event *target = target_of(challenge, event);
+	bool corrects = !is_voided_event(event);
+
+	while (target != NULL) {
+		target->taken_back = true;
+		if (!corrects || is_voided_event(target))
+			return;
+		target = target_of(challenge, target);
+	}
+}
+
 void challenge_settle(struct challenge *challenge)
 {
 	struct event *events = challenge->events;
@@ -73,12 +91,9 @@ void challenge_settle(struct challenge *challenge)
 	for (size_t i = 0; i < challenge->event_count; i++)
 		events[i].taken_back = false;
 	/* From the last: whether one counts is known before what it takes back is reached. */
-	for (size_t i = challenge->event_count; i-- > 0;) {
-		struct event *target = target_of(challenge, &events[i]);
-
-		if (target != NULL && !events[i].taken_back)
-			target->taken_back = true;
-	}
+	for (size_t i = challenge->event_count; i-- > 0;)
+		if (!events[i].taken_back)
+			take_back(challenge, &events[i]);
 	/* From the first: a replacement of a replacement inherits the first one's key. */
 	for (size_t i = 0; i < challenge->event_count; i++) {
 		const struct event *target = target_of(challenge, &events[i]);

@@ -24,6 +24,32 @@ int ctl_fail(struct ctl *ctl, const struct error *error, const char *advice)
 	return EXIT_COULD_NOT;
 }
 
+int ctl_cannot(struct ctl *ctl, const char *format, ...)
+{
+	struct error error = { 0 };
+	char text[sizeof error.text];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof text, format, arguments); /* cut is fine */
+	va_end(arguments);
+	(void)error_set(&error, EINVAL, "%s", text);
+	return ctl_fail(ctl, &error, "");
+}
+
+int ctl_unknown(struct ctl *ctl, const char *what, const char *word, const char *const *known,
+		size_t count)
+{
+	const char *nearest = ctl_nearest(word, known, count);
+
+	if (nearest == NULL && count > 0 && count <= 4)
+		nearest = known[0]; /* so few that any of them helps */
+	if (nearest != NULL)
+		return ctl_cannot(ctl, "there is no %s \"%.100s\"; the nearest is \"%s\"", what,
+				  word, nearest);
+	return ctl_cannot(ctl, "there is no %s \"%.100s\"", what, word);
+}
+
 int ctl_usage(struct ctl *ctl, const char *format, ...)
 {
 	char text[500];
@@ -79,6 +105,13 @@ const struct config *ctl_config(struct ctl *ctl)
 	return ctl->config;
 }
 
+const char *ctl_state_folder(const struct config *config)
+{
+	const char *given = getenv("STATE_DIRECTORY");
+
+	return given != NULL && given[0] != '\0' ? given : config->state;
+}
+
 bool ctl_time(struct ctl *ctl, const struct zone *zone, const char *what, const char *typed,
 	      struct instant *ret)
 {
@@ -114,6 +147,7 @@ static void take_out(int *argc, char **argv, int at, int count)
 {
 	memmove(argv + at, argv + at + count, (size_t)(*argc - at - count) * sizeof *argv);
 	*argc -= count;
+	argv[*argc] = NULL;
 }
 
 /* "--" ends the options: what follows is arguments, whatever it looks like. */
@@ -147,6 +181,28 @@ int ctl_option(struct ctl *ctl, int *argc, char **argv, const char *name, const 
 	return 0;
 }
 
+bool ctl_options(struct ctl *ctl, int *argc, char **argv, const struct ctl_option *options,
+		 size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ctl_option(ctl, argc, argv, options[i].name, options[i].to) < 0)
+			return false;
+	return true;
+}
+
+bool ctl_number(struct ctl *ctl, const char *what, const char *typed, int64_t *ret)
+{
+	size_t length = strlen(typed);
+
+	if (length == 0 || length > 18 || strspn(typed, "0123456789") != length ||
+	    strspn(typed, "0") == length) {
+		(void)ctl_usage(ctl, "%s: \"%s\" is not a positive number", what, typed);
+		return false;
+	}
+	*ret = strtoll(typed, NULL, 10); /* 18 digits: fits */
+	return true;
+}
+
 bool ctl_flag(int *argc, char **argv, const char *name)
 {
 	for (int i = 0; i < *argc && !ends_options(argv[i]); i++)
@@ -164,6 +220,7 @@ int ctl_arguments(struct ctl *ctl, int argc, char **argv, int least, int most)
 
 	for (int i = 0; i < argc; i++) {
 		if (options && ends_options(argv[i])) {
+			take_out(&argc, argv, i--, 1);
 			options = false;
 			continue;
 		}

@@ -35,13 +35,17 @@ struct command {
 	const char *name;    /* "audit verify" is two words */
 	const char *summary; /* one line for the list of commands */
 	const char *usage;   /* arguments, options and an example, for --help */
-	/* argv holds what follows the command's name; common options are taken out already. */
+	/* argv holds what follows the command's name, with a NULL behind it; common options are
+	 * taken out already. */
 	int (*run)(struct ctl *ctl, int argc, char **argv);
 };
 
 /* The configuration, loaded once; NULL after every fault has been printed (status
  * EXIT_COULD_NOT). */
 const struct config *ctl_config(struct ctl *ctl);
+
+/* The folder of the ledger: $STATE_DIRECTORY when systemd set it, else the configuration's. */
+const char *ctl_state_folder(const struct config *config);
 
 /*
  * The instant of --at, read in the calendar's zone (NULL: UTC) when it has no offset, else the
@@ -56,6 +60,13 @@ bool ctl_time(struct ctl *ctl, const struct zone *zone, const char *what, const 
 /* "challengectl: TEXT. ADVICE" on stderr; `advice` "" leaves it out. Returns EXIT_COULD_NOT. */
 int ctl_fail(struct ctl *ctl, const struct error *error, const char *advice);
 
+/* The same with a text of its own and without advice. Returns EXIT_COULD_NOT. */
+int ctl_cannot(struct ctl *ctl, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* "there is no WHAT "WORD"", with the nearest of the known ones. Returns EXIT_COULD_NOT. */
+int ctl_unknown(struct ctl *ctl, const char *what, const char *word, const char *const *known,
+		size_t count);
+
 /* "challengectl: FORMAT" and a hint at --help on stderr. Returns EXIT_USAGE. */
 int ctl_usage(struct ctl *ctl, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -66,11 +77,24 @@ int ctl_usage(struct ctl *ctl, const char *format, ...) PRINTF_LIKE(2, 3);
 int ctl_option(struct ctl *ctl, int *argc, char **argv, const char *name, const char **ret);
 bool ctl_flag(int *argc, char **argv, const char *name);
 
+/* Takes several options, each where `to` points; unset ones stay. False after saying what is
+ * wrong. */
+struct ctl_option {
+	const char *name;
+	const char **to;
+};
+bool ctl_options(struct ctl *ctl, int *argc, char **argv, const struct ctl_option *options,
+		 size_t count);
+
 /*
  * Checks what the options left over: an option that nobody took, or fewer than `least` or more
- * than `most` arguments. EXIT_DONE, or EXIT_USAGE after saying so.
+ * than `most` arguments. Takes a "--" out; what is left in argv ends with NULL. EXIT_DONE, or
+ * EXIT_USAGE after saying so.
  */
 int ctl_arguments(struct ctl *ctl, int argc, char **argv, int least, int most);
+
+/* A positive whole number as typed; false after saying what is wrong, naming `what`. */
+bool ctl_number(struct ctl *ctl, const char *what, const char *typed, int64_t *ret);
 
 /* The known word that a mistyped one most likely means; NULL when none is near. */
 const char *ctl_nearest(const char *word, const char *const *known, size_t count);

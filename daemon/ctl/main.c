@@ -5,9 +5,11 @@
 static const struct command *const table[] = {
 	&command_agency_add,
 	&command_agency_list,
+	&command_check,
 	&command_contact_add,
 	&command_contact_away,
 	&command_contact_list,
+	&command_explain,
 	&command_init,
 	&command_list,
 	&command_raise,

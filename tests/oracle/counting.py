@@ -14,16 +14,17 @@ Readings (where the words leave a choice):
      lay. Where next_working_day moves the start, the day it moves to may be the first.
  C4  `same working day` of a late start is the closing of the working day after it, whatever
      late_arrival says.
- C5  A pause covers [from, to). A day is paused "at its closing" when from <= closing < to; a
-     pause that begins exactly at the due instant does not count, since it is not before it.
+ C5  A pause covers [from, to). A day is paused "at its closing" when from <= closing < to.
+     Pauses count one after the other, each only if it begins before the instant counted so far.
  C6  For `N hours`, `N days`, `N weeks` only the part of a pause after the start moves the due.
  C7  `N months` keeps the day of the month, or takes the month's last day where it is shorter.
      The kth repeat is counted from the start of all repeats, not from the one before.
- C8  Repeats and "before" skip paused days and stretches as limits do; a repeat by days, weeks
-     or months takes the civil day of the moved instant.
+ C8  Repeats and "before" (but see C10) skip paused days and stretches as limits do; a repeat
+     by days, weeks or months takes the civil day of the moved instant.
  C9  `N%` of the working time, pauses taken out, in whole seconds rounded down; where there is
      no working time at all it is the start.
- C10 "N days/weeks before": that civil day, or the working day before it where it is closed.
+ C10 "N days/weeks before": that civil day, or the working day before it where it is closed. As
+     a date on the wall it does not know of pauses, which moved the due already.
  C11 Pauses overlap nothing: they are given in order and apart.
  C12 Walking back, an amount that is used up exactly at an opening ends there.
  C13 An instant is provisional when its civil day lies after the last day of the last year in
@@ -236,8 +237,8 @@ def moved(base, start, pauses):
     return base
 
 
-def paused_at(pauses, at, before=None):
-    return any(stop <= at < go and (before is None or stop < before) for stop, go in pauses)
+def paused_at(pauses, at):
+    return any(stop <= at < go for stop, go in pauses)
 
 
 def drawn_in(calendar, day, second):
@@ -249,8 +250,30 @@ def drawn_in(calendar, day, second):
     return ranges[-1][1]
 
 
+def with_pauses(count, pauses):
+    """The instant that `count` gives with each pause that begins before what it gave so far."""
+    counted = []
+    answer = count(counted)
+    for pause in pauses:
+        if answer is not None and pause[0] < answer:
+            counted.append(pause)
+            answer = count(counted)
+    return answer
+
+
 def due(limit, calendar, counting, start, derived=False, agreed=None, pauses=()):
     """When (amount, unit) falls due. counting: dict of first_day, late_arrival, due."""
+    return with_pauses(lambda counted: due_with(limit, calendar, counting, start, derived, agreed,
+                                                counted), pauses)
+
+
+def repeat(every, k, calendar, start, pauses=()):
+    """The kth repeat after `start`."""
+    return with_pauses(lambda counted: repeat_with(every, k, calendar, start, counted), pauses)
+
+
+def due_with(limit, calendar, counting, start, derived, agreed, pauses):
+    """The same, all these pauses counting."""
     amount, unit = limit
     if unit == "none":
         return None
@@ -270,18 +293,18 @@ def due(limit, calendar, counting, start, derived=False, agreed=None, pauses=())
     own_day_counts = not late
     if unit == "same working day":
         day = zero if own_day_counts else calendar.next_working(zero)
-        while paused_at(pauses, calendar.closes(day), calendar.closes(day)):
+        while paused_at(pauses, calendar.closes(day)):
             day = calendar.next_working(day)
         return calendar.closes(day)
 
     if late and counting["late_arrival"] == "next_working_day" and not derived:
         zero = calendar.next_working(zero)
-        second = calendar.week[date_of(zero).weekday()][0][0]
+        second = calendar.zone.local(calendar.opens(zero))[1]
         own_day_counts = True
 
     if unit == "end of next working day":
         day = calendar.next_working(zero)
-        while paused_at(pauses, calendar.closes(day), calendar.closes(day)):
+        while paused_at(pauses, calendar.closes(day)):
             day = calendar.next_working(day)
         return calendar.closes(day)
 
@@ -290,17 +313,13 @@ def due(limit, calendar, counting, start, derived=False, agreed=None, pauses=())
     day = zero - 1 if counting["first_day"] == "same" and own_day_counts else zero
     while True:
         day = calendar.next_working(day)
-        closing = calendar.closes(day)
-        if wanted > 1:
-            if not paused_at(pauses, closing):
-                wanted -= 1
-            continue
-        if counting["due"] == "close":
-            answer = closing
-        else:
-            answer = calendar.zone.instant(day, drawn_in(calendar, day, second))
-        if not paused_at(pauses, closing, answer):
-            return answer
+        if not paused_at(pauses, calendar.closes(day)):
+            wanted -= 1
+        if wanted == 0:
+            break
+    if counting["due"] == "close":
+        return calendar.closes(day)
+    return calendar.zone.instant(day, drawn_in(calendar, day, second))
 
 
 def add_months(day, months):
@@ -311,8 +330,7 @@ def add_months(day, months):
     return date(year, month, min(where.day, last)).toordinal() - EPOCH_ORDINAL
 
 
-def repeat(every, k, calendar, start, pauses=()):
-    """The kth repeat after `start`."""
+def repeat_with(every, k, calendar, start, pauses):
     amount, unit = every
     amount *= k
     if unit == "hours":
@@ -323,7 +341,7 @@ def repeat(every, k, calendar, start, pauses=()):
     if unit in ("working days", "working weeks"):
         for _ in range(amount * (5 if unit == "working weeks" else 1)):
             day = calendar.next_working(day)
-            while paused_at(pauses, calendar.closes(day), None):
+            while paused_at(pauses, calendar.closes(day)):
                 day = calendar.next_working(day)
         return calendar.opens(day)
     if unit == "months":
@@ -354,12 +372,7 @@ def before(distance, calendar, end, pauses=()):
             while paused_at(pauses, calendar.closes(day)):
                 day = calendar.working_before(day)
         return calendar.opens(day)
-    day, second = calendar.zone.local(end)
-    answer = calendar.zone.instant(day - amount * {"days": 1, "weeks": 7}[unit], second)
-    for stop, go in reversed(pauses):
-        if go > answer and stop < end:
-            answer -= min(go, end) - stop
-    day = calendar.day(answer)
+    day -= amount * {"days": 1, "weeks": 7}[unit]
     return calendar.opens(day if calendar.working(day) else calendar.working_before(day))
 
 

@@ -1,0 +1,299 @@
+/* contact.c - challengectl contact add, away and list: who holds which role. */
+#include "core/address.h"
+#include "ctl/commands.h"
+#include "ctl/lookup.h"
+
+#include <jansson.h>
+#include <string.h>
+
+/* Absences are typed in the partnership's own local time: that of the first calendar. */
+static const struct zone *home_zone(const struct config *config)
+{
+	return config->calendar_count > 0 ? calendar_zone(config->calendars[0].calendar) : NULL;
+}
+
+static int read_directory(struct ctl *ctl, struct store *store, struct directory *ret)
+{
+	struct error error = { 0 };
+
+	if (store_directory(store, NULL, 0, ret, &error) < 0)
+		return ctl_fail(ctl, &error, "");
+	return EXIT_DONE;
+}
+
+/* --- add ------------------------------------------------------------------------------------
+ */
+
+/* An address that could never be written to is refused now, not found out in a crisis. */
+static int check_address(struct ctl *ctl, const char *address)
+{
+	const struct config *config = ctl_config(ctl);
+	struct error error = { 0 };
+
+	if (config == NULL)
+		return EXIT_COULD_NOT;
+	if (address_check(address, &error) < 0)
+		return ctl_usage(ctl, "--email: %s", error.text);
+	if (!address_is_allowed(address, config->mail.allow_domains,
+				config->mail.allow_domain_count))
+		return ctl_unknown(ctl, "allowed domain for", address,
+				   config->mail.allow_domains, config->mail.allow_domain_count);
+	return EXIT_DONE;
+}
+
+static int check_contact(struct ctl *ctl, struct contact *contact, const char *deputy)
+{
+	CLEANUP(store_closep) struct store *store = NULL;
+	struct directory directory = { 0 };
+	int status = check_address(ctl, contact->email);
+
+	if (status == EXIT_DONE)
+		status = ctl_check_role(ctl, contact->role);
+	if (status == EXIT_DONE)
+		status = ctl_open_store(ctl, &store);
+	if (status == EXIT_DONE)
+		status = read_directory(ctl, store, &directory);
+	if (status == EXIT_DONE)
+		status = ctl_check_agency(ctl, &directory, contact->agency);
+	if (status == EXIT_DONE)
+		status = ctl_find_contact(ctl, &directory, "--deputy", deputy, NULL,
+					  &contact->deputy);
+	return status;
+}
+
+static int run_add(struct ctl *ctl, int argc, char **argv)
+{
+	CLEANUP(register_closep) struct registrar *registrar = NULL;
+	struct contact contact = {
+		.name = "",
+		.language = "en",
+		.active = true,
+		.away_from = INSTANT_NEVER,
+		.away_until = INSTANT_NEVER,
+		.shared = ctl_flag(&argc, argv, "--shared"),
+	};
+	const char *deputy = NULL;
+	struct error error = { 0 };
+	int64_t id = 0;
+	int status;
+
+	if (!ctl_options(ctl, &argc, argv,
+			 (struct ctl_option[]){ { "--agency", &contact.agency },
+						{ "--role", &contact.role },
+						{ "--email", &contact.email },
+						{ "--name", &contact.name },
+						{ "--language", &contact.language },
+						{ "--deputy", &deputy } },
+			 6))
+		return EXIT_USAGE;
+	status = ctl_arguments(ctl, argc, argv, 0, 0);
+	if (status != EXIT_DONE)
+		return status;
+	if (contact.agency == NULL || contact.role == NULL || contact.email == NULL)
+		return ctl_usage(ctl, "contact add needs --agency, --role and --email");
+	if (!ctl_now(ctl, NULL, &contact.confirmed_at))
+		return EXIT_USAGE;
+	status = check_contact(ctl, &contact, deputy);
+	if (status == EXIT_DONE)
+		status = ctl_open_register(ctl, &registrar);
+	if (status != EXIT_DONE)
+		return status;
+	if (register_contact(registrar, &contact, &id, &error) < 0)
+		return ctl_fail(ctl, &error, "");
+	if (ctl->json)
+		return ctl_print_json(ctl, json_pack("{s:I}", "contact", (json_int_t)id));
+	(void)fprintf(ctl->out, "contact %lld: %s of %s, %s\n", (long long)id, contact.role,
+		      contact.agency, contact.email);
+	return EXIT_DONE;
+}
+
+/* --- away -----------------------------------------------------------------------------------
+ */
+
+static bool parse_absence(struct ctl *ctl, const char *from, const char *until,
+			  struct absence *ret)
+{
+	const struct zone *zone = home_zone(ctl->config);
+
+	if (from == NULL) {
+		if (!ctl_now(ctl, zone, &ret->from))
+			return false;
+	} else if (!ctl_time(ctl, zone, "--from", from, &ret->from)) {
+		return false;
+	}
+	return until == NULL || ctl_time(ctl, zone, "--until", until, &ret->until);
+}
+
+static int write_absence(struct ctl *ctl, struct absence *absence, const char *typed,
+			 const char *deputy)
+{
+	CLEANUP(store_closep) struct store *store = NULL;
+	CLEANUP(register_closep) struct registrar *registrar = NULL;
+	struct directory directory = { 0 };
+	struct error error = { 0 };
+	int status = ctl_open_store(ctl, &store);
+
+	if (status == EXIT_DONE)
+		status = read_directory(ctl, store, &directory);
+	if (status == EXIT_DONE)
+		status = ctl_find_contact(ctl, &directory, "contact away", typed, NULL,
+					  &absence->contact);
+	if (status == EXIT_DONE)
+		status = ctl_find_contact(ctl, &directory, "--deputy", deputy, NULL,
+					  &absence->deputy);
+	if (status == EXIT_DONE)
+		status = ctl_open_register(ctl, &registrar);
+	if (status != EXIT_DONE)
+		return status;
+	if (register_away(registrar, absence, &error) < 0)
+		return ctl_fail(ctl, &error, "");
+	if (ctl->json)
+		return ctl_print_json(
+			ctl, json_pack("{s:I}", "contact", (json_int_t)absence->contact));
+	(void)fprintf(ctl->out, "contact %lld: %s\n", (long long)absence->contact,
+		      instant_is_never(absence->from) ? "back" : "away");
+	return EXIT_DONE;
+}
+
+static int run_away(struct ctl *ctl, int argc, char **argv)
+{
+	struct absence absence = { .from = INSTANT_NEVER, .until = INSTANT_NEVER };
+	bool back = ctl_flag(&argc, argv, "--back");
+	const char *from = NULL;
+	const char *until = NULL;
+	const char *deputy = NULL;
+	int status;
+
+	if (!ctl_options(ctl, &argc, argv,
+			 (struct ctl_option[]){ { "--from", &from },
+						{ "--until", &until },
+						{ "--deputy", &deputy } },
+			 3))
+		return EXIT_USAGE;
+	status = ctl_arguments(ctl, argc, argv, 1, 1);
+	if (status != EXIT_DONE)
+		return status;
+	if (back && (from != NULL || until != NULL))
+		return ctl_usage(ctl, "--back goes with neither --from nor --until");
+	if (ctl_config(ctl) == NULL)
+		return EXIT_COULD_NOT;
+	if (!back && !parse_absence(ctl, from, until, &absence))
+		return EXIT_USAGE;
+	return write_absence(ctl, &absence, argv[0], deputy);
+}
+
+/* --- list -----------------------------------------------------------------------------------
+ */
+
+static json_t *number_or_null(int64_t number)
+{
+	return number != 0 ? json_integer(number) : json_null();
+}
+
+static json_t *time_or_null(const struct zone *zone, struct instant at)
+{
+	char text[INSTANT_TEXT_SIZE];
+
+	return instant_is_never(at) ? json_null() : json_string(ctl_time_text(zone, at, text));
+}
+
+static json_t *contact_json(const struct zone *zone, const struct contact *contact)
+{
+	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "id",
+			 (json_int_t)contact->id, "agency", contact->agency, "role",
+			 contact->role, "name", contact->name, "email", contact->email,
+			 "language", contact->language, "shared", contact->shared, "active",
+			 contact->active, "away_from", time_or_null(zone, contact->away_from),
+			 "away_until", time_or_null(zone, contact->away_until), "deputy",
+			 number_or_null(contact->deputy), "confirmed_at",
+			 time_or_null(zone, contact->confirmed_at));
+}
+
+static void print_contact(struct ctl *ctl, const struct zone *zone,
+			  const struct contact *contact)
+{
+	char from[INSTANT_TEXT_SIZE];
+	char until[INSTANT_TEXT_SIZE];
+
+	(void)fprintf(ctl->out, "%5lld  %-16s %-20s %-32s %s%s", (long long)contact->id,
+		      contact->agency, contact->role, contact->email, contact->name,
+		      contact->active ? "" : " (not active)");
+	if (!instant_is_never(contact->away_from))
+		(void)fprintf(ctl->out, " (away from %s until %s)",
+			      ctl_time_text(zone, contact->away_from, from),
+			      instant_is_never(contact->away_until)
+				      ? "further notice"
+				      : ctl_time_text(zone, contact->away_until, until));
+	(void)fputc('\n', ctl->out);
+}
+
+static int run_list(struct ctl *ctl, int argc, char **argv)
+{
+	CLEANUP(store_closep) struct store *store = NULL;
+	struct directory directory = { 0 };
+	const char *agency = NULL;
+	json_t *list;
+	int status;
+
+	if (ctl_option(ctl, &argc, argv, "--agency", &agency) < 0)
+		return EXIT_USAGE;
+	status = ctl_arguments(ctl, argc, argv, 0, 0);
+	if (status == EXIT_DONE)
+		status = ctl_open_store(ctl, &store);
+	if (status == EXIT_DONE)
+		status = read_directory(ctl, store, &directory);
+	if (status == EXIT_DONE && agency != NULL)
+		status = ctl_check_agency(ctl, &directory, agency);
+	if (status != EXIT_DONE)
+		return status;
+
+	const struct zone *zone = home_zone(ctl->config);
+
+	list = json_array();
+	for (size_t i = 0; i < directory.contact_count; i++) {
+		const struct contact *contact = &directory.contacts[i];
+
+		if (agency != NULL && strcmp(contact->agency, agency) != 0)
+			continue;
+		if (!ctl->json)
+			print_contact(ctl, zone, contact);
+		else if (json_array_append_new(list, contact_json(zone, contact)) < 0)
+			status = ctl_cannot(ctl, "out of memory");
+	}
+	if (ctl->json && status == EXIT_DONE)
+		return ctl_print_json(ctl, list);
+	json_decref(list);
+	return status;
+}
+
+const struct command command_contact_add = {
+	.name = "contact add",
+	.summary = "add a person or a team's mailbox to an agency",
+	.usage = "Usage: challengectl contact add --agency ID --role ROLE --email ADDRESS\n"
+		 "         [--name NAME] [--language en] [--shared] [--deputy CONTACT]\n"
+		 "\n"
+		 "  --role      one of the main file's roles\n"
+		 "  --shared    a team's mailbox: mails greet nobody by name\n"
+		 "  --deputy    number of the contact who stands in while this one is away\n"
+		 "\n"
+		 "challengectl contact add --agency school --role practitioner \\\n"
+		 "    --email a.teacher@school.example --name 'A. Teacher'\n",
+	.run = run_add,
+};
+
+const struct command command_contact_away = {
+	.name = "contact away",
+	.summary = "say that somebody is away, or back",
+	.usage = "Usage: challengectl contact away CONTACT [--from TIME] [--until TIME]\n"
+		 "         [--deputy CONTACT] | --back\n"
+		 "\n"
+		 "Without --from: from now; without --until: until further notice.\n",
+	.run = run_away,
+};
+
+const struct command command_contact_list = {
+	.name = "contact list",
+	.summary = "list the people and mailboxes",
+	.usage = "Usage: challengectl contact list [--agency ID]\n",
+	.run = run_list,
+};

@@ -1,0 +1,221 @@
+/* test_calendar.c - days, openings and walks; properties with a printed seed besides the rows.
+ */
+#include "core/calendar.h"
+
+#include "england.h"
+
+static int create(void **state)
+{
+	struct england *england = calloc(1, sizeof *england);
+
+	england_plan(england);
+	split_fridays(england);
+	england_create(england);
+	*state = england;
+	return 0;
+}
+
+static int destroy(void **state)
+{
+	struct england *england = *state;
+
+	calendar_destroy(england->calendar);
+	free(england);
+	return 0;
+}
+
+static void names_why_a_day_is_closed(void **state)
+{
+	const struct calendar *calendar = ((struct england *)*state)->calendar;
+	const char *name;
+
+	assert_int_equal(calendar_day_kind(calendar, day_of("2026-11-23"), &name), DAY_WORKING);
+	assert_null(name);
+	assert_int_equal(calendar_day_kind(calendar, day_of("2026-11-28"), NULL), DAY_NO_HOURS);
+	assert_int_equal(calendar_day_kind(calendar, day_of("2026-12-25"), &name), DAY_HOLIDAY);
+	assert_string_equal(name, "Bank holiday");
+	assert_int_equal(calendar_day_kind(calendar, day_of("2026-12-30"), &name), DAY_CLOSURE);
+	assert_string_equal(name, "Winter closure");
+	assert_int_equal(
+		calendar_count_days(calendar, day_of("2026-12-21"), day_of("2027-01-04")), 5);
+	assert_int_equal(
+		calendar_count_days(calendar, day_of("2026-12-21"), day_of("2026-12-20")), 0);
+}
+
+static void knows_when_it_is_open(void **state)
+{
+	const struct calendar *calendar = ((struct england *)*state)->calendar;
+	static const struct {
+		const char *at;
+		const char *next;
+	} rows[] = {
+		{ "2026-11-23 08:59", "2026-11-23 09:00" },
+		{ "2026-11-23 09:00", "2026-11-23 09:00" },
+		{ "2026-11-23 16:59", "2026-11-23 16:59" },
+		{ "2026-11-23 17:00", "2026-11-24 09:00" },
+		{ "2026-11-27 12:30", "2026-11-27 13:30" },
+		{ "2026-11-27 16:30", "2026-11-30 09:00" },
+		{ "2026-12-24 18:00", "2027-01-04 09:00" },
+	};
+	char got[40];
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct instant at = time_of(calendar, rows[i].at);
+		struct instant next;
+
+		assert_int_equal(calendar_next_open(calendar, at, &next), 0);
+		assert_string_equal(local_text(calendar, next, got), rows[i].next);
+		assert_int_equal(calendar_is_open(calendar, at), instant_equal(at, next));
+	}
+}
+
+static void ends_where_its_years_end(void **state)
+{
+	const struct calendar *calendar = ((struct england *)*state)->calendar;
+	int32_t day = 7;
+	struct instant at = { 7 };
+
+	assert_int_equal(calendar_step_days(calendar, day_of("2059-12-31"), 1, &day), -34);
+	assert_int_equal(calendar_step_days(calendar, day_of("2010-01-01"), -1, &day), -34);
+	assert_int_equal(calendar_step_days(calendar, day_of("1970-01-01"), 1, &day), -34);
+	assert_int_equal(day, 7);
+	assert_int_equal(calendar_add_open(calendar, (struct instant){ INT64_MAX - 1 }, 1, &at),
+			 -34);
+	assert_int_equal(calendar_add_open(calendar, (struct instant){ INT64_MIN }, 1, &at),
+			 -34);
+	assert_int_equal(calendar_add_open(calendar, time_of(calendar, "2026-11-23 10:00"),
+					   INT64_MAX, &at),
+			 -34);
+	assert_int_equal(calendar_next_open(calendar, (struct instant){ 0 }, &at), -34);
+	assert_int_equal(at.seconds, 7);
+}
+
+static void refuses_a_plan_without_working_days(void **state)
+{
+	struct england england;
+	struct calendar *calendar = NULL;
+	struct error error = { 0 };
+
+	(void)state;
+	england_plan(&england);
+	memset(england.plan.week, 0, sizeof england.plan.week);
+	assert_int_equal(calendar_create(&england.plan, &calendar, &error), -22);
+	assert_non_null(strstr(error.text, "no day of the week"));
+	england.plan.week[0] = (struct day_hours){ { { 10, 20 }, { 15, 30 } }, 2 };
+	assert_int_equal(calendar_create(&england.plan, &calendar, &error), -22);
+	assert_null(calendar);
+}
+
+/* A generator of our own, so that a seed replays on every machine (xorshift64*). */
+static uint64_t draw(uint64_t *seed)
+{
+	*seed ^= *seed >> 12;
+	*seed ^= *seed << 25;
+	*seed ^= *seed >> 27;
+	return *seed * UINT64_C(2685821657736338717);
+}
+
+static struct instant some_instant(uint64_t *seed)
+{
+	return (struct instant){ 1704067200 +
+				 (int64_t)(draw(seed) % (UINT64_C(5) * 365 * 86400)) };
+}
+
+static void adding_in_two_steps_is_adding_at_once(void **state)
+{
+	const struct calendar *calendar = ((struct england *)*state)->calendar;
+	uint64_t seed = 20261123;
+
+	print_message("seed %llu\n", (unsigned long long)seed);
+	for (int i = 0; i < 100000; i++) {
+		struct instant start = some_instant(&seed);
+		int64_t a = (int64_t)(draw(&seed) % 200000) + 1;
+		int64_t b = (int64_t)(draw(&seed) % 2000000) + 1;
+		struct instant once;
+		struct instant first;
+		struct instant second;
+		struct instant back;
+
+		assert_int_equal(calendar_add_open(calendar, start, a + b, &once), 0);
+		assert_int_equal(calendar_add_open(calendar, start, a, &first), 0);
+		assert_int_equal(calendar_add_open(calendar, first, b, &second), 0);
+		assert_int_equal(once.seconds, second.seconds);
+		assert_int_equal(calendar_open_between(calendar, start, once), a + b);
+		/* It never ends outside opening hours, but for their very end. */
+		assert_true(calendar_is_open(calendar, instant_add(once, -1)));
+		assert_int_equal(calendar_add_open(calendar, once, -(a + b), &back), 0);
+		assert_true(calendar_is_open(calendar, back));
+		assert_int_equal(calendar_open_between(calendar, back, once), a + b);
+	}
+}
+
+static void a_holiday_more_never_makes_anything_earlier(void **state)
+{
+	const struct calendar *calendar = ((struct england *)*state)->calendar;
+	struct england more;
+	uint64_t seed = 42;
+
+	england_plan(&more);
+	split_fridays(&more);
+	more.holidays[more.plan.holiday_count++] =
+		(struct holiday){ day_of("2026-06-15"), "New" };
+	england_create(&more);
+	print_message("seed %llu\n", (unsigned long long)seed);
+	for (int i = 0; i < 100000; i++) {
+		struct instant start = some_instant(&seed);
+		int64_t seconds = (int64_t)(draw(&seed) % 2000000) + 1;
+		int32_t n = (int32_t)(draw(&seed) % 60) + 1;
+		struct instant before;
+		struct instant after;
+		int32_t day_before;
+		int32_t day_after;
+
+		assert_int_equal(calendar_add_open(calendar, start, seconds, &before), 0);
+		assert_int_equal(calendar_add_open(more.calendar, start, seconds, &after), 0);
+		assert_true(before.seconds <= after.seconds);
+		assert_int_equal(calendar_step_days(calendar, calendar_day(calendar, start), n,
+						    &day_before),
+				 0);
+		assert_int_equal(calendar_step_days(more.calendar,
+						    calendar_day(calendar, start), n,
+						    &day_after),
+				 0);
+		assert_true(day_before <= day_after);
+	}
+	calendar_destroy(more.calendar);
+}
+
+static void a_day_open_through_the_change_has_23_or_25_hours(void **state)
+{
+	struct england england;
+
+	(void)state;
+	england_plan(&england);
+	for (size_t i = 0; i < 7; i++)
+		england.plan.week[i] = (struct day_hours){ { { 0, 86400 } }, 1 };
+	england_create(&england);
+	assert_int_equal(calendar_open_between(england.calendar,
+					       time_of(england.calendar, "2027-03-28"),
+					       time_of(england.calendar, "2027-03-29")),
+			 23 * 3600);
+	assert_int_equal(calendar_open_between(england.calendar,
+					       time_of(england.calendar, "2026-10-25"),
+					       time_of(england.calendar, "2026-10-26")),
+			 25 * 3600);
+	calendar_destroy(england.calendar);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_why_a_day_is_closed),
+		cmocka_unit_test(knows_when_it_is_open),
+		cmocka_unit_test(ends_where_its_years_end),
+		cmocka_unit_test(refuses_a_plan_without_working_days),
+		cmocka_unit_test(adding_in_two_steps_is_adding_at_once),
+		cmocka_unit_test(a_holiday_more_never_makes_anything_earlier),
+		cmocka_unit_test(a_day_open_through_the_change_has_23_or_25_hours),
+	};
+
+	return cmocka_run_group_tests_name("calendar", tests, create, destroy);
+}
