@@ -17,9 +17,9 @@ Readings (where the words leave a choice; those of counting.py hold too):
      what has run out: later events clear nothing of it.
  T4  resolved, withdrawn and closed end every obligation except those whose `starts` is one of
      the three; these end only by their own `ends` (so the example's feedback names "closed").
- T5  After resolved, closed or withdrawn only obligations that start from one of these start,
-     until `reopened`; a stage entered then, by an escalation, starts no clock. After `closed` or
-     `withdrawn` a `stage` event enters nothing.
+ T5  After `resolved` recorded events still start obligations and enter stages; a stage entered
+     by an escalation then starts no clock. After `closed` or `withdrawn` only obligations that
+     start from these start, and `stage` enters nothing, until `reopened`.
  T6  An event ends before it starts. "Running", for a second start: until it is ended, breached
      or not.
  T7  A first visit replays the earlier events, ends as well as starts, for each obligation. What
@@ -309,7 +309,7 @@ class Timeline:
         else:
             self.emit("inform", to, stage)
         for ob in self.obligations:
-            if ob.stage != stage or not self.is_open():
+            if ob.stage != stage or (by is not None and not self.is_open()):
                 continue
             if ob.starts == "stage":
                 self.start(ob, self.now, self.now, by is not None,
@@ -381,7 +381,7 @@ class Timeline:
         for ob in self.obligations:
             if ob.starts == kind and kind != "stage" and ob.stage in (None, self.stage) \
                     and self.raised and (ob.stage is None or self.stage is not None) \
-                    and (self.is_open() or kind in TERMINAL):
+                    and (not self.over or kind in TERMINAL):
                 self.start(ob, self.now, self.now, agreed=event.get("due"))
         self.past.append(event)
 
