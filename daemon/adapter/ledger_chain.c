@@ -91,9 +91,15 @@ void chain_hash(const unsigned char previous[static HASH_SIZE], const struct cha
 
 json_t *json_instant(struct instant at)
 {
+	/* Before 1970 and past the year 5000 only tampering writes. */
+	static const int64_t year_5000 = 95617584000;
 	char text[INSTANT_TEXT_SIZE];
 
-	return instant_is_never(at) ? json_null() : json_string(instant_format(at, 0, text));
+	if (instant_is_never(at))
+		return json_null();
+	if (at.seconds < 0 || at.seconds > year_5000)
+		return json_integer(at.seconds);
+	return json_string(instant_format(at, 0, text));
 }
 
 /* --- appending -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 extern const struct command command_agency_add;
 extern const struct command command_agency_list;
+extern const struct command command_check;
 extern const struct command command_contact_add;
 extern const struct command command_contact_away;
 extern const struct command command_contact_list;

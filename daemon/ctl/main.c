@@ -5,6 +5,7 @@
 static const struct command *const table[] = {
 	&command_agency_add,
 	&command_agency_list,
+	&command_check,
 	&command_contact_add,
 	&command_contact_away,
 	&command_contact_list,

@@ -88,6 +88,7 @@ static const struct domain_case {
 	{ "far below a star", "a@x.y.NHS.uk", "*.nhs.uk", true },
 	{ "the star's own domain is not below it", "a@nhs.uk", "*.nhs.uk", false },
 	{ "a domain that ends like the star's", "a@evilnhs.uk", "*.nhs.uk", false },
+	{ "nothing but the star's own domain and a dot", "a@.nhs.uk", "*.nhs.uk", false },
 	{ "no domains: nothing is allowed", "a@nhs.net", NULL, false },
 	{ "no @: nothing is allowed", "nhs.net", "nhs.net", false },
 };

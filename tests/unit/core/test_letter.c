@@ -458,6 +458,18 @@ static void ten_kilobytes_are_cut(void **state)
 	language_destroy(english);
 }
 
+static void a_line_end_in_a_value_is_a_blank(void **state)
+{
+	struct language *english = read_language("en", NULL);
+	struct letter_text text = { 0 };
+
+	(void)state;
+	write_with(english, "one\ntwo", &text);
+	assert_non_null(strstr(text_string(&text.subject), "one two"));
+	letter_text_clear(&text);
+	language_destroy(english);
+}
+
 /* A template can ask for what is on the list and nothing else: no such gap is accepted. */
 static void names_and_notes_are_out_of_reach(void **state)
 {
@@ -543,6 +555,7 @@ int main(void)
 		cmocka_unit_test(never_says_breach_or_shows_a_gap),
 		cmocka_unit_test(lines_are_short),
 		cmocka_unit_test(ten_kilobytes_are_cut),
+		cmocka_unit_test(a_line_end_in_a_value_is_a_blank),
 		cmocka_unit_test(names_and_notes_are_out_of_reach),
 		cmocka_unit_test(a_failing_template_gives_the_fixed_text),
 		cmocka_unit_test(without_any_words_the_reference_is_left),
