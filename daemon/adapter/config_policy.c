@@ -77,7 +77,11 @@ static void read_distance(struct reader *reader, config_setting_t *setting, void
 
 static void read_every(struct reader *reader, config_setting_t *setting, void *at)
 {
-	(void)read_scale(reader, setting, REPEAT_UNITS, at); /* noted already */
+	struct obligation *obligation = at;
+
+	/* Its text is the step of an `overdue` notice. Faults are noted already. */
+	if (read_scale(reader, setting, REPEAT_UNITS, &obligation->every))
+		obligation->every_text = reader_copy(reader, reader_text(reader, setting));
 }
 
 /* --- roles --- */
@@ -498,11 +502,7 @@ static const struct field breach_fields[] = {
 };
 
 static const struct field repeat_fields[] = {
-	{ .name = "every",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_every,
-	  .required = true,
-	  .at = offsetof(struct obligation, every) },
+	{ .name = "every", .kind = FIELD_CUSTOM, .custom = read_every, .required = true },
 	{ .name = "times",
 	  .kind = FIELD_NUMBER,
 	  .max = MOST_REPEATS,

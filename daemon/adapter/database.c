@@ -107,8 +107,10 @@ int database_open(const char *path, const struct database_options *options, sqli
 			      error);
 	if (result == 0 && options->query_only)
 		result = database_run(db, "PRAGMA query_only = ON", error);
-	if (result < 0)
-		return error_wrap(error, "open %s", path);
+	if (result < 0) {
+		(void)error_wrap(error, "open %s", path); /* it answers -EIO for a NULL error */
+		return result;
+	}
 	*ret = TAKE(db);
 	return 0;
 }

@@ -187,8 +187,10 @@ int register_open(const char *path, struct registrar **ret, struct error *error)
 				      "PRAGMA journal_mode = TRUNCATE;"
 				      " PRAGMA synchronous = EXTRA",
 				      error);
-	if (result < 0)
-		return error_wrap(error, "%s", path);
+	if (result < 0) {
+		(void)error_wrap(error, "%s", path); /* it answers -EIO for a NULL error */
+		return result;
+	}
 	*ret = TAKE(registrar);
 	return 0;
 }

@@ -143,8 +143,8 @@ static int check_schema(sqlite3 *db, struct error *error)
 		if (result < 0)
 			return result;
 		if (database_prepare(db, needed_tables[i].select, &columns, error) < 0) {
-			(void)error_wrap(error, "not a whole challenge store");
-			return -(error->code = EINVAL);
+			return error_set(error, EINVAL, "not a whole challenge store: %s",
+					 sqlite3_errmsg(db));
 		}
 	}
 	for (size_t i = 0; i < COUNT(needed_triggers); i++) {
@@ -234,7 +234,9 @@ static int open_checked(const char *path, struct store *store, struct error *err
 		result = read_journal_mode(store, error);
 	if (result >= 0)
 		result = prepare_all(store, error);
-	return result < 0 ? error_wrap(error, "%s", path) : 0;
+	if (result < 0)
+		(void)error_wrap(error, "%s", path); /* it answers -EIO for a NULL error */
+	return result < 0 ? result : 0;
 }
 
 int store_open(const char *path, struct store **ret, struct error *error)
@@ -362,7 +364,8 @@ int store_begin(struct store *store, struct error *error)
 		result = store_change_seq(store, &seq, error);
 	if (result < 0) {
 		store_end(store);
-		return error_wrap(error, "read the store");
+		(void)error_wrap(error, "read the store");
+		return result;
 	}
 	return 0;
 }
@@ -563,8 +566,10 @@ static int add_event(struct store *store, size_t count, struct error *error)
 	if (count == MOST_EVENTS)
 		return error_set(error, EINVAL, "it has more than %d events", (int)MOST_EVENTS);
 	result = read_event(store, &event, &places, error);
-	if (result < 0)
-		return error_wrap(error, "event %lld", (long long)event.id);
+	if (result < 0) {
+		(void)error_wrap(error, "event %lld", (long long)event.id);
+		return result;
+	}
 	if (list_reserve(&store->event, count, &store->event_capacity, sizeof event) < 0 ||
 	    list_reserve(&store->places, count, &store->places_capacity, sizeof places) < 0)
 		return error_memory(error);
@@ -629,8 +634,10 @@ static int load(struct store *store, int64_t id, struct error *error)
 	}
 	if (result == 0 && step == SQLITE_ROW)
 		result = read_events(store, id, &challenge.event_count, error);
-	if (result < 0)
-		return error_wrap(error, "challenge %lld", (long long)id);
+	if (result < 0) {
+		(void)error_wrap(error, "challenge %lld", (long long)id);
+		return result;
+	}
 	if (step != SQLITE_ROW)
 		return 0;
 	point(store, &challenge, places);

@@ -4,6 +4,7 @@
 import re
 import sqlite3
 import subprocess
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -72,6 +73,25 @@ class Journal(unittest.TestCase):
         for source in sorted((TOP / "daemon" / "service").glob("*.c")):
             fields |= set(re.findall(r'\{\s*"([A-Z][A-Z0-9_]+)",', source.read_text()))
         self.assertEqual(fields - names("challenge-notifyd.8"), set())
+
+
+class Settings(unittest.TestCase):
+    def test_every_setting_is_in_the_manual(self):
+        for page, source in (("challenge-notifyd.conf.5", "config_file.c"), ("challenge-policy.5", "config_policy.c")):
+            text = (TOP / "daemon" / "adapter" / source).read_text()
+            settings = set(re.findall(r'\{ \.name = "([a-z_]+)"', text))
+            self.assertGreater(len(settings), 20)
+            self.assertEqual(settings - names(page), set(), page)
+
+    def test_the_example_in_the_manual_of_policies_has_no_fault(self):
+        page = (MAN / "challenge-policy.5").read_text()
+        example = re.search(r"(?s)\.Sh EXAMPLE\n\.Bd -literal\n(.*?)\n\.Ed", page).group(1)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "small.conf")
+            file.write_text(example + "\n")
+            said = subprocess.run([CTL, "--config", TOP / "conf" / "challenge-notifyd.conf", "check", file],
+                                  capture_output=True, text=True)
+            self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
 
 
 class Store(unittest.TestCase):

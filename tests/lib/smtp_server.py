@@ -309,14 +309,15 @@ class Connection:
         self.plain_fault("tls")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.server.certificate)
-        try:
-            self.sock = context.wrap_socket(self.sock, server_side=True)
-        except (ssl.SSLError, OSError) as error:
-            self.server.note("tls_failed", connection=self.number, why=str(error))
-            raise Closed from None
-        self.raw = self.sock
+        self.raw = self.sock = context.wrap_socket(self.sock, server_side=True,
+                                                   do_handshake_on_connect=False)
         with self.server.lock:
             self.server.sockets.add(self.sock)
+        try:
+            self.sock.do_handshake()
+        except OSError as error:  # ssl.SSLError too
+            self.server.note("tls_failed", connection=self.number, why=str(error))
+            raise Closed from None
         self.buffer, self.secure = b"", True
 
     def command(self, line):
