@@ -132,7 +132,8 @@ static const struct spoil_case {
 	{ "a list within a list of texts", MAIN, "[ \"manager\" ]", "( ( \"manager\" ) )",
 	  "m.conf:6: roles[0].instead[0]: must be a text in quotation marks\n" },
 	{ "stages that are texts", POLICY, "stages = (", "stages = ( \"x\", ",
-	  "policies/p.conf:6: policy.stages[0]: must be a group in curly brackets: { ... }\n" },
+	  "policies/p.conf:6: policy.stages[0]: must be a group in curly brackets: { ... }\n"
+	  "policies/p.conf:7: policy.stages[1]: warning: no escalation leads to this stage; only people enter it\n" },
 
 	/* what matters has no default */
 	{ "no store", MAIN, "store = \"s.db\";", "", "m.conf: store: is required\n" },
