@@ -198,7 +198,8 @@ static void stops_text(const struct explanation *explanation, const struct owed 
 	const struct obligation *obligation = &policy->obligations[owed->obligation];
 
 	for (size_t i = 0; i < obligation->end_count; i++)
-		text_appendf(ret, "%s, ", policy->kinds[obligation->ends[i]]);
+		if (!event_kind_is_terminal(obligation->ends[i]))
+			text_appendf(ret, "%s, ", policy->kinds[obligation->ends[i]]);
 	if (obligation->stage != STAGE_NONE && !owed->lapsed)
 		text_append(ret, "a move to another stage, ");
 	text_append(ret, "resolved, withdrawn or closed");
