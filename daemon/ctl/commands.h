@@ -13,6 +13,7 @@ extern const struct command command_contact_add;
 extern const struct command command_contact_away;
 extern const struct command command_contact_list;
 extern const struct command command_explain;
+extern const struct command command_forecast;
 extern const struct command command_init;
 extern const struct command command_list;
 extern const struct command command_queue_cancel;

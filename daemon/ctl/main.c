@@ -12,6 +12,7 @@ static const struct command *const table[] = {
 	&command_contact_away,
 	&command_contact_list,
 	&command_explain,
+	&command_forecast,
 	&command_init,
 	&command_list,
 	&command_queue_cancel,

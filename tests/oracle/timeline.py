@@ -25,8 +25,8 @@ Readings (where the words leave a choice; those of counting.py hold too):
  T7  A first visit replays the earlier events, ends as well as starts, for each obligation. What
      is still unanswered runs from its real start: past reminders and repeats are left out
      (repeats keep their number), a past breach is emitted at the entry.
- T8  A breach or reminder that comes to lie in the past because a pause began or was cut short
-     is emitted at that event; repeats that do are left out.
+ T8  A breach that comes to lie in the past because `resumed` cut a pause short is emitted at that
+     event. Reminders and repeats that do are left out (until a later pause moves them again).
  T9  "as agreed" without a date has no due: it is no running clock, and its repeats run from the
      start, like those of an obligation without limit. protect_by does not cap it.
  T10 A mute holds from the acknowledgement up to, not including, its end, which is settled at the
@@ -456,9 +456,8 @@ class Timeline:
                     if text in clock.done:
                         continue
                     at = self.reminder_at(clock, text)
-                    if at is not None and clock.floor <= at and max(at, self.now) < clock.due:
-                        yield (max(at, self.now), 1, place,
-                               lambda c=clock, t=text: self.remind(c, t))
+                    if at is not None and max(clock.floor, self.now) <= at < clock.due:
+                        yield at, 1, place, lambda c=clock, t=text: self.remind(c, t)
             if self.repeats_left(clock):
                 at = self.next_repeat(clock)
                 if at is not None:
