@@ -7,6 +7,9 @@ PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 LIBEXECDIR ?= $(PREFIX)/libexec/challenge-notifyd
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+CATALOGDIR  ?= $(PREFIX)/lib/systemd/catalog
 BUILD      ?= build
 VERSION    := 0.1.0
 
@@ -84,6 +87,10 @@ $(BUILD)/tests/oracle/count: $(BUILD)/tests/oracle/count.o $(below_adapter)
 print-unit:
 	@echo $(UNIT)
 
+# The daemon that dies where a test tells it to, and believes the test about the time.
+crash:
+	$(MAKE) $(BUILD)/crash/challenge-notifyd BUILD=$(BUILD)/crash EXTRA_CFLAGS='$(EXTRA_CFLAGS) -DCRASH_POINTS'
+
 # Nor may the core ask the world the time, or anything else, which libc would let it.
 IMPURE := time|clock|clock_gettime|gettimeofday|localtime(_r)?|gmtime(_r)?|mktime|timegm|strftime|getenv|secure_getenv|f?open(at|64)?|f?read|f?write|printf|fprintf|puts|sleep|nanosleep|usleep|rand|random|getrandom|getpid|setlocale
 layering: $(call archive,core) $(call archive,base)
@@ -109,10 +116,16 @@ install: all
 	install -D -m 755 $(BUILD)/challenge-notifyd $(DESTDIR)$(PREFIX)/sbin/challenge-notifyd
 	install -D -m 755 $(BUILD)/challengectl $(DESTDIR)$(PREFIX)/bin/challengectl
 	install -D -m 755 $(BUILD)/challenge-notify-sender $(DESTDIR)$(LIBEXECDIR)/challenge-notify-sender
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|@sbindir@|$(PREFIX)/sbin|' systemd/challenge-notifyd.service > $(DESTDIR)$(UNITDIR)/challenge-notifyd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/challenge-notifyd.service
+	install -D -m 644 systemd/challenge-notifyd.sysusers $(DESTDIR)$(SYSUSERSDIR)/challenge-notifyd.conf
+	install -D -m 644 systemd/challenge-notifyd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/challenge-notifyd.conf
+	install -D -m 644 systemd/challenge-notifyd.catalog $(DESTDIR)$(CATALOGDIR)/challenge-notifyd.catalog
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit-tests print-unit layering check san cover clang tidy fmt install clean
+.PHONY: all crash unit-tests print-unit layering check san cover clang tidy fmt install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

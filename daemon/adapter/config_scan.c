@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@ struct scan {
 	const unsigned char *end;
 	int line;
 	int depth;
+	const char *name; /* the setting being read, as far as names tell; not terminated */
+	size_t name_length;
 	const char *file;
 	struct fault_list *faults;
 	struct scanned *scanned;
@@ -30,6 +33,15 @@ static void mark(struct scan *scan, int line)
 			true; /* out of memory: better no value than a wrecked one */
 	else
 		scanned->line[scanned->count++] = line;
+}
+
+static void note(struct scan *scan, int line, const char *text)
+{
+	char key[65] = "";
+
+	if (scan->name_length > 0 && scan->name_length < sizeof key)
+		memcpy(key, scan->name, scan->name_length);
+	fault_add(scan->faults, scan->file, line, key, "%s", text);
 }
 
 static void hopeless(struct scan *scan, int line, const char *text)
@@ -84,40 +96,39 @@ static void check_escape(struct scan *scan)
 	if (left >= 2 && strchr("nrtf\\\"", at[1]) != NULL && at[1] != '\0')
 		return;
 	if (left >= 4 && at[1] == 'x' && at[2] == '0' && at[3] == '0') {
-		fault_add(scan->faults, scan->file, scan->line, "",
-			  "\"\\x00\" would cut the text off");
+		note(scan, scan->line, "\"\\x00\" would cut the text off");
 		mark(scan, scan->line);
 		return;
 	}
 	if (left >= 4 && at[1] == 'x' &&
 	    strspn((const char *)at + 2, "0123456789abcdefABCDEF") >= 2)
 		return;
-	fault_add(scan->faults, scan->file, scan->line, "",
-		  "a backslash in a text must be followed by n, r, t, f, \\, \" or x and two "
-		  "hexadecimal digits");
+	note(scan, scan->line,
+	     "a backslash in a text must be followed by n, r, t, f, \\, \" or x and two "
+	     "hexadecimal digits");
 	mark(scan, scan->line);
 }
 
+/*
+ * A text ends on its line (a long one is written as several, one behind the other): otherwise a
+ * forgotten quotation mark would turn the rest of the file inside out.
+ */
 static void skip_string(struct scan *scan)
 {
-	int began = scan->line;
-
-	for (scan->at++; scan->at < scan->end; scan->at++) {
+	for (scan->at++; scan->at < scan->end && *scan->at != '\n'; scan->at++) {
 		if (*scan->at == '"') {
 			scan->at++;
 			return;
 		}
-		if (*scan->at == '\n')
-			scan->line++;
-		if (*scan->at == '\\') {
-			check_escape(scan);
-			scan->at++; /* whatever it escapes is no end of the string */
-			if (scan->at < scan->end && *scan->at == '\n')
-				scan->line++;
-		}
+		if (*scan->at != '\\')
+			continue;
+		check_escape(scan);
+		if (scan->at + 1 < scan->end && scan->at[1] != '\n')
+			scan->at++; /* whatever it escapes is no end of the text */
 	}
 	scan->at = scan->end;
-	hopeless(scan, began, "a text begins here and its closing '\"' is missing");
+	note(scan, scan->line, "its text has no closing '\"' on this line");
+	scan->scanned->hopeless = true;
 }
 
 /* Whole decimal numbers that fit 32 bits are all that any setting takes. */
@@ -144,6 +155,7 @@ static void check_number(struct scan *scan)
 	const char *word = (const char *)scan->at;
 	size_t length = 0;
 	const char *wrong;
+	char text[200];
 
 	while (scan->at < scan->end && is_word(*scan->at)) {
 		scan->at++;
@@ -152,8 +164,9 @@ static void check_number(struct scan *scan)
 	wrong = number_wrong(word, length);
 	if (wrong == NULL)
 		return;
-	fault_add(scan->faults, scan->file, scan->line, "", "%.*s %s",
-		  length > 40 ? 40 : (int)length, word, wrong);
+	(void)snprintf(text, sizeof text, "%.*s %s", length > 40 ? 40 : (int)length, word,
+		       wrong); /* fits */
+	note(scan, scan->line, text);
 	mark(scan, scan->line);
 }
 
@@ -183,8 +196,10 @@ static void scan_token(struct scan *scan)
 			 "own");
 		skip_line(scan);
 	} else if (is_name_start(c)) {
+		scan->name = (const char *)scan->at;
 		while (scan->at < scan->end && is_word(*scan->at))
 			scan->at++;
+		scan->name_length = (size_t)((const char *)scan->at - scan->name);
 	} else if (is_digit(c) || ((c == '-' || c == '+' || c == '.') && is_digit(next))) {
 		check_number(scan);
 	} else if (c != '\0' && strchr("{}()[]", c) != NULL) {

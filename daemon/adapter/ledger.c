@@ -174,6 +174,9 @@ struct instant column_instant(sqlite3_stmt *statement, int column)
 {
 	if (sqlite3_column_type(statement, column) == SQLITE_NULL)
 		return INSTANT_NEVER;
+	/* "Never" is written in one way only: a number is a number. */
+	if (sqlite3_column_int64(statement, column) == INT64_MAX)
+		return (struct instant){ INT64_MAX - 1 };
 	return (struct instant){ sqlite3_column_int64(statement, column) };
 }
 
@@ -573,8 +576,10 @@ int ledger_begin(struct ledger *ledger, struct error *error)
 	if (ledger->inside)
 		return error_set(error, EINVAL, "ledger: a transaction is open already");
 	result = ledger_change(ledger, sql, NULL, 0, error);
-	if (result < 0)
+	if (result < 0) {
+		ledger_rollback(ledger); /* an interrupted BEGIN may have begun */
 		return result;
+	}
 	ledger->inside = true;
 	ledger->broken = false;
 	ledger->head_changed = false;

@@ -35,6 +35,10 @@ int mail_read(sqlite3_stmt *statement, struct ledger_mail *ret, struct error *er
 
 	if (result < 0)
 		return result;
+	if (mail.attempts != sqlite3_column_int64(statement, 7) ||
+	    mail.doubts != sqlite3_column_int64(statement, 8))
+		return error_set(error, EIO, "ledger: mail %lld is damaged",
+				 (long long)mail.id);
 	*ret = mail;
 	return 0;
 }

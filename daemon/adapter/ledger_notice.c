@@ -69,6 +69,12 @@ int notice_read(sqlite3_stmt *statement, struct ledger_notice *ret, struct error
 	if (kind < 0)
 		return error_set(error, EIO, "ledger: \"%s\" is no kind of notice",
 				 column_string(statement, 8));
+	if (notice.occurrence != sqlite3_column_int64(statement, 10) ||
+	    notice.firm != sqlite3_column_int64(statement, 16) ||
+	    notice.provisional != sqlite3_column_int64(statement, 17) ||
+	    (notice.mail == 0) != (sqlite3_column_type(statement, 20) == SQLITE_NULL))
+		return error_set(error, EIO, "ledger: notice %lld is damaged",
+				 (long long)notice.id);
 	notice.kind = (enum notice_kind)kind;
 	for (size_t i = 0; i < COUNT(strings); i++)
 		*string_of(&notice, i) = column_string(statement, strings[i].column);

@@ -83,6 +83,19 @@ static int64_t behind(const struct walk *walk)
 	return walk->found->entries + 1;
 }
 
+/* A NUL in a text hides what stands behind it from everybody who compares strings. */
+static bool hides_bytes(sqlite3_stmt *statement, int columns)
+{
+	for (int i = 0; i < columns; i++) {
+		if (sqlite3_column_type(statement, i) != SQLITE_TEXT)
+			continue;
+		if (strlen(column_string(statement, i)) !=
+		    (size_t)sqlite3_column_bytes(statement, i))
+			return true;
+	}
+	return false;
+}
+
 /* --- what was purged -----------------------------------------------------------------------
  */
 
@@ -115,13 +128,14 @@ static int by_first(const void *a, const void *b)
 	return (left->first > right->first) - (left->first < right->first);
 }
 
+static const char sql_purges[] = "SELECT c.seq, p.text FROM chain c JOIN payload p"
+				 " ON p.seq = c.seq WHERE c.kind = 'purged' ORDER BY c.seq";
+
 /* These entries are believed only once the walk along the chain has passed them. */
 static int read_purges(struct walk *walk, struct error *error)
 {
-	static const char sql[] = "SELECT c.seq, p.text FROM chain c JOIN payload p"
-				  " ON p.seq = c.seq WHERE c.kind = 'purged' ORDER BY c.seq";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
-	int result = database_prepare(walk->ledger->db, sql, &statement, error);
+	int result = database_prepare(walk->ledger->db, sql_purges, &statement, error);
 
 	while (result >= 0 && (result = ledger_step(walk->ledger, statement, error)) == 1) {
 		json_t *said = json_loads(column_string(statement, 1), 0, NULL);
@@ -241,9 +255,9 @@ static int check_entry(struct walk *walk, sqlite3_stmt *statement,
 
 	if (link.seq != walk->found->entries + 1)
 		return bad(walk, walk->found->entries + 1, "the entry is missing");
-	if (sqlite3_column_bytes(statement, 7) != HASH_SIZE ||
+	if (hides_bytes(statement, 7) || sqlite3_column_bytes(statement, 7) != HASH_SIZE ||
 	    sqlite3_column_bytes(statement, 8) != HASH_SIZE)
-		return bad(walk, link.seq, "its hashes are damaged");
+		return bad(walk, link.seq, "it is damaged");
 	chain_hash(previous, &link, hash);
 	if (memcmp(hash, sqlite3_column_blob(statement, 8), HASH_SIZE) != 0)
 		return bad(walk, link.seq,
@@ -474,6 +488,8 @@ static int check_mail(struct walk *walk, sqlite3_stmt *statement, struct error *
 	int64_t seq;
 	int result;
 
+	if (hides_bytes(statement, MAIL_COLUMN_COUNT))
+		return bad(walk, behind(walk), "a mail holds hidden bytes");
 	if (mail_read(statement, &mail, &unread) < 0)
 		return bad(walk, behind(walk), "a mail is damaged: %.120s", unread.text);
 	if (!is_told(walk->mail_entry, mail.id, walk->head.seq))
@@ -562,6 +578,8 @@ static int check_notice(struct walk *walk, sqlite3_stmt *statement, struct error
 	int64_t seq;
 	int result;
 
+	if (hides_bytes(statement, NOTICE_COLUMN_COUNT))
+		return bad(walk, behind(walk), "a notice holds hidden bytes");
 	if (notice_read(statement, &notice, &unread) < 0)
 		return bad(walk, behind(walk), "a notice is damaged: %.120s", unread.text);
 	if (!is_told(walk->notice_entry, notice.id, walk->head.seq))
@@ -608,6 +626,39 @@ static int check_notices(struct walk *walk, struct error *error)
 		return bad(walk, behind(walk), "there are %lld notices, and %lld were decided",
 			   (long long)count, (long long)walk->notices);
 	return 0;
+}
+
+/* --- rows whose payloads were erased -------------------------------------------------------
+ */
+
+static int check_purge(struct walk *walk, int64_t seq, const char *text, struct error *error)
+{
+	char digest[HEX_SIZE];
+	json_t *said = json_loads(text, 0, NULL);
+	const char *rows = json_string_value(json_object_get(said, "rows"));
+	int result = chain_rows_digest(walk->ledger, json_object_get(said, "payloads"), digest,
+				       error);
+
+	if (result == 0 && (rows == NULL || strcmp(rows, digest) != 0))
+		result = bad(walk, seq,
+			     "a row is not as it was when this purge erased its"
+			     " entries");
+	json_decref(said);
+	return result;
+}
+
+static int check_purges(struct walk *walk, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	int result = database_prepare(walk->ledger->db, sql_purges, &statement, error);
+
+	while (result == 0 && (result = ledger_step(walk->ledger, statement, error)) == 1) {
+		result = check_purge(walk, sqlite3_column_int64(statement, 0),
+				     column_string(statement, 1), error);
+		if (result != 0)
+			return result;
+	}
+	return result;
 }
 
 /* --- all of it -----------------------------------------------------------------------------
@@ -683,6 +734,8 @@ static int walk_all(struct ledger *ledger, struct ledger_verification *found,
 	if (result == 0)
 		result = check_notices(&walk, error);
 	if (result == 0)
+		result = check_purges(&walk, error);
+	if (result == 0)
 		result = check_counts(&walk, error);
 	return result;
 }
@@ -690,15 +743,19 @@ static int walk_all(struct ledger *ledger, struct ledger_verification *found,
 int ledger_verify(struct ledger *ledger, struct ledger_verification *ret, struct error *error)
 {
 	struct ledger_verification found = { 0 };
-	int result;
+	bool own = sqlite3_get_autocommit(ledger->db) != 0;
+	int result = 0;
 
 	if (ledger->inside)
 		return error_set(error, EINVAL, "ledger: not within a transaction");
-	result = database_run(ledger->db, "BEGIN", error); /* one moment of the file */
+	if (own)
+		result = database_run(ledger->db, "BEGIN", error); /* one moment of the file */
 	if (result < 0)
 		return result;
 	result = walk_all(ledger, &found, error);
-	(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL); /* nothing was written */
+	if (own)
+		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL,
+				   NULL); /* nothing was written */
 	if (result < 0)
 		return result;
 	*ret = found;

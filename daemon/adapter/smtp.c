@@ -15,6 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Mails are small: a larger buffer would only be given back to the kernel after each. */
+enum { CHUNK_SIZE = 16 * 1024 };
+
 enum { SOCKETS_MOST = 16, IDLE_SECONDS = 60, VERB_SIZE = 12, LINE_KEPT = REPLY_SIZE };
 
 /* What is known of the connection that is open now; a new socket begins a new one. */
@@ -26,6 +29,7 @@ struct dialogue {
 	bool login_offered; /* in the reply to this EHLO */
 	bool carried;       /* a mail has gone over it */
 	bool new_line;      /* the next line begins a reply */
+	bool leaving;       /* QUIT was said: what comes now is about no mail */
 };
 
 struct smtp {
@@ -236,6 +240,8 @@ static void note_reply(struct smtp *smtp, const char *line, size_t length)
 	if (skip > 0)
 		text_append_char(&smtp->reply, ' ');
 	text_append_bytes(&smtp->reply, line + skip, length - skip); /* a long reply is cut */
+	if (skip == 0 && smtp->reply.length > 3)
+		smtp->reply.data[3] = ' '; /* not the '-' of a first line */
 }
 
 /* An EHLO was answered on a secure channel without an offer to log in: go no further. */
@@ -266,9 +272,9 @@ static size_t on_line(char *line, size_t size, size_t count, void *self)
 	size_t length = size * count;
 	int code = line_code(line, length);
 
+	if (code < 0 || smtp->dialogue.leaving)
+		return length; /* libcurl skips the former as well */
 	smtp->dialogue.greeted = true;
-	if (code < 0)
-		return length; /* libcurl skips it as well */
 	note_reply(smtp, line, length);
 	smtp->dialogue.new_line = false;
 	if (length > 9 && memcmp(line + 4, "AUTH ", 5) == 0)
@@ -313,6 +319,7 @@ static int on_said(CURL *curl, curl_infotype type, char *line, size_t length, vo
 	if (length >= 4 && memcmp(line, "QUIT", 4) == 0) {
 		/* It is on its way; libcurl would now wait for the answer, before it tells us
 		 * what came of the mail. */
+		dialogue->leaving = true;
 		shut_sockets(smtp, SHUT_RDWR);
 		return 0;
 	}
@@ -433,6 +440,7 @@ static void set_callbacks(struct options *options, struct smtp *smtp)
 	OPTION(options, CURLOPT_NOPROGRESS, 0L);
 	OPTION(options, CURLOPT_ERRORBUFFER, smtp->words);
 	OPTION(options, CURLOPT_UPLOAD, 1L);
+	OPTION(options, CURLOPT_UPLOAD_BUFFERSIZE, (long)CHUNK_SIZE);
 }
 
 static int set_options(struct smtp *smtp, const struct sender_relay *relay, const char *url,
@@ -451,6 +459,20 @@ static int set_options(struct smtp *smtp, const struct sender_relay *relay, cons
 		return error_set(error, EINVAL, "libcurl cannot be set up for this relay: %s",
 				 curl_easy_strerror(options.failed));
 	return 0;
+}
+
+static struct smtp *allocate(void)
+{
+	struct smtp *smtp = calloc(1, sizeof *smtp);
+
+	if (smtp == NULL)
+		return NULL;
+	smtp->curl = curl_easy_init();
+	if (smtp->curl == NULL) {
+		free(smtp);
+		return NULL;
+	}
+	return smtp;
 }
 
 int smtp_create(const struct sender_relay *relay, const char *secret, struct smtp **ret,
@@ -472,11 +494,8 @@ int smtp_create(const struct sender_relay *relay, const char *secret, struct smt
 	r = make_url(relay, &implicit_tls, &url, error);
 	if (r < 0)
 		return r;
-	smtp = calloc(1, sizeof *smtp);
+	smtp = allocate();
 	if (smtp == NULL)
-		return error_memory(error);
-	smtp->curl = curl_easy_init();
-	if (smtp->curl == NULL)
 		return error_memory(error);
 	smtp->implicit_tls = implicit_tls;
 	smtp->clear_text = relay->clear_text;
@@ -537,9 +556,12 @@ static void say_words(const struct smtp *smtp, CURLcode code, struct attempt_res
 
 	if (smtp->no_login)
 		words = "the relay offers no login, but one is configured";
-	else if (server_decided(code, result->reply_code) && smtp->reply.length > 0)
-		words = text_string(&smtp->reply);
-	delivery_reply_clean(words, strlen(words), result->reply);
+	if (!smtp->no_login && server_decided(code, result->reply_code) &&
+	    smtp->reply.length > 0)
+		delivery_reply_clean(text_string(&smtp->reply), smtp->reply.length,
+				     result->reply); /* may hold a NUL */
+	else
+		delivery_reply_clean(words, strlen(words), result->reply);
 }
 
 /* Only after these the connection is known to be in step. */

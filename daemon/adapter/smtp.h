@@ -17,7 +17,7 @@ struct smtp;
 struct smtp_watch {
 	/* Just before the last chunk of the body is let go; false: do not, the mail fails. */
 	bool (*body)(void *self);
-	/* About once a second; false: give up now. */
+	/* At every turn of the dialogue, at least once a second; false: give up now. */
 	bool (*go_on)(void *self);
 	void *self;
 };

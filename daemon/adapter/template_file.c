@@ -126,12 +126,12 @@ static int read_file(const char *path, struct fault_list *faults, struct text *r
 		fault_add(faults, path, 0, "", "larger than %d bytes", FILE_MOST);
 	else if (r < 0)
 		fault_add(faults, path, 0, "", "cannot be read: %s", strerror(-r));
-	else
+	drop_foreign_marks(&text);
+	if (r == 0)
 		check_lines(path, &text, faults);
 	if (faults->errors > errors)
 		return -EINVAL;
 
-	drop_foreign_marks(&text);
 	*ret = TAKE(text);
 	return 0;
 }

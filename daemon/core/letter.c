@@ -322,6 +322,19 @@ static void set_letter_values(struct writer *writer, struct values *values)
 				clean(writer, letter->emergency, PARAGRAPH_MOST);
 }
 
+/* Whether the reader owes the step; the inbox, that opens others' mails, owes nothing itself.
+ */
+static bool is_owner(const struct writer *writer, const struct letter_notice *notice)
+{
+	return notice->is_owner && !writer->letter->misdirected;
+}
+
+/* True when something is wanted of the reader: once all is answered, nothing is. */
+static bool is_asked(const struct writer *writer, const struct letter_notice *notice)
+{
+	return is_owner(writer, notice) && notice->kind != NOTICE_CLEARED;
+}
+
 static void set_facts(struct writer *writer, const struct letter_notice *notice,
 		      struct values *values)
 {
@@ -349,7 +362,7 @@ static void set_facts(struct writer *writer, const struct letter_notice *notice,
 	values->of[FIELD_LINK] = clean_link(writer, notice->link);
 	values->of[FIELD_GUIDANCE] = clean_link(writer, notice->guidance);
 	values->of[FIELD_LEARNING_URL] = clean_link(writer, notice->learning_url);
-	values->of[FIELD_YOU_OWE] = notice->is_owner ? yes : "";
+	values->of[FIELD_YOU_OWE] = is_asked(writer, notice) ? yes : "";
 	values->of[FIELD_FEEDBACK] = notice->feedback ? yes : "";
 	values->of[FIELD_PROVISIONAL] = notice->provisional ? yes : "";
 }
@@ -380,7 +393,7 @@ static void set_notice_values(struct writer *writer, const struct letter_notice 
 	if (!instant_is_never(notice->next_at))
 		values->of[FIELD_NEXT] =
 			say_kind(writer, "next", notice->next_kind, "", values);
-	if (notice->is_owner) {
+	if (is_asked(writer, notice)) {
 		const char *reference = values->of[FIELD_REFERENCE];
 
 		values->of[FIELD_ANSWERED_LINK] =
@@ -389,8 +402,9 @@ static void set_notice_values(struct writer *writer, const struct letter_notice 
 		values->of[FIELD_NOT_AGREED_LINK] =
 			answer_link(writer, reference, "answer.not_agreed");
 	}
-	values->of[FIELD_HEADLINE] = say_kind(writer, "headline", notice->kind,
-					      notice->is_owner ? "owner" : "told", values);
+	values->of[FIELD_HEADLINE] =
+		say_kind(writer, "headline", notice->kind,
+			 is_owner(writer, notice) ? "owner" : "told", values);
 }
 
 /* ---- layout ------------------------------------------------------------------------------ */
@@ -505,9 +519,9 @@ static const char *fill_template(struct writer *writer, enum letter_template whi
 /* What every letter of notices has around it. */
 static void set_frame(struct writer *writer, struct values *values)
 {
-	values->of[FIELD_GREETING] = say(writer, "greeting", values);
 	if (writer->letter->misdirected)
 		values->of[FIELD_MISDIRECTED] = say(writer, "misdirected", values);
+	values->of[FIELD_GREETING] = say(writer, "greeting", values);
 	values->of[FIELD_FOOT] = fill_template(writer, TEMPLATE_FOOT, values, NULL, 0);
 }
 
@@ -551,12 +565,14 @@ static const char *join_all(struct writer *writer, const struct values *items, s
 }
 
 /* The first thing that this person owes and that is still to come. */
-static struct instant first_due(const struct letter *letter)
+static struct instant first_due(const struct writer *writer)
 {
+	const struct letter *letter = writer->letter;
 	struct instant first = INSTANT_NEVER;
 
 	for (size_t i = 0; i < letter->count; i++)
-		if (letter->notices[i].is_owner && letter->notices[i].open_seconds > 0)
+		if (is_asked(writer, &letter->notices[i]) &&
+		    letter->notices[i].open_seconds > 0)
 			first = instant_min(first, letter->notices[i].due);
 	return first;
 }
@@ -583,7 +599,7 @@ static void write_digest(struct writer *writer, struct letter_text *out)
 	}
 	values.of[FIELD_REFERENCE] = join_all(writer, items, count, FIELD_REFERENCE);
 	values.of[FIELD_ROLE] = join_all(writer, items, count, FIELD_ROLE);
-	values.of[FIELD_DUE] = say_moment(writer, first_due(writer->letter));
+	values.of[FIELD_DUE] = say_moment(writer, first_due(writer));
 	values.of[FIELD_GUIDANCE] = items[0].of[FIELD_GUIDANCE];
 	values.of[FIELD_LEARNING_TITLE] = items[0].of[FIELD_LEARNING_TITLE];
 	values.of[FIELD_LEARNING_URL] = items[0].of[FIELD_LEARNING_URL];

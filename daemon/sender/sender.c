@@ -30,6 +30,7 @@ struct sender {
 	struct text token;
 	int64_t token_until; /* BOOTTIME seconds at which a new one is asked for */
 	int64_t mail;        /* the one under way */
+	int64_t listened;    /* BOOTTIME second of the last look at the channel */
 };
 
 static void sender_clear(struct sender *sender)
@@ -81,6 +82,8 @@ static int receive(struct sender *sender, struct error *error)
 
 static void drop_input(struct text *input, size_t length)
 {
+	if (input->data == NULL)
+		return;
 	memmove(input->data, input->data + length, input->length - length);
 	text_cut(input, input->length - length);
 }
@@ -108,37 +111,50 @@ static bool say_body(void *self)
 /* A daemon that has closed the channel will not hear the outcome: stop there. */
 static bool is_heard(void *self)
 {
-	const struct sender *sender = self;
+	struct sender *sender = self;
 	struct pollfd channel = { .fd = sender->channel, .events = POLLRDHUP };
+	int64_t now = sender->clock->boot_seconds(sender->clock->self);
 
+	if (now == sender->listened) /* asked at every turn of the dialogue */
+		return true;
+	sender->listened = now;
 	return poll(&channel, 1, 0) <= 0 ||
 	       (channel.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
 }
 
 /* ---- is this mail fit for a wire? ---- */
 
+static bool holds(const char *bytes, size_t length, char c)
+{
+	return length > 0 && memchr(bytes, c, length) != NULL;
+}
+
 /* CRLF only, no NUL, no line over 998, a CRLF at the end (smtp.md 1.7). */
 static int check_bytes(const struct sender_mail *mail, struct error *error)
 {
-	size_t line = 0;
+	const char *line = mail->bytes;
+	size_t left = mail->length;
 
-	for (size_t i = 0; i < mail->length; i++) {
-		char c = mail->bytes[i];
-		bool ends = c == '\r' && i + 1 < mail->length && mail->bytes[i + 1] == '\n';
+	while (left > 0) {
+		const char *end = memchr(line, '\n', left);
+		bool whole = end != NULL && end > line && end[-1] == '\r';
+		size_t length = whole ? (size_t)(end - line) - 1 : left;
 
-		if (c == '\0' || c == '\n' || (c == '\r' && !ends))
+		if ((end != NULL && !whole) || holds(line, length, '\r') ||
+		    holds(line, length, '\0'))
 			return error_set(error, EINVAL,
-					 "the mail holds a bare CR, LF or NUL at byte %zu", i);
-		if (!ends && ++line > LINE_MOST)
+					 "the mail holds a bare CR, LF or NUL after byte %zu",
+					 mail->length - left);
+		if (!whole)
+			break;
+		if (length > LINE_MOST)
 			return error_set(error, EINVAL,
 					 "the mail has a line over %d octets at byte %zu",
-					 LINE_MOST, i);
-		if (ends) {
-			line = 0;
-			i++;
-		}
+					 LINE_MOST, mail->length - left);
+		left -= length + 2;
+		line = end + 1;
 	}
-	if (mail->length == 0 || line != 0)
+	if (mail->length == 0 || left > 0)
 		return error_set(error, EINVAL, "the mail does not end in CRLF");
 	return 0;
 }

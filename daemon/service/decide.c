@@ -104,6 +104,7 @@ static struct ledger_notice notice_of(const struct facts *facts, const struct en
 		.provisional = entry->provisional,
 		.state = DELIVERY_DECIDED,
 		.reason = "",
+		.policy_digest = facts->policy->digest,
 	};
 }
 
@@ -225,6 +226,10 @@ static bool needs_history(const struct facts *facts)
 	return false;
 }
 
+/*
+ * The history is read before anything is taken back: a mail in doubt may have arrived, so those
+ * it told are stood down although its resend is cancelled.
+ */
 static int decide_entries(struct task *task, bool changed, struct error *error)
 {
 	struct ledger_notice *history = NULL;
@@ -239,6 +244,7 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 		task->history = history;
 		task->history_count = count;
 	}
+	r = take_back(task, error);
 	for (size_t i = 0; i < task->facts->count && r >= 0; i++)
 		r = decide_entry(task, i, error);
 	if (r >= 0)
@@ -297,17 +303,12 @@ int decide_challenge(struct ledger *ledger, const struct config *config, struct 
 			log_fault(challenge, unknown.text);
 		return ledger_schedule(ledger, challenge->id, INSTANT_NEVER, error);
 	}
-	r = challenge_settle(challenge, error);
-	if (r < 0)
-		return r;
+	challenge_settle(challenge);
 	r = facts_read(facts, policy, challenge, now, error);
 	if (r < 0)
 		return r;
 	if (loud)
 		log_problems(challenge, facts->state.problems);
-	r = take_back(&task, error);
-	if (r < 0)
-		return r;
 	r = decide_entries(&task, loud, error);
 	if (r < 0)
 		return r;

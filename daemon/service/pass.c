@@ -86,17 +86,13 @@ static int note_configuration(struct ledger *ledger, const char *digest, struct 
 
 int pass_configure(struct pass *pass, const struct world *world, struct error *error)
 {
-	int r = note_configuration(world->ledger, world->config->digest, error);
-
-	if (r < 0)
-		return r;
 	pass->world = *world;
 	pass->reread = true;
 	pass->horizon_told = 0;
 	/* It may name another store. */
 	store_close(pass->store);
 	pass->store = NULL;
-	return 0;
+	return note_configuration(world->ledger, world->config->digest, error);
 }
 
 /* --- clock -----------------------------------------------------------------------------------

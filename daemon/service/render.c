@@ -4,6 +4,7 @@
 #include "adapter/journal.h"
 #include "base/arena.h"
 #include "base/list.h"
+#include "core/language.h"
 #include "core/letter.h"
 #include "core/message.h"
 #include "service/crash.h"
@@ -194,6 +195,7 @@ static int say_next(struct batch *batch, const struct language *language, size_t
 	/* To whom the matter passes is told by its own breach: that date is what they need. */
 	if (letter->kind == NOTICE_ESCALATION || letter->kind == NOTICE_INFORM)
 		if (next.kind == NOTICE_BREACH || next.kind == NOTICE_ESCALATION) {
+			letter->obligation = facts_obligation_id(batch->facts->policy, &next);
 			letter->due = next.due;
 			letter->provisional = next.provisional;
 		}
@@ -416,9 +418,7 @@ static int plan_challenge(struct batch *batch, const struct ledger_notice *notic
 		batch->count->orphaned += count;
 		return 0;
 	}
-	r = challenge_settle(challenge, error);
-	if (r < 0)
-		return r;
+	challenge_settle(challenge);
 	r = facts_read(batch->facts, policy, challenge, batch->now, error);
 	if (r < 0)
 		return r;
@@ -582,9 +582,10 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 	const struct config *config = world->config;
 	CLEANUP(letter_text_clear) struct letter_text letter = { 0 };
 	CLEANUP(text_clear) struct text root = { 0 };
+	const struct language *language =
+		template_file_language(world->languages, out->language);
 	struct message message;
-	int r = letter_write(template_file_language(world->languages, out->language),
-			     out->letter, &letter, error);
+	int r = letter_write(language, out->letter, &letter, error);
 
 	if (r < 0)
 		return r;
@@ -610,7 +611,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		.date_offset = zone_offset(out->letter->zone, out->letter->now),
 		.message_id = message_id,
 		.root_id = text_string(&root),
-		.language = out->language,
+		.language = language_tag(language),
 		.important = out->important,
 		.body = text_string(&letter.body),
 		.html = "",
@@ -849,7 +850,8 @@ static int read_refused(struct batch *batch, int64_t **ret, struct error *error)
 }
 
 int render_mails(const struct world *world, struct store *store, struct facts *facts,
-		 struct instant now, struct rendered *ret, struct error *error)
+		 struct instant now, struct rendered *ret, bool *ret_store_failed,
+		 struct error *error)
 {
 	struct rendered count = { 0 };
 	CLEANUP(batch_clear)

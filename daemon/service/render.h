@@ -25,7 +25,8 @@ struct rendered {
  * the store (then *ret_store_failed is set) or memory, and then nothing is stored.
  */
 MUST_CHECK int render_mails(const struct world *world, struct store *store, struct facts *facts,
-			    struct instant now, struct rendered *ret, struct error *error);
+			    struct instant now, struct rendered *ret, bool *ret_store_failed,
+			    struct error *error);
 
 /* The summary that tells the partnership's inbox how much was adopted unsent. Inside a
  * transaction of the caller. */

@@ -38,6 +38,7 @@ struct slot {
 	int64_t since; /* of the state */
 	int64_t mail;
 	bool body_sent;
+	bool hung; /* killed for taking too long; its end is still to be read */
 	struct text out;
 	size_t written;
 	struct text in;
@@ -177,13 +178,23 @@ int senders_configure(struct senders *senders, const struct sender_relay *relay,
 	return 0;
 }
 
-size_t senders_busy(const struct senders *senders)
+static size_t count_slots(const struct senders *senders, enum slot_state state)
 {
-	size_t busy = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < COUNT(senders->slots); i++)
-		busy += senders->slots[i].state == SLOT_BUSY;
-	return busy;
+		count += senders->slots[i].state == state;
+	return count;
+}
+
+size_t senders_busy(const struct senders *senders)
+{
+	return count_slots(senders, SLOT_BUSY);
+}
+
+size_t senders_leaving(const struct senders *senders)
+{
+	return count_slots(senders, SLOT_LEAVING);
 }
 
 size_t senders_free(const struct senders *senders)
@@ -407,9 +418,17 @@ static void drop_front(struct text *text, size_t length)
 	text_cut(text, left);
 }
 
-static struct sent lost(const struct slot *slot, bool hung)
+static struct sent lost(const struct slot *slot)
 {
-	return (struct sent){ .mail = slot->mail, .body_sent = slot->body_sent, .hung = hung };
+	return (struct sent){ .mail = slot->mail,
+			      .body_sent = slot->body_sent,
+			      .hung = slot->hung };
+}
+
+/* Its channel is read to the end afterwards: BODY may stand there as its last word. */
+static void stop_one(struct slot *slot)
+{
+	(void)kill(slot->pid, SIGKILL); /* our own child, not yet reaped: the id is its own */
 }
 
 /* One frame of a busy sender: 1 with *ret at a result, 0 otherwise, -EPROTO for nonsense. */
@@ -472,7 +491,6 @@ static int serve(const struct senders *senders, struct slot *slot, int64_t now,
 		 struct sent *ret)
 {
 	bool at_end;
-	bool hung;
 	int r;
 
 	write_some(senders, slot);
@@ -483,12 +501,16 @@ static int serve(const struct senders *senders, struct slot *slot, int64_t now,
 			leave(slot, now);
 		return 1;
 	}
-	hung = slot->state == SLOT_BUSY && now - slot->since >= SENDER_HARD_STOP_SECONDS;
-	if (r == 0 && !at_end && !hung)
+	if (slot->state == SLOT_BUSY && now - slot->since >= SENDER_HARD_STOP_SECONDS &&
+	    !slot->hung) {
+		slot->hung = true;
+		stop_one(slot);
+	}
+	if (r == 0 && !at_end)
 		return 0;
 	r = slot->state == SLOT_BUSY;
 	if (r == 1)
-		*ret = lost(slot, hung);
+		*ret = lost(slot);
 	end_now(slot);
 	return r;
 }
@@ -511,14 +533,11 @@ int senders_take(struct senders *senders, int64_t now, struct sent *ret)
 	return 0;
 }
 
-int64_t senders_in_hand(const struct senders *senders, size_t index, bool *ret_body_sent)
+void senders_kill(struct senders *senders)
 {
 	for (size_t i = 0; i < COUNT(senders->slots); i++)
-		if (senders->slots[i].state == SLOT_BUSY && index-- == 0) {
-			*ret_body_sent = senders->slots[i].body_sent;
-			return senders->slots[i].mail;
-		}
-	return 0;
+		if (senders->slots[i].state == SLOT_BUSY)
+			stop_one(&senders->slots[i]);
 }
 
 int64_t senders_deadline(const struct senders *senders)

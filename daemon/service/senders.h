@@ -48,6 +48,8 @@ MUST_CHECK int senders_configure(struct senders *senders, const struct sender_re
 /* How many mails are with senders now, and how many more may be given. */
 size_t senders_busy(const struct senders *senders);
 size_t senders_free(const struct senders *senders);
+/* How many were let go and have not ended yet. */
+size_t senders_leaving(const struct senders *senders);
 
 /*
  * Gives a mail to an idle sender, or starts one. `now` is in seconds of CLOCK_BOOTTIME, here
@@ -66,8 +68,11 @@ int senders_descriptor(const struct senders *senders);
  */
 int senders_take(struct senders *senders, int64_t now, struct sent *ret);
 
-/* The id of a mail in hand, or 0; for recording the doubt when the daemon must stop now. */
-int64_t senders_in_hand(const struct senders *senders, size_t index, bool *ret_body_sent);
+/*
+ * Kills every sender that has a mail. Their mails end through senders_take as lost ones, within
+ * milliseconds: what a sender said before it died is still read.
+ */
+void senders_kill(struct senders *senders);
 
 /* When senders_take must be called again even if nothing is readable; INT64_MAX: never. */
 int64_t senders_deadline(const struct senders *senders);

@@ -1,15 +1,18 @@
 """Plays the daemon's part towards build/challenge-notify-sender: the frames of sender_channel.h."""
 
+import ctypes
+import functools
 import os
 import select
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-PROGRAM = TOP / "build" / "challenge-notify-sender"
+PROGRAM = Path(os.environ.get("SENDER_PROGRAM", TOP / "build" / "challenge-notify-sender"))
 CHANNEL = 3  # the sender's descriptor
 FLAGS = ("body_sent", "at_rcpt", "greeted", "reused", "configuration", "unfit")
 RELAY = {"url": "", "clear_text": False, "ca": "", "ehlo": "daemon.test", "login": "", "user": "",
@@ -141,3 +144,29 @@ def plain_mail(serial, text="Reply needed by Thursday.\r\n"):
             f"Message-ID: <{serial}.{os.getpid()}@partnership.test>\r\n"
             f"Date: Tue, 24 Nov 2026 10:00:00 +0000\r\nSubject: Mail {serial}\r\n"
             f"\r\n{text}").encode()
+
+
+class AttemptResult(ctypes.Structure):
+    """struct attempt_result of daemon/core/delivery.h."""
+    _fields_ = [("curl_code", ctypes.c_int), ("reply_code", ctypes.c_int),
+                *((name, ctypes.c_bool) for name in FLAGS), ("reply", ctypes.c_char * 300)]
+
+
+VERDICTS = ("accepted", "retry", "retry_now", "address", "hold", "relay_fault", "in_doubt")
+
+
+@functools.cache
+def delivery():
+    """daemon/core/delivery.c itself, as a library."""
+    with tempfile.TemporaryDirectory() as folder:
+        library = f"{folder}/delivery.so"
+        subprocess.run(["cc", "-std=gnu17", "-shared", "-fPIC", "-I", TOP / "daemon", "-o", library,
+                        TOP / "daemon" / "core" / "delivery.c"], check=True)
+        return ctypes.CDLL(library)
+
+
+def verdict(result):
+    """What delivery_classify calls it."""
+    given = AttemptResult(result["curl_code"], result["reply_code"],
+                          *(result[name] for name in FLAGS), result["reply"].encode())
+    return VERDICTS[delivery().delivery_classify(ctypes.byref(given))]

@@ -54,6 +54,11 @@ USUAL = {  # what a contented server says
 }
 
 
+def path_address(rest):
+    """The address in the argument of MAIL or RCPT."""
+    return rest.partition("<")[2].partition(">")[0]
+
+
 class Closed(Exception):
     """This connection is over."""
 
@@ -309,14 +314,15 @@ class Connection:
         self.plain_fault("tls")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.server.certificate)
-        try:
-            self.sock = context.wrap_socket(self.sock, server_side=True)
-        except (ssl.SSLError, OSError) as error:
-            self.server.note("tls_failed", connection=self.number, why=str(error))
-            raise Closed from None
-        self.raw = self.sock
+        self.raw = self.sock = context.wrap_socket(self.sock, server_side=True,
+                                                   do_handshake_on_connect=False)
         with self.server.lock:
             self.server.sockets.add(self.sock)
+        try:
+            self.sock.do_handshake()
+        except OSError as error:  # ssl.SSLError too
+            self.server.note("tls_failed", connection=self.number, why=str(error))
+            raise Closed from None
         self.buffer, self.secure = b"", True
 
     def command(self, line):
@@ -373,11 +379,11 @@ class Connection:
         if self.server.users and not self.authenticated and "AUTH" not in self.server.hide:
             self.say(b"530 5.7.0 Authentication required\r\n")
         elif self.answer("MAIL"):
-            self.sender, self.recipients = rest, []
+            self.sender, self.recipients = path_address(rest), []
 
     def do_rcpt(self, rest):
         if self.answer("RCPT") and self.recipients is not None:
-            self.recipients.append(rest)
+            self.recipients.append(path_address(rest))
 
     def do_data(self, _):
         if not self.recipients:

@@ -8,35 +8,41 @@ Readings (where the words leave a choice; those of counting.py hold too):
  T1  At one instant: recorded events in order of id, then reminders, all breaches, escalations
      (in the order of the policy), overdue, quiet. What an earlier one of them ends does not
      speak any more: a repeat at the instant of an escalation is dropped, a breach is not.
- T2  Of two escalations at one instant from one stage only the first moves it.
- T3  The obligation that ran out and escalated keeps no repeats once its stage is left, but is
-     cleared by one of its `ends` or by the end of the challenge, whatever stage follows.
-     Without `ends` (the shorthand) only resolved, withdrawn and closed clear it. The stage's
-     other obligations end without a word.
+ T2  Of two escalations at one instant from one stage only the first moves it. An overall one at
+     the same instant moves it further.
+ T3  When an escalation moves the stage, what has run out there keeps no repeats, but is cleared
+     by one of its `ends` or by the end of the challenge, whatever stage follows. Without `ends`
+     (the shorthand) only resolved, withdrawn and closed clear it. What has not run out ends
+     without a word. A recorded `stage` or `reopened` ends all of the stage without a word, also
+     what has run out: later events clear nothing of it.
  T4  resolved, withdrawn and closed end every obligation except those whose `starts` is one of
      the three; these end only by their own `ends` (so the example's feedback names "closed").
- T5  After `closed` or `withdrawn` only obligations that start from these start, and `stage`
-     enters nothing, until `reopened`. After `resolved` later events start obligations as ever.
+ T5  After `resolved` recorded events still start obligations and enter stages; a stage entered
+     by an escalation then starts no clock. After `closed` or `withdrawn` only obligations that
+     start from these start, and `stage` enters nothing, until `reopened`.
  T6  An event ends before it starts. "Running", for a second start: until it is ended, breached
      or not.
  T7  A first visit replays the earlier events, ends as well as starts, for each obligation. What
      is still unanswered runs from its real start: past reminders and repeats are left out
      (repeats keep their number), a past breach is emitted at the entry.
- T8  A breach whose due comes to lie in the past because `resumed` cut a pause short is emitted
-     at that event. Reminders and repeats that fall into the past this way are left out.
+ T8  A breach that comes to lie in the past because `resumed` cut a pause short is emitted at that
+     event. Reminders and repeats that do are left out (until a later pause moves them again).
  T9  "as agreed" without a date has no due: it is no running clock, and its repeats run from the
      start, like those of an obligation without limit. protect_by does not cap it.
- T10 A mute holds from the acknowledgement up to, not including, its end; it counts pauses as a
-     limit does; what is muted is not caught up.
+ T10 A mute holds from the acknowledgement up to, not including, its end, which is settled at the
+     acknowledgement with the pauses known then. What is muted is not caught up, not even when
+     a pause moves it.
  T11 occurrence is 1 but for overdue (the number of the repeat) and quiet.
  T12 risk and quiet carry the stage in effect (null before any) and no obligation; cleared
      carries the stage and obligation of the clock.
- T13 provisional speaks of `at`. RFC 3339 times carry the offset of the policy's calendar.
+ T13 provisional: `at`, or the due that it hangs on, is past the list. RFC 3339 times carry
+     the offset of the policy's calendar.
  T14 An overall obligation without owner has that of the stage in effect at the entry.
  T15 Quiet distances skip paused days and stretches, as repeats do.
  T16 An escalation to the stage already in effect changes nothing and tells nobody.
  T17 `raised` enters the first stage unless a `stage` event at its instant names another; a
-     second `raised` is an event like any other. Events before it open nothing.
+     second `raised` is an event like any other. Nothing speaks before it: overall clocks from
+     earlier events then behave as on a first visit (T7).
  T18 An overall obligation that escalates is not ended by the move: its repeats go on.
  T19 An unknown urgency gets, for each obligation, the limit that falls due first from its start.
  T20 A pause whose end is not after its start is no pause. `resumed` at its end changes nothing.
@@ -253,20 +259,20 @@ class Timeline:
                    for c in self.clocks)
 
     def muted(self, at):
-        return self.mutes is not None and any(
-            start <= at < counting.due(self.mutes, self.calendar, self.rules, start,
-                                       pauses=self.pauses) for start in self.acknowledged)
+        return any(start <= at < end for start, end in self.acknowledged)
 
     # -- saying it ---------------------------------------------------------------------------
 
-    def emit(self, kind, to, stage, ob=None, step=None, occurrence=1):
+    def emit(self, kind, to, stage, clock=None, step=None, occurrence=1):
         at = self.now
+        ob = clock.ob if clock else None
+        latest = max(at, clock.due) if clock and clock.due is not None else at
         send_at = at if kind == "risk" else self.calendar.send_at(at)
         self.out.append({
             "at": at, "send_at": send_at, "kind": kind, "stage": stage,
             "obligation": ob.id if ob else None, "step": step, "occurrence": occurrence,
             "to": to, "firm": ob.firm if ob else True,
-            "provisional": self.calendar.provisional(at)})
+            "provisional": self.calendar.provisional(latest)})
         return send_at
 
     # -- clocks ------------------------------------------------------------------------------
@@ -282,14 +288,14 @@ class Timeline:
         """A recorded event ended it: whoever was told otherwise is told so."""
         self.clocks.remove(clock)
         if clock.told_sent is not None and clock.told_sent < self.now:
-            self.emit("cleared", clock.told, clock.ob.stage, clock.ob)
+            self.emit("cleared", clock.told, clock.ob.stage, clock)
 
     def enter(self, stage, event=None, by=None):
         """by: the clock whose running out moved the stage; else `event` did."""
         for clock in list(self.clocks):
             if clock.ob.stage is None or clock.lapsed:
                 continue
-            if clock is by:
+            if by is not None and clock.breached:
                 clock.lapsed = True
             else:
                 self.clocks.remove(clock)
@@ -298,12 +304,12 @@ class Timeline:
         self.stage = stage
         to = self.entrants(stage)
         if by is not None:
-            self.emit("escalation", to, stage, by.ob)
+            self.emit("escalation", to, stage, by)
             by.told += [role for role in to if role not in by.told]
         else:
             self.emit("inform", to, stage)
         for ob in self.obligations:
-            if ob.stage != stage:
+            if ob.stage != stage or (by is not None and not self.is_open()):
                 continue
             if ob.starts == "stage":
                 self.start(ob, self.now, self.now, by is not None,
@@ -312,6 +318,9 @@ class Timeline:
                 earlier = self.replay(ob)
                 if earlier:
                     self.start(ob, earlier["at"], self.now, agreed=earlier.get("due"))
+
+    def is_open(self):
+        return not self.over and self.resolved_at is None
 
     def replay(self, ob):
         """The earlier event from which this obligation is still unanswered."""
@@ -339,6 +348,10 @@ class Timeline:
             first = self.policy["stages"][0]["id"]
             if all(e["stage"] == first for e in elsewhere) and self.stage is None:
                 self.enter(first, event)
+            for ob in self.obligations:
+                earlier = self.replay(ob) if ob.stage is None else None
+                if earlier:
+                    self.start(ob, earlier["at"], self.now, agreed=earlier.get("due"))
         elif kind == "stage" and event.get("stage") in self.stages:
             if event["stage"] != self.stage and not self.over:
                 self.enter(event["stage"], event)
@@ -359,13 +372,15 @@ class Timeline:
             self.cut_pause()
             self.recount()
         elif kind == "acknowledged":
-            self.acknowledged.append(self.now)
+            if self.mutes:
+                self.acknowledged.append((self.now, counting.due(
+                    self.mutes, self.calendar, self.rules, self.now, pauses=self.pauses)))
         elif kind == "immediate_risk":
             tell = as_list(self.policy.get("immediate", {}).get("tell"))
             self.emit("risk", self.expand(tell, self.stage_owner(self.stage)), self.stage)
         for ob in self.obligations:
             if ob.starts == kind and kind != "stage" and ob.stage in (None, self.stage) \
-                    and (ob.stage is None or self.stage is not None) \
+                    and self.raised and (ob.stage is None or self.stage is not None) \
                     and (not self.over or kind in TERMINAL):
                 self.start(ob, self.now, self.now, agreed=event.get("due"))
         self.past.append(event)
@@ -387,28 +402,28 @@ class Timeline:
         ob = clock.ob
         owner = self.owner(ob)
         clock.told = self.expand(ob.tell or ["owner"], owner)
-        clock.told_sent = self.emit("breach", list(clock.told), ob.stage, ob)
+        clock.told_sent = self.emit("breach", list(clock.told), ob.stage, clock)
         if ob.escalate_to is not None and ob.firm:
             self.escalating.append(clock)
 
     def escalate(self, clock):
         self.escalating.remove(clock)
         # Its stage may have been left at this very instant by another's escalation.
-        if clock in self.clocks and clock.ob.escalate_to != self.stage:
+        if clock in self.clocks and not clock.lapsed and clock.ob.escalate_to != self.stage:
             self.enter(clock.ob.escalate_to, by=clock)
 
     def remind(self, clock, text):
         clock.done.add(text)
         if not self.muted(self.now):
             to = self.expand(["owner"], self.owner(clock.ob))
-            self.emit("reminder", to, clock.ob.stage, clock.ob, text)
+            self.emit("reminder", to, clock.ob.stage, clock, text)
 
     def overdue(self, clock):
         number = clock.next_repeat
         clock.next_repeat += 1
         if not self.muted(self.now):
             to = self.expand(clock.ob.tell or ["owner"], self.owner(clock.ob))
-            self.emit("overdue", to, clock.ob.stage, clock.ob, clock.ob.every, number)
+            self.emit("overdue", to, clock.ob.stage, clock, clock.ob.every, number)
 
     def quiet(self):
         self.quiets += 1
@@ -418,8 +433,7 @@ class Timeline:
     def may_be_quiet(self):
         if not self.raised or self.over or self.running():
             return False
-        return self.resolved_at is None or any(
-            not c.lapsed and c.start >= self.resolved_at for c in self.clocks)
+        return self.resolved_at is None or any(not c.lapsed for c in self.clocks)
 
     def candidates(self):
         """(at, rank, place in the policy, what to do) of all that may come next."""

@@ -1,0 +1,232 @@
+/*
+ * check.c - `challengectl check`: every fault of the configuration at its line, and what the
+ * policies say in plain English when there is none.
+ *
+ * Design section 7 fixes what is printed: other programs read it.
+ */
+#include "ctl/commands.h"
+
+#include "base/text.h"
+#include "ctl/describe.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOLIDAY_NOTICE_DAYS = 180 };
+
+/* What one run of the command found. */
+struct findings {
+	struct fault_list faults;
+	json_t *policies;
+	struct text said; /* the policies in English */
+};
+
+static void findings_clear(struct findings *findings)
+{
+	fault_list_clear(&findings->faults);
+	json_decref(findings->policies);
+	text_clear(&findings->said);
+}
+
+/*
+ * A holiday list that ends soon is legal, but what falls due past it is provisional.
+ */
+static void check_holidays(const struct config *config, struct instant now,
+			   struct fault_list *faults)
+{
+	for (size_t i = 0; i < config->calendar_count; i++) {
+		const struct named_calendar *named = &config->calendars[i];
+		int32_t until = calendar_plan(named->calendar)->covered_until;
+		int32_t left = until - calendar_day(named->calendar, now);
+		char day[DAY_TEXT_SIZE];
+
+		if (until == INT32_MAX || left > HOLIDAY_NOTICE_DAYS)
+			continue;
+		fault_warn(faults, config->file, named->line, "calendars.holidays",
+			   "the holidays of \"%s\" %s %s; fetch the new "
+			   "https://www.gov.uk/bank-holidays.json",
+			   named->id, left < 0 ? "ended on" : "end on", day_format(until, day));
+	}
+}
+
+static int note_policy(struct findings *findings, const struct config *config,
+		       const struct policy *policy)
+{
+	CLEANUP(text_clear) struct text said = { 0 };
+	json_t *one;
+
+	describe_policy(policy, config->roles, config->role_count, &said);
+	if (text_failed(&said))
+		return -1;
+	text_append(&findings->said, "\n");
+	text_append(&findings->said, text_string(&said));
+	one = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", policy->id, "version",
+			policy->version, "title", policy->title, "file", policy->file, "digest",
+			policy->digest, "says", text_string(&said));
+	return one != NULL ? json_array_append_new(findings->policies, one) : -1;
+}
+
+/* Moves the faults of one load to the findings; a warning of a file not asked for is left. */
+static void take_faults(struct findings *findings, const struct fault_list *faults,
+			const char *const *asked, size_t count)
+{
+	for (size_t i = 0; i < faults->count; i++) {
+		const struct fault *fault = &faults->item[i];
+		bool wanted = !fault->warning || asked == NULL;
+
+		for (size_t j = 0; !wanted && j < count; j++)
+			wanted = strcmp(asked[j], fault->file) == 0;
+		if (!wanted)
+			continue;
+		(fault->warning ? fault_warn : fault_add)(&findings->faults, fault->file,
+							  fault->line, fault->key, "%s",
+							  fault->text);
+	}
+	if (faults->incomplete)
+		findings->faults.incomplete = true;
+}
+
+/* One main file with its folder of policies, or with the policy files given. */
+static int check_one(const char *main_file, const char *const *policies, size_t count,
+		     struct instant now, struct findings *findings)
+{
+	CLEANUP(fault_list_clear) struct fault_list faults = { 0 };
+	struct error error = { 0 };
+	CLEANUP(config_destroyp)
+	struct config *config =
+		config_load_policies(main_file, policies, count, &faults, &error);
+	int rc = 0;
+
+	if (config != NULL)
+		check_holidays(config, now, &faults);
+	take_faults(findings, &faults, policies, count);
+	/* Out of memory leaves no fault behind, and must not look like a clean file. */
+	if (config == NULL && faults.errors == 0)
+		fault_add(&findings->faults, main_file, 0, "", "%s",
+			  error.code != 0 ? error.text : "out of memory");
+	for (size_t i = 0; config != NULL && rc == 0 && i < config->policy_count; i++)
+		rc = note_policy(findings, config, config->policies[i]);
+	return rc;
+}
+
+static int check_files(struct ctl *ctl, int argc, char **argv, struct instant now,
+		       struct findings *findings)
+{
+	CLEANUP(freep) const char **policies = calloc((size_t)argc + 1, sizeof *policies);
+	const char *main_file = ctl->config_file;
+	size_t count = 0;
+	int rc = 0;
+
+	if (policies == NULL)
+		return -1;
+	if (argc == 0)
+		return check_one(main_file, NULL, 0, now, findings);
+	for (int i = 0; rc == 0 && i < argc; i++) {
+		if (config_is_policy_file(argv[i])) {
+			policies[count++] = argv[i];
+			continue;
+		}
+		main_file = argv[i]; /* policies given with it are checked in its context */
+		rc = check_one(argv[i], NULL, 0, now, findings);
+	}
+	if (rc == 0 && count > 0)
+		rc = check_one(main_file, policies, count, now, findings);
+	return rc;
+}
+
+static json_t *faults_json(const struct fault_list *faults)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array != NULL && i < faults->count; i++) {
+		const struct fault *fault = &faults->item[i];
+
+		if (json_array_append_new(
+			    array, json_pack("{s:s, s:i, s:s, s:s, s:b}", "file", fault->file,
+					     "line", fault->line, "key", fault->key, "text",
+					     fault->text, "warning", fault->warning)) < 0) {
+			json_decref(array);
+			array = NULL;
+		}
+	}
+	return array;
+}
+
+static int print_json(struct ctl *ctl, struct findings *findings)
+{
+	json_t *faults = faults_json(&findings->faults);
+	json_t *document;
+
+	if (faults == NULL)
+		return -1;
+	document = json_pack("{s:o, s:O}", "faults", faults, "policies", findings->policies);
+	if (document == NULL)
+		return -1;
+	return ctl_print_json(ctl, document) == EXIT_DONE ? 0 : -1;
+}
+
+static void print_text(struct ctl *ctl, const struct findings *findings)
+{
+	for (size_t i = 0; i < findings->faults.count; i++) {
+		CLEANUP(text_clear) struct text line = { 0 };
+
+		fault_format(&findings->faults.item[i], &line);
+		(void)fprintf(ctl->out, "%s\n", text_string(&line)); /* the end is checked */
+	}
+	if (findings->faults.errors == 0)
+		(void)fprintf(ctl->out, "No faults. What the policies say:\n%s",
+			      text_string(&findings->said));
+}
+
+static int run_check(struct ctl *ctl, int argc, char **argv)
+{
+	CLEANUP(findings_clear) struct findings findings = { .policies = json_array() };
+	struct error error = { 0 };
+	struct instant now;
+	int rc = 0;
+
+	for (int i = 0; i < argc; i++)
+		if (argv[i][0] == '-' && argv[i][1] != '\0')
+			return ctl_usage(ctl, "check: there is no option \"%s\"", argv[i]);
+	if (!ctl_now(ctl, NULL, &now))
+		return EXIT_USAGE;
+	if (findings.policies == NULL || check_files(ctl, argc, argv, now, &findings) < 0)
+		rc = error_memory(&error);
+	if (rc == 0 && ctl->json)
+		rc = print_json(ctl, &findings);
+	else if (rc == 0)
+		print_text(ctl, &findings);
+	if (error.code == 0 && (rc < 0 || fflush(ctl->out) != 0))
+		(void)error_set(&error, EIO, "cannot write the answer");
+	if (error.code == 0 && findings.faults.incomplete)
+		(void)error_memory(&error);
+	if (error.code != 0)
+		return ctl_fail(ctl, &error, "");
+	return findings.faults.errors > 0 ? EXIT_NO : EXIT_DONE;
+}
+
+const struct command command_check = {
+	.name = "check",
+	.summary = "find every fault in the configuration, and say what the policies ask for",
+	.usage =
+		"[FILE ...]\n"
+		"\n"
+		"Without FILE it reads the main file and all that it names. A FILE is a main "
+		"file "
+		"or a\n"
+		"policy; a policy alone is checked in the context of the main file of "
+		"--config.\n"
+		"\n"
+		"Prints each fault as FILE:LINE: key: what is wrong, and exits 1 if there is "
+		"any. "
+		"What is\n"
+		"doubtful but legal is a warning and changes nothing. A clean configuration is "
+		"told in plain\n"
+		"English, to be held against the published policy.\n"
+		"\n"
+		"Example:\n"
+		"  challengectl check /etc/challenge-notifyd/policies/example.conf\n",
+	.run = run_check,
+};

@@ -1,0 +1,197 @@
+/* engine.c - see engine.h. */
+#include "service/engine.h"
+
+#include "adapter/journal.h"
+#include "service/crash.h"
+#include "service/senders.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* systemd may name several folders, joined by ':'; ours is the first (systemd.exec(5)). */
+static char *state_folder(const struct config *config)
+{
+	const char *named = getenv("STATE_DIRECTORY");
+
+	if (named != NULL && named[0] != '\0')
+		return strndup(named, strcspn(named, ":"));
+	return strdup(config->state);
+}
+
+static int make_folder(const char *folder, struct error *error)
+{
+	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		return error_set(error, errno, "cannot create the state folder %s: %s", folder,
+				 strerror(errno));
+	return 0;
+}
+
+static int open_ledger(struct engine *engine, struct error *error)
+{
+	CLEANUP(freep) char *folder = state_folder(engine->setup.config);
+	int r;
+
+	if (folder == NULL)
+		return error_memory(error);
+	r = make_folder(folder, error);
+	if (r < 0)
+		return r;
+	r = ledger_lock(folder, &engine->lock, error);
+	if (r == -EWOULDBLOCK)
+		return error_set(error, EWOULDBLOCK,
+				 "another challenge-notifyd works on the state folder %s: stop "
+				 "it first",
+				 folder);
+	if (r < 0)
+		return r;
+	return ledger_open(folder, LEDGER_WRITE, &engine->ledger, error);
+}
+
+static struct world world_of(const struct engine *engine)
+{
+	return (struct world){
+		.config = engine->setup.config,
+		.languages = engine->setup.languages,
+		.ledger = engine->ledger,
+		.clock = engine->clock,
+	};
+}
+
+static int open_work(struct engine *engine, struct error *error)
+{
+	CLEANUP(freep) char *program = senders_program();
+	struct world world = world_of(engine);
+	int r;
+
+	if (program == NULL)
+		return error_memory(error);
+	r = pass_create(&world, &engine->pass, error);
+	if (r < 0)
+		return r;
+	return post_create(&world, program, &engine->post, error);
+}
+
+int engine_open(struct engine *engine, const char *config_file, const struct clock *clock)
+{
+	CLEANUP(fault_list_clear) struct fault_list faults = { 0 };
+	struct error error = { 0 };
+
+	*engine = (struct engine){ .clock = clock, .config_file = config_file, .lock = -1 };
+	if (setup_load(config_file, &engine->setup, &faults, &error) < 0) {
+		setup_log_faults(&faults);
+		journal_send(JOURNAL_CONFIG_FAULT, NULL, 0,
+			     "%s: %s; run challengectl check, correct it and start again",
+			     config_file, error.text);
+		return SERVICE_CONFIG;
+	}
+	if (open_ledger(engine, &error) < 0 || open_work(engine, &error) < 0) {
+		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "cannot start: %s", error.text);
+		return SERVICE_COULD_NOT;
+	}
+	return SERVICE_DONE;
+}
+
+void engine_close(struct engine *engine)
+{
+	post_destroy(engine->post);
+	pass_destroy(engine->pass);
+	ledger_close(engine->ledger);
+	if (engine->lock >= 0)
+		(void)close(engine->lock);
+	setup_clear(&engine->setup);
+	*engine = (struct engine){ .lock = -1 };
+}
+
+/* Mails that a killed daemon had in hand; done under a sane clock only, for it writes times. */
+static int recover(struct engine *engine, struct error *error)
+{
+	size_t doubts = 0;
+	int r;
+
+	if (engine->recovered)
+		return 0;
+	r = ledger_recover(engine->ledger, clock_now(engine->clock), &doubts, error);
+	if (r < 0)
+		return r;
+	if (doubts > 0)
+		journal_send(JOURNAL_IN_DOUBT, NULL, 0,
+			     "%zu mails were with a sender when the daemon ended: they are in "
+			     "doubt",
+			     doubts);
+	engine->recovered = true;
+	crash_point("recovered");
+	return 0;
+}
+
+int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *error)
+{
+	struct pass_report report;
+	int r;
+
+	crash_point("cycle begins");
+	r = pass_run(engine->pass, &report, error);
+	if (r < 0)
+		return r;
+	post_allow(engine->post, report.trouble != PASS_CLOCK);
+	if (report.trouble != PASS_CLOCK) {
+		r = recover(engine, error);
+		if (r < 0)
+			return r;
+		r = post_run(engine->post, clock_now(engine->clock), error);
+		if (r < 0)
+			return r;
+	}
+	*ret = report;
+	return 0;
+}
+
+/* Each part takes the new one on or stays as it was; they are asked in an order in which a
+ * failure (memory, the ledger) leaves only older ones behind. */
+static int take_on(struct engine *engine, struct setup *setup, struct error *error)
+{
+	struct setup before = engine->setup;
+	struct world world;
+	int r;
+
+	engine->setup = *setup;
+	world = world_of(engine);
+	r = pass_configure(engine->pass, &world, error);
+	if (r >= 0)
+		r = post_configure(engine->post, &world, error);
+	if (r < 0) {
+		struct error ignored = { 0 };
+
+		engine->setup = before;
+		world = world_of(engine);
+		/* The older one was taken on before; should even that fail, the pass keeps
+		 * its `reread` and the next reload tries again. */
+		if (pass_configure(engine->pass, &world, &ignored) < 0)
+			journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "%s", ignored.text);
+		return r;
+	}
+	*setup = before; /* to be freed by the caller */
+	return 0;
+}
+
+bool engine_reload(struct engine *engine, struct error *error)
+{
+	CLEANUP(fault_list_clear) struct fault_list faults = { 0 };
+	CLEANUP(setup_clear) struct setup setup = { 0 };
+	int r = setup_load(engine->config_file, &setup, &faults, error);
+
+	if (r == 0)
+		r = take_on(engine, &setup, error);
+	if (r < 0) {
+		setup_log_faults(&faults);
+		journal_send(JOURNAL_RELOAD_REFUSED, NULL, 0,
+			     "the new configuration was refused, the one in use goes on: %s",
+			     error->text);
+		return false;
+	}
+	journal_send(JOURNAL_RELOADED, NULL, 0, "configuration %.12s is in use",
+		     engine->setup.config->digest);
+	return true;
+}

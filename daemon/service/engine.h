@@ -1,0 +1,49 @@
+/*
+ * engine - the daemon without its loop: configuration, ledger, pass and post, opened together
+ * and taken through one cycle at a time. `--once` and the service both drive it.
+ */
+#ifndef SERVICE_ENGINE_H
+#define SERVICE_ENGINE_H
+
+#include "service/pass.h"
+#include "service/post.h"
+#include "service/reload.h"
+
+enum service_exit {
+	SERVICE_DONE = 0,
+	SERVICE_NO = 1, /* --check-config found faults */
+	SERVICE_USAGE = 2,
+	SERVICE_COULD_NOT = 3, /* another daemon, or the state cannot be opened */
+	SERVICE_CONFIG = 78,   /* EX_CONFIG of sysexits.h: systemd does not start again */
+};
+
+struct engine {
+	const struct clock *clock;
+	const char *config_file;
+	struct setup setup;
+	int lock;
+	struct ledger *ledger;
+	struct pass *pass;
+	struct post *post;
+	bool recovered; /* what a killed daemon left in hand has been dealt with */
+};
+
+/*
+ * Opens everything but the store. 0, or the exit status after one line that says what is wrong
+ * and what to do. Close with engine_close also after a failure.
+ */
+MUST_CHECK int engine_open(struct engine *engine, const char *config_file,
+			   const struct clock *clock);
+void engine_close(struct engine *engine);
+
+/* One pass, and mails given to senders. Negative when the ledger or memory failed. */
+MUST_CHECK int engine_cycle(struct engine *engine, struct pass_report *ret,
+			    struct error *error);
+
+/*
+ * Reads the configuration anew, all or nothing; logs either outcome. False when it was refused
+ * (*error says why), and the one in use goes on.
+ */
+bool engine_reload(struct engine *engine, struct error *error);
+
+#endif

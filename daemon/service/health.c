@@ -1,0 +1,39 @@
+/* health.c - see health.h. */
+#include "service/health.h"
+
+bool health_is_alive(const struct health *health)
+{
+	int64_t patience = HEALTH_POLLS * health->poll_interval;
+
+	if (patience < HEALTH_POLL_LEAST)
+		patience = HEALTH_POLL_LEAST;
+	if (health->last_poll == INT64_MIN || health->now - health->last_poll >= patience)
+		return false;
+	return health->oldest_send == INT64_MAX ||
+	       health->now - health->oldest_send < HEALTH_SEND_SECONDS;
+}
+
+static void append_counts(const struct health *health, struct text *text)
+{
+	text_appendf(text, "%lld mails ready, %lld notices wait for sending hours",
+		     (long long)health->ready, (long long)health->decided);
+	if (health->in_hand > 0)
+		text_appendf(text, ", %zu being sent", health->in_hand);
+	if (health->held > 0)
+		text_appendf(text,
+			     "; %lld mails are HELD for a person: challengectl queue list",
+			     (long long)health->held);
+}
+
+void health_status(const struct health *health, struct text *ret)
+{
+	if (health->trouble[0] != '\0')
+		text_appendf(ret, "TROUBLE: %s; ", health->trouble);
+	else
+		text_append(ret, "Watching the store; ");
+	append_counts(health, ret);
+	if (health->pause[0] != '\0')
+		text_appendf(ret, "; sending is PAUSED: %s", health->pause);
+	if (health->reload[0] != '\0')
+		text_appendf(ret, "; %s", health->reload);
+}

@@ -1,0 +1,604 @@
+/*
+ * test_letter.c - whole letters, word for word, from the templates that ship.
+ *
+ * What is expected stands in tests/unit/core/letters/NAME.txt, subject first, so that a person
+ * can read it; WRITE_LETTERS=1 in the environment writes those files anew, to be read before
+ * they are committed.
+ */
+#include "core/letter.h"
+
+#include "core/address.h"
+#include "core/language.h"
+#include "core/unicode.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TEMPLATES "conf/templates"
+#define LETTERS "tests/unit/core/letters"
+
+/* 2026-11-24 10:00 UTC, a Tuesday, and the times around it. */
+enum {
+	TUESDAY_1000 = 1795514400,
+	MONDAY_1100 = TUESDAY_1000 - 23 * 3600,
+	THURSDAY_1700 = TUESDAY_1000 + 2 * 86400 + 7 * 3600,
+	WEDNESDAY_0900 = TUESDAY_1000 + 23 * 3600,
+	NEXT_JANUARY = TUESDAY_1000 + 45 * 86400,
+};
+
+static const struct zone london = { .name = "Europe/London" };
+
+/* ---- the languages, read as simply as can be --------------------------------------------- */
+
+static char *read_whole(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text;
+	size_t length;
+
+	if (file == NULL)
+		return NULL;
+	text = calloc(1, 65536);
+	assert_non_null(text);
+	length = fread(text, 1, 65535, file);
+	assert_true(length < 65535);
+	fclose(file);
+	return text;
+}
+
+static void read_phrases(struct language *language, const char *path)
+{
+	char *text = read_whole(path);
+	char *rest = text;
+	char *line;
+
+	assert_non_null(text);
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		char *equals = strstr(line, " = ");
+		struct error error = { 0 };
+
+		if (line[0] == '#' || equals == NULL)
+			continue;
+		*equals = '\0';
+		if (language_set_phrase(language, line, equals + 3, &error) < 0)
+			fail_msg("%s: %s: %s", path, line, error.text);
+	}
+	free(text);
+}
+
+static struct language *read_language(const char *name, const struct language *fallback)
+{
+	struct language *language = language_create(name, fallback);
+	char path[200];
+
+	assert_non_null(language);
+	for (size_t i = 0; i < LETTER_TEMPLATES; i++) {
+		struct error error = { 0 };
+		int line = 0;
+		char *text;
+
+		snprintf(path, sizeof path, TEMPLATES "/%s/%s.txt", name,
+			 letter_template_names[i]);
+		text = read_whole(path);
+		if (text != NULL && language_set_template(language, (enum letter_template)i,
+							  text, &line, &error) < 0)
+			fail_msg("%s:%d: %s", path, line, error.text);
+		free(text);
+	}
+	snprintf(path, sizeof path, TEMPLATES "/%s/phrases", name);
+	read_phrases(language, path);
+	return language;
+}
+
+struct languages {
+	struct language *english;
+	struct language *welsh;
+};
+
+/* ---- whole letters ----------------------------------------------------------------------- */
+
+/* INSTANT_NEVER, as a table takes it. */
+#define NEVER             \
+	{                 \
+		INT64_MAX \
+	}
+
+/* What the notices of these tests have in common. */
+#define COMMON                                                                                \
+	.obligation = "practitioner", .reference = "2026-014",                                \
+	.policy_title = "Professional Challenge and Resolution",                              \
+	.stage_title = "Stage 1: practitioner to practitioner",                               \
+	.owner_titles = "Practitioner", .due = { THURSDAY_1700 }, .at = { TUESDAY_1000 },     \
+	.since = { MONDAY_1100 }, .open_seconds = 8 * 3600 * 2 + 7 * 3600, .working_days = 2, \
+	.next_at = NEVER, .link = "https://cases.example/challenge/2026-014",                 \
+	.guidance = "https://partnership.example/challenge",                                  \
+	.learning_title = "Slides for your team",                                             \
+	.learning_url = "https://partnership.example/learning",                               \
+	.raising_agency = "Oak School", .raising_telephone = "01632 960001",                  \
+	.receiving_agency = "Children's Services", .receiving_telephone = "01632 960002"
+#define LATE .open_seconds = -(2 * 3600 + 60), .working_days = 0
+#define OWNER .is_owner = true, .role_title = "Practitioner"
+#define TOLD .role_title = "Business unit"
+#define NEXT(kind, titles) \
+	.next_at = { THURSDAY_1700 }, .next_kind = kind, .next_titles = titles
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init" /* a row says how it differs from COMMON */
+
+static const struct letter_case {
+	const char *file;
+	bool welsh;
+	const char *name;
+	bool misdirected;
+	const char *summary;
+	int64_t summary_count;
+	const char *summary_text;
+	size_t count;
+	struct letter_notice notices[4];
+} cases[] = {
+	{ "inform-owner", .name = "Sam Jones", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_INFORM, OWNER,
+			 NEXT(NOTICE_REMINDER, "Practitioner"),
+			 .next_at = { WEDNESDAY_0900 } } } },
+	{ "inform-told", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_INFORM, TOLD,
+			 .told_titles = "Practitioner" } } },
+	{ "reminder-owner", .name = "Sam Jones", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER,
+			 NEXT(NOTICE_ESCALATION, "Line manager") } } },
+	{ "reminder-told", .name = "Ann Other", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, TOLD,
+			 NEXT(NOTICE_BREACH, "Line manager") } } },
+	{ "reminder-provisional-next-year", .name = "Sam Jones", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER, .due = { NEXT_JANUARY },
+			 .working_days = 28, .provisional = true } } },
+	{ "reminder-without-limit", .name = "Sam Jones", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER, .due = NEVER } } },
+	{ "reminder-feedback", .name = "Sam Jones", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER, .feedback = true,
+			 .working_days = 1 } } },
+	{ "reminder-misdirected", .misdirected = true, .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER } } },
+	{ "reminder-welsh", .welsh = true, .name = "Siân Puw", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER } } },
+	{ "breach-owner", .name = "Sam Jones", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_BREACH, OWNER, LATE,
+			 .told_titles = "Designated lead",
+			 NEXT(NOTICE_OVERDUE, "Practitioner") } } },
+	{ "breach-told", .name = "Ann Other", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_BREACH, TOLD, LATE } } },
+	{ "escalation-owner", .name = "Kim Lee", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_ESCALATION, OWNER, .role_title = "Line manager",
+			 .owner_titles = "Line manager",
+			 .stage_title = "Stage 2: line managers", .obligation = "agree" } } },
+	{ "escalation-told", .name = "Ann Other", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_ESCALATION, TOLD,
+			 .owner_titles = "Line manager",
+			 .stage_title = "Stage 2: line managers" } } },
+	{ "overdue-owner", .name = "Sam Jones", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_OVERDUE, OWNER, .open_seconds = -200000,
+			 .working_days = -5 } } },
+	{ "overdue-told", .name = "Ann Other", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_OVERDUE, TOLD, LATE } } },
+	{ "risk-told", .name = "Ann Other", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_RISK, TOLD,
+			 .role_title = "Designated lead" } } },
+	{ "quiet-told", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_QUIET, TOLD, .due = NEVER, .open_seconds = 0,
+			 .working_days = 0, NEXT(NOTICE_QUIET, "Business unit") } } },
+	{ "cleared-owner", .name = "Sam Jones", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_CLEARED, OWNER } } },
+	{ "cleared-told", .name = "Ann Other", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_CLEARED, TOLD } } },
+	{ "digest", .name = "Sam Jones", .count = 4,
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER,
+			 NEXT(NOTICE_ESCALATION, "Line manager") },
+		       { COMMON, .kind = NOTICE_BREACH, OWNER, LATE, .reference = "2026-015",
+			 .link = "https://cases.example/challenge/2026-015" },
+		       { COMMON, .kind = NOTICE_QUIET, TOLD, .reference = "2026-016",
+			 .due = NEVER, .link = "" },
+		       { COMMON, .kind = NOTICE_CLEARED, TOLD, .reference = "2026-016",
+			 .told_titles = "Line manager", .link = "" } } },
+	{ "digest-risk", .count = 2,
+	  .notices = { { COMMON, .kind = NOTICE_QUIET, TOLD, .due = NEVER },
+		       { COMMON, .kind = NOTICE_RISK, TOLD, .reference = "2026-017" } } },
+	{ "adoption", .summary = "adoption", .summary_count = 12,
+	  .summary_text = "7 open challenges were in the store." },
+	{ "alarm", .summary = "alarm", .summary_text = "The relay refuses the login (535)." },
+};
+#pragma GCC diagnostic pop
+
+static struct letter letter_of(const struct letter_case *c)
+{
+	return (struct letter){
+		.zone = &london,
+		.now = { TUESDAY_1000 },
+		.recipient_name = c->name,
+		.misdirected = c->misdirected,
+		.notices = c->notices,
+		.count = c->count,
+		.subject_prefix = "",
+		.partnership_name = "Example Partnership",
+		.partnership_telephone = "01632 960000",
+		.partnership_inbox = "business.unit@partnership.example",
+		.reply_to = "replies@partnership.example",
+		.emergency = "If someone is in danger now, telephone 999. Otherwise telephone "
+			     "the duty team on 01632 960999, at any hour.",
+		.summary = c->summary,
+		.summary_count = c->summary_count,
+		.summary_text = c->summary_text,
+	};
+}
+
+static void reads_as_expected(void **state)
+{
+	const struct letter_case *c = *state;
+	struct language *english = read_language("en", NULL);
+	struct language *welsh = read_language("cy", english);
+	struct letter letter = letter_of(c);
+	struct letter_text text = { 0 };
+	struct text whole = { 0 };
+	struct error error = { 0 };
+	char path[200];
+	char *wanted;
+	int r = letter_write(c->welsh ? welsh : english, &letter, &text, &error);
+
+	text_appendf(&whole, "Subject: %s\n\n%s", text_string(&text.subject),
+		     text_string(&text.body));
+	snprintf(path, sizeof path, LETTERS "/%s.txt", c->file);
+	if (getenv("WRITE_LETTERS") != NULL) {
+		FILE *file = fopen(path, "w");
+
+		assert_non_null(file);
+		fputs(text_string(&whole), file);
+		fclose(file);
+	}
+	wanted = read_whole(path);
+	letter_text_clear(&text);
+	language_destroy(welsh);
+	language_destroy(english);
+
+	assert_int_equal(r, 0);
+	assert_non_null(wanted);
+	assert_string_equal(text_string(&whole), wanted);
+	free(wanted);
+	text_clear(&whole);
+}
+
+/* ---- rules that hold for every letter ---------------------------------------------------- */
+
+static void each_letter(void (*check)(const struct letter_case *c,
+				      const struct letter_text *text))
+{
+	struct language *english = read_language("en", NULL);
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct letter letter = letter_of(&cases[i]);
+		struct letter_text text = { 0 };
+
+		assert_int_equal(letter_write(english, &letter, &text, NULL), 0);
+		check(&cases[i], &text);
+		letter_text_clear(&text);
+	}
+	language_destroy(english);
+}
+
+static void check_words(const struct letter_case *c, const struct letter_text *text)
+{
+	(void)c;
+	assert_null(strcasestr(text_string(&text->subject), "breach"));
+	assert_null(strcasestr(text_string(&text->body), "breach"));
+	assert_null(strchr(text_string(&text->body), '{'));
+	assert_null(strstr(text_string(&text->body), "yes"));
+}
+
+static void never_says_breach_or_shows_a_gap(void **state)
+{
+	(void)state;
+	each_letter(check_words);
+}
+
+static void check_lines(const struct letter_case *c, const struct letter_text *text)
+{
+	const char *line = text_string(&text->body);
+
+	(void)c;
+	while (*line != '\0') {
+		size_t length = strcspn(line, "\n");
+		bool breakable = memmem(line, length, "mailto:", 7) == NULL;
+
+		/* Links are not broken; octets beyond ASCII are not characters. */
+		assert_true(length <= 76 + 20 || !breakable);
+		line += length + 1;
+	}
+}
+
+static void lines_are_short(void **state)
+{
+	(void)state;
+	each_letter(check_lines);
+}
+
+/* ---- hostile values ---------------------------------------------------------------------- */
+
+static const struct hostile_case {
+	const char *name;
+	const char *value;
+} hostile_values[] = {
+	{ "a placeholder is not filled", "{reference}" },
+	{ "a section and a repeat mark stay text", "{?link}x{/link}{#notices}" },
+	{ "a lone pair of braces stays text", "{{" },
+	{ "printf directives stay text", "%n%s%x" },
+	{ "CR LF adds no line", "a\r\nBcc: x@y.example\r\n\r\nb" },
+	{ "LF adds no paragraph", "a\nb\n\nc" },
+	{ "an override of direction goes", "\xe2\x80\xae"
+					   "desrever" },
+	{ "an isolate goes", "\xe2\x81\xa6isolate" },
+	{ "overlong UTF-8 goes", "bad \xc0\x80 overlong" },
+	{ "a byte that is no UTF-8 goes", "bad \xff byte" },
+	{ "control characters go", "\x01\x02\x7f" },
+	{ "an encoded word stays text", "=?utf-8?q?=0D=0ABcc?=" },
+	{ "a line separator goes", "\xe2\x80\xa8line separator" },
+	{ "a tag stays text", "<script>" },
+	{ "a dot stays a dot", "." },
+};
+
+/* The shape of a body: which lines are empty. Words may differ, structure must not. */
+static size_t paragraphs(const char *body)
+{
+	size_t count = 1;
+
+	while ((body = strstr(body, "\n\n")) != NULL) {
+		count++;
+		body += 2;
+	}
+	return count;
+}
+
+static void write_with(const struct language *language, const char *value,
+		       struct letter_text *ret)
+{
+	const struct letter_notice notice = {
+		.kind = NOTICE_REMINDER,
+		.obligation = value,
+		.reference = value,
+		.policy_title = value,
+		.stage_title = value,
+		.role_title = value,
+		.is_owner = true,
+		.owner_titles = value,
+		.due = { THURSDAY_1700 },
+		.at = { TUESDAY_1000 },
+		.since = { MONDAY_1100 },
+		.open_seconds = 3600,
+		.told_titles = value,
+		.next_at = { THURSDAY_1700 },
+		.next_kind = NOTICE_ESCALATION,
+		.next_titles = value,
+		.link = value,
+		.guidance = value,
+		.learning_title = value,
+		.learning_url = value,
+		.raising_agency = value,
+		.raising_telephone = value,
+		.receiving_agency = value,
+		.receiving_telephone = value,
+	};
+	const struct letter letter = {
+		.zone = &london,
+		.now = { TUESDAY_1000 },
+		.recipient_name = value,
+		.notices = &notice,
+		.count = 1,
+		.subject_prefix = value,
+		.partnership_name = value,
+		.partnership_telephone = value,
+		.partnership_inbox = value,
+		.reply_to = value,
+		.emergency = value,
+	};
+
+	assert_int_equal(letter_write(language, &letter, ret, NULL), 0);
+}
+
+static void stays_whole(void **state)
+{
+	const struct hostile_case *c = *state;
+	const char *value = c->value;
+	struct language *english = read_language("en", NULL);
+	struct letter_text plain = { 0 };
+	struct letter_text hostile = { 0 };
+
+	write_with(english, "{plain", &plain); /* no link either: a brace has no place in one */
+	write_with(english, value, &hostile);
+	assert_true(unicode_is_safe_line(text_string(&hostile.subject)));
+	/* What may stand in a link brings the paragraphs of link and guidance along. */
+	assert_int_equal(paragraphs(text_string(&hostile.body)),
+			 paragraphs(text_string(&plain.body)) +
+				 (strstr(text_string(&hostile.body), "The challenge:") != NULL
+					  ? 2U
+					  : 0U));
+	assert_null(strstr(text_string(&hostile.body), "\nBcc"));
+	assert_null(strstr(text_string(&hostile.body), "mailto:"));
+	for (const char *at = text_string(&hostile.body); *at != '\0';) {
+		uint32_t character;
+		size_t length = unicode_decode(at, &character);
+
+		assert_true(length > 0);
+		assert_true(*at == '\n' || !unicode_is_unsafe(character));
+		at += length;
+	}
+	letter_text_clear(&plain);
+	letter_text_clear(&hostile);
+	language_destroy(english);
+}
+
+static void ten_kilobytes_are_cut(void **state)
+{
+	struct language *english = read_language("en", NULL);
+	struct letter_text text = { 0 };
+	char *value = malloc(10001);
+
+	(void)state;
+	assert_non_null(value);
+	memset(value, 'x', 10000);
+	value[10000] = '\0';
+	write_with(english, value, &text);
+	assert_true(unicode_length(text_string(&text.subject)) <= 260);
+	assert_true(text.body.length < 20000);
+	letter_text_clear(&text);
+	free(value);
+	language_destroy(english);
+}
+
+static void a_line_end_in_a_value_is_a_blank(void **state)
+{
+	struct language *english = read_language("en", NULL);
+	struct letter_text text = { 0 };
+
+	(void)state;
+	write_with(english, "one\ntwo", &text);
+	assert_non_null(strstr(text_string(&text.subject), "one two"));
+	letter_text_clear(&text);
+	language_destroy(english);
+}
+
+/* A template can ask for what is on the list and nothing else: no such gap is accepted. */
+static void names_and_notes_are_out_of_reach(void **state)
+{
+	static const char *const forbidden[] = { "note",     "notes", "category",
+						 "concerns", "child", "initials",
+						 "by",       "value", "address",
+						 "email",    "id",    "contact",
+						 "reply_to", "event", "owner_name" };
+	struct language *language = language_create("en", NULL);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(forbidden); i++) {
+		struct error error = { 0 };
+		char source[80];
+		int line = 0;
+
+		snprintf(source, sizeof source, "ok\n{%s}\n", forbidden[i]);
+		assert_int_equal(language_set_template(language, TEMPLATE_REMINDER, source,
+						       &line, &error),
+				 -EINVAL);
+		assert_int_equal(line, 2);
+		snprintf(source, sizeof source, "{%s}", forbidden[i]);
+		assert_int_equal(language_set_phrase(language, "greeting", source, NULL),
+				 -EINVAL);
+	}
+	language_destroy(language);
+}
+
+/* Ids from the policy choose phrases; they are never shown themselves. */
+static void an_obligation_s_id_is_never_shown(void **state)
+{
+	struct language *english = read_language("en", NULL);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct letter_notice notices[4];
+		struct letter letter = letter_of(&cases[i]);
+		struct letter_text text = { 0 };
+
+		memcpy(notices, cases[i].notices, sizeof notices);
+		for (size_t k = 0; k < COUNT(notices); k++)
+			notices[k].obligation = "CANARY";
+		letter.notices = notices;
+		assert_int_equal(letter_write(english, &letter, &text, NULL), 0);
+		assert_null(strstr(text_string(&text.subject), "CANARY"));
+		assert_null(strstr(text_string(&text.body), "CANARY"));
+		letter_text_clear(&text);
+	}
+	language_destroy(english);
+}
+
+static void a_failing_template_gives_the_fixed_text(void **state)
+{
+	struct language *partial = language_create("xx", NULL);
+	struct letter letter = letter_of(&cases[2]);
+	struct letter_text text = { 0 };
+	int line;
+
+	(void)state;
+	assert_int_equal(language_set_template(partial, TEMPLATE_SAFE, "News: {reference}\n",
+					       &line, NULL),
+			 0);
+	assert_int_equal(language_set_phrase(partial, "subject.safe", "See {reference}", NULL),
+			 0);
+	assert_int_equal(letter_write(partial, &letter, &text, NULL), 1);
+	assert_string_equal(text_string(&text.subject), "See 2026-014");
+	assert_string_equal(text_string(&text.body), "News: 2026-014\n");
+	letter_text_clear(&text);
+	language_destroy(partial);
+}
+
+static void without_any_words_the_reference_is_left(void **state)
+{
+	struct language *empty = language_create("xx", NULL);
+	struct letter letter = letter_of(&cases[2]);
+	struct letter_text text = { 0 };
+
+	(void)state;
+	assert_int_equal(letter_write(empty, &letter, &text, NULL), 1);
+	assert_string_equal(text_string(&text.subject), "2026-014");
+	assert_string_equal(text_string(&text.body), "2026-014\n");
+	letter_text_clear(&text);
+	language_destroy(empty);
+}
+
+static void titles_are_joined(void **state)
+{
+	static const char *const titles[] = { "A", "B", "C" };
+	static const char *const wanted[] = { "", "A", "A and B", "A, B and C" };
+	struct language *english = read_language("en", NULL);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wanted); i++) {
+		struct text joined = { 0 };
+
+		letter_join(english, titles, i, &joined);
+		assert_string_equal(text_string(&joined), wanted[i]);
+		text_clear(&joined);
+	}
+	language_destroy(english);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest rules[] = {
+		cmocka_unit_test(never_says_breach_or_shows_a_gap),
+		cmocka_unit_test(lines_are_short),
+		cmocka_unit_test(ten_kilobytes_are_cut),
+		cmocka_unit_test(a_line_end_in_a_value_is_a_blank),
+		cmocka_unit_test(names_and_notes_are_out_of_reach),
+		cmocka_unit_test(an_obligation_s_id_is_never_shown),
+		cmocka_unit_test(a_failing_template_gives_the_fixed_text),
+		cmocka_unit_test(without_any_words_the_reference_is_left),
+		cmocka_unit_test(titles_are_joined),
+	};
+	struct CMUnitTest letters[COUNT(cases)];
+	struct CMUnitTest hostile[COUNT(hostile_values)];
+	int failed;
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		letters[i] = (struct CMUnitTest){ .name = cases[i].file,
+						  .test_func = reads_as_expected,
+						  .initial_state = (void *)&cases[i] };
+	for (size_t i = 0; i < COUNT(hostile_values); i++)
+		hostile[i] = (struct CMUnitTest){ .name = hostile_values[i].name,
+						  .test_func = stays_whole,
+						  .initial_state = (void *)&hostile_values[i] };
+	failed = cmocka_run_group_tests_name("letter_write", letters, NULL, NULL);
+	failed += cmocka_run_group_tests_name("hostile values", hostile, NULL, NULL);
+	failed += cmocka_run_group_tests_name("rules", rules, NULL, NULL);
+	return failed;
+}

@@ -1,0 +1,107 @@
+/* test_template.c - gaps, sections and repeats, and what is refused. */
+#include "core/template.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define FULL_7 "{?full}{?full}{?full}{?full}{?full}{?full}{?full}"
+#define CLOSE_7 "{/full}{/full}{/full}{/full}{/full}{/full}{/full}"
+#define DEEP_7(inside) FULL_7 inside CLOSE_7
+
+static const char *const names[] = { "full", "empty", "brace", "number" };
+static const char *const values[] = { "value", "", "{full}{?empty}{#items}", "0" };
+static const char *const first[] = { "one", "", "", "1" };
+static const char *const second[] = { "two", "", "", "2" };
+
+static const struct template_data items[] = {
+	{ .names = names, .values = first, .count = COUNT(names) },
+	{ .names = names, .values = second, .count = COUNT(names) },
+};
+static const struct template_data data = {
+	.names = names,
+	.values = values,
+	.count = COUNT(names),
+	.repeat = "items",
+	.items = items,
+	.item_count = COUNT(items),
+};
+
+static const struct template_case {
+	const char *name;
+	const char *source;
+	const char *want; /* NULL: refused */
+	int line;
+} cases[] = {
+	{ "plain text stays", "a } b\n", "a } b\n", 0 },
+	{ "a gap is filled", "<{full}>", "<value>", 0 },
+	{ "two braces are one", "{{full}", "{full}", 0 },
+	{ "a value is never a template", "{brace}", "{full}{?empty}{#items}", 0 },
+	{ "a section of something stays", "a{?full}b{/full}c", "abc", 0 },
+	{ "a section of nothing goes", "a{?empty}b{/empty}c", "ac", 0 },
+	{ "an unless of something goes", "a{!full}b{/full}c", "ac", 0 },
+	{ "an unless of nothing stays", "a{!empty}b{/empty}c", "abc", 0 },
+	{ "nothing inside nothing comes back", "{?empty}{?full}x{/full}{/empty}", "", 0 },
+	{ "nothing inside something goes", "{?full}a{?empty}x{/empty}b{/full}", "ab", 0 },
+	{ "a line of marks alone leaves no line", "a\n{?full}\nb\n{/full}\nc\n", "a\nb\nc\n",
+	  0 },
+	{ "a dropped section leaves no line", "a\n{?empty}\nb\n{/empty}\nc\n", "a\nc\n", 0 },
+	{ "a line with a gap and marks stays a line", "{?full}{full}{/full}\n", "value\n", 0 },
+	{ "a repeat speaks once for each", "{#items}{full},{/items}.", "one,two,.", 0 },
+	{ "a repeat over lines", "{#items}\n{number}: {full}\n{/items}\nend\n",
+	  "1: one\n2: two\nend\n", 0 },
+	{ "a repeat inside nothing says nothing", "{?empty}{#items}x{/items}{/empty}", "", 0 },
+	{ "a name not on the list is refused", "a\nb\n{secret}", NULL, 3 },
+	{ "so it is in a branch not taken", "{?empty}\n{secret}{/empty}", NULL, 2 },
+	{ "so it is in a repeat", "{#items}\n\n{secret}{/items}", NULL, 3 },
+	{ "so it is as a section", "{?secret}x{/secret}", NULL, 1 },
+	{ "a section left open is refused", "{?full}\na", NULL, 2 },
+	{ "a repeat left open is refused", "{#items}a", NULL, 1 },
+	{ "a section closed twice is refused", "{?full}{/full}{/full}", NULL, 1 },
+	{ "sections that cross are refused", "{?full}{?empty}{/full}{/empty}", NULL, 1 },
+	{ "a repeat within a repeat is refused", "{#items}{#items}{/items}{/items}", NULL, 1 },
+	{ "a repeat of a gap is refused", "{#full}x{/full}", NULL, 1 },
+	{ "a stray brace is refused", "a { b", NULL, 1 },
+	{ "a brace at the end is refused", "a {", NULL, 1 },
+	{ "an unfinished gap is refused", "{full", NULL, 1 },
+	{ "an empty gap is refused", "{}", NULL, 1 },
+	{ "capitals are refused", "{FULL}", NULL, 1 },
+	{ "a name too long is refused", "{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}", NULL, 1 },
+	{ "eight sections deep is enough", DEEP_7("{?full}x{/full}"), "x", 0 },
+	{ "nine sections deep is refused", DEEP_7("{?full}{?full}x{/full}{/full}"), NULL, 1 },
+};
+
+static void fills_or_refuses(void **state)
+{
+	const struct template_case *c = *state;
+	struct text text = { 0 };
+	struct error error = { 0 };
+	int line = 0;
+	int checked = template_check(c->source, &data, &line, &error);
+	int rendered = template_render(c->source, &data, &text, &error);
+
+	assert_int_equal(checked, c->want != NULL ? 0 : -EINVAL);
+	if (c->want != NULL) {
+		assert_int_equal(rendered, 0);
+		assert_string_equal(text_string(&text), c->want);
+	} else {
+		assert_int_equal(line, c->line);
+		assert_true(error.text[0] != '\0');
+	}
+	text_clear(&text);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[COUNT(cases)];
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
+						.test_func = fills_or_refuses,
+						.initial_state = (void *)&cases[i] };
+	return cmocka_run_group_tests_name("template", tests, NULL, NULL);
+}
