@@ -262,6 +262,33 @@ class Connections(unittest.TestCase):
             result = sender.send()
             self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 7))
 
+    def test_a_greeting_may_take_longer_than_a_connection(self):
+        for step in ("greeting", "EHLO"):
+            with self.subTest(step), Server() as server, \
+                    Sender(**clear_relay(server, connect_seconds=1, reply_seconds=5)) as sender:
+                server.fault(step, "late", seconds=2.2)
+                self.assertEqual(verdict(sender.send()), "accepted")
+
+    def test_a_connection_has_a_time_of_its_own(self):
+        with socket.socket() as full:  # it never accepts, and soon answers no one
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            port = full.getsockname()[1]
+            waiting = [socket.socket() for _ in range(3)]
+            for sock in waiting:
+                sock.setblocking(False)
+                sock.connect_ex(("127.0.0.1", port))
+            before = time.monotonic()
+            with Sender(url=f"smtp://127.0.0.1:{port}", clear_text=True, connect_seconds=1,
+                        reply_seconds=9) as sender:
+                result = sender.send()
+            took = time.monotonic() - before
+            for sock in waiting:
+                sock.close()
+        self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 28), result)
+        self.assertIn("in time", result["reply"])
+        self.assertLess(took, 4)
+
     def test_clear_text_is_fit_for_the_loopback_of_ipv6_too(self):
         with Sender(url="smtp://[::1]:1", clear_text=True) as sender:
             result = sender.send()  # nobody listens, or there is no IPv6: it was tried
@@ -369,6 +396,14 @@ class Tls(unittest.TestCase):
         result = self.outcome(server, **tls_relay(server), **login())
         self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 64))
         self.assert_nothing_told(server)
+
+    def test_a_handshake_that_hangs_has_the_time_of_a_connection(self):
+        server = tls_server("implicit")
+        server.fault("tls", "hang", seconds=30)
+        result = self.outcome(server, **tls_relay(server, "smtps", connect_seconds=1,
+                                                  reply_seconds=9))
+        self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 28), result)
+        self.assertIn("in time", result["reply"])
 
     def test_tls_to_a_server_without_it(self):
         server = tls_server("none")
