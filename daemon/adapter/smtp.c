@@ -434,12 +434,11 @@ static void set_login(struct options *options, const struct sender_relay *relay,
 
 static void set_times(struct options *options, const struct sender_relay *relay)
 {
-	long whole =
-		2L * relay->connect_seconds + 2L * relay->reply_seconds + relay->dot_seconds;
+	long whole = 2L * (relay->connect_seconds + relay->reply_seconds) + relay->dot_seconds;
 
+	/* 900 s, so that a relay that reads at a crawl has an end as well. */
+	OPTION(options, CURLOPT_TIMEOUT, whole);
 	OPTION(options, CURLOPT_CONNECTTIMEOUT, whole); /* see connects_too_long */
-	OPTION(options, CURLOPT_TIMEOUT,
-	       whole); /* 900 s: a reader that crawls has an end too */
 	OPTION(options, CURLOPT_MAXAGE_CONN, (long)IDLE_SECONDS);
 	OPTION(options, CURLOPT_NOSIGNAL, 1L);
 	OPTION(options, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver that hangs */
