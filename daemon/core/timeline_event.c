@@ -58,15 +58,10 @@ static void leave_stage(struct timeline *timeline, bool recorded)
 	timeline->running &= ~own;
 }
 
-static bool is_terminal(int kind)
-{
-	return kind == EVENT_RESOLVED || kind == EVENT_WITHDRAWN || kind == EVENT_CLOSED;
-}
-
 /* The end of a challenge ends all but what starts from such an end, like feedback. */
 static bool ends_obligation(const struct obligation *obligation, int kind)
 {
-	if (is_terminal(kind) && !is_terminal(obligation->starts))
+	if (event_kind_is_terminal(kind) && !event_kind_is_terminal(obligation->starts))
 		return true;
 	for (size_t i = 0; i < obligation->end_count; i++)
 		if (obligation->ends[i] == kind)
@@ -337,7 +332,8 @@ static void start_from_kind(struct timeline *timeline, const struct event *event
 	for (size_t i = 0; i < policy->obligation_count; i++) {
 		const struct obligation *obligation = &policy->obligations[i];
 
-		if (obligation->starts == kind && (!timeline->closed || is_terminal(kind)) &&
+		if (obligation->starts == kind &&
+		    (!timeline->closed || event_kind_is_terminal(kind)) &&
 		    (obligation->stage == STAGE_NONE || obligation->stage == timeline->stage))
 			start_from_event(timeline, (int)i, event);
 	}

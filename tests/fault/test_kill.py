@@ -1,0 +1,140 @@
+#!/usr/bin/python3
+"""Kills the daemon between every two steps of a cycle, starts it again, and counts what arrived.
+
+Nothing may be lost, and nothing may arrive twice unless the ledger says that it was in doubt, and then the copies
+are equal to the byte. The build that dies where it is told is `make crash`.
+"""
+
+import collections
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from partnership import BUILD, DAY, TOP, Partnership  # noqa: E402
+from smtp_server import Server  # noqa: E402
+
+HOUR = 3600
+CRASH = BUILD / "crash" / "challenge-notifyd"
+KILLED = -9
+
+
+def setUpModule():
+    """The build may be there already; make says so at once."""
+    subprocess.run(["make", "-s", "crash", f"BUILD={BUILD}"], cwd=TOP, check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "MAKEFLAGS": ""})
+
+
+class Kill(unittest.TestCase):
+    """One scenario: an empty store was seen; then challenges whose notices are due came in."""
+
+    def scene(self, **settings):
+        folder = tempfile.TemporaryDirectory(prefix="test-kill-")
+        self.addCleanup(folder.cleanup)
+        server = Server()
+        self.addCleanup(server.stop)
+        there = Partnership(folder.name, server.port, daemon=CRASH, **settings)
+        there.create_store()
+        return there, server
+
+    def fill(self, there):
+        there.add_challenge("escalated", 4 * DAY)
+        there.add_challenge("reminded", 71 * HOUR)
+        number = there.add_challenge("danger", 60)
+        there.record(number, "immediate_risk")
+
+    def points(self, prepare):
+        """The names of the crash points that one undisturbed cycle passes, in order."""
+        there, _ = self.scene()
+        prepare(there)
+        said = there.run("--once", CHALLENGE_NOTIFYD_CRASH_LIST="1")
+        return re.findall(r"^crash point \d+: (.*)$", said, re.MULTILINE), there
+
+    def settle(self, there, steps=(0, 700, 8000, 16000)):
+        """Cycles until nothing waits: later ones past the wait of what is in doubt."""
+        now = int(time.time())
+        for later in steps:
+            there.run("--once", CHALLENGE_NOTIFYD_NOW=str(now + later))
+
+    def wanted(self, prepare):
+        """Who is mailed, how often, when nobody is killed."""
+        there, server = self.scene()
+        prepare(there)
+        self.settle(there)
+        return collections.Counter(str(mail["to"]) for mail in server.mails)
+
+    def check(self, there, server, wanted, point):
+        copies = collections.defaultdict(list)
+        for mail in server.mails:
+            found = re.search(rb"(?im)^Message-ID: *<([^>]+)>", mail["bytes"])
+            copies[found.group(1).decode()].append(mail)
+        doubted = {name for name, in there.remember("SELECT message_id FROM mail WHERE doubts > 0")}
+        for name, same in copies.items():
+            if len(same) > 1:
+                self.assertIn(name, doubted, f"killed at {point}: sent twice without a doubt")
+                self.assertEqual(len(same), 2, f"killed at {point}")
+                self.assertEqual(len({mail["bytes"] for mail in same}), 1, f"killed at {point}: copies differ")
+        once = collections.Counter(str(same[0]["to"]) for same in copies.values())
+        self.assertEqual(once, wanted, f"killed at {point}")
+        left = there.remember("SELECT state, count(*) FROM mail WHERE state <> 'accepted' GROUP BY state")
+        self.assertEqual(left, [], f"killed at {point}")
+
+    def kill_everywhere(self, prepare):
+        names, _ = self.points(prepare)
+        self.assertGreater(len(names), 10)
+        wanted = self.wanted(prepare)
+        for number, name in enumerate(names, 1):
+            with self.subTest(f"{number}: {name}"):
+                there, server = self.scene()
+                prepare(there)
+                there.run("--once", status=KILLED, CHALLENGE_NOTIFYD_CRASH_AT=str(number))
+                self.settle(there)
+                self.check(there, server, wanted, f"{number}: {name}")
+                server.stop()
+
+    def test_a_cycle_with_notices_due(self):
+        def prepare(there):
+            there.run("--once")
+            self.fill(there)
+        self.kill_everywhere(prepare)
+
+    def test_the_first_cycle_of_a_ledger(self):
+        def prepare(there):
+            there.add_challenge("old", 4 * DAY)
+            there.add_challenge("older", 5 * DAY)
+        self.kill_everywhere(prepare)
+
+    def test_a_relay_that_refuses_an_address(self):
+        """The point where a refused address falls through to the next contact is one of them, too."""
+        there, server = self.scene()
+        there.run("--once")
+        there.add_challenge("reminded", 71 * HOUR)
+        server.fault("RCPT", "reply", reply=b"550 5.1.1 No such user\r\n")
+        there.run("--once", status=KILLED, CHALLENGE_NOTIFYD_CRASH_AT="outcome committed")
+        self.settle(there, (0, 700))  # before the breach falls due
+        self.assertEqual([str(mail["to"]).strip("[]'") for mail in server.mails], ["TO:<colm@council.test>"])
+
+    def test_dying_after_every_dot_ends_in_a_held_mail(self):
+        there, server = self.scene()
+        there.run("--once")
+        there.add_challenge("reminded", 71 * HOUR)
+        now = int(time.time())
+        for later in (0, 700, 1400, 2100):
+            there.run("--once", status=None, CHALLENGE_NOTIFYD_NOW=str(now + later),
+                      CHALLENGE_NOTIFYD_CRASH_AT="outcome known, not recorded")
+        self.assertEqual(len(server.mails), 2)
+        self.assertEqual(there.remember("SELECT state, doubts FROM mail")[0][0], "held")
+
+    def test_the_shipped_program_has_no_such_points(self):
+        there, _ = self.scene()
+        there.daemon = BUILD / "challenge-notifyd"
+        there.run("--once", CHALLENGE_NOTIFYD_CRASH_AT="1", CHALLENGE_NOTIFYD_NOW="0")
+
+
+if __name__ == "__main__":
+    unittest.main()
