@@ -105,7 +105,7 @@ static void behave(const struct sender_mail *mail, const char *url)
 
 static int play_sender(void)
 {
-	struct text in = { .limit = 1 << 22 };
+	CLEANUP(text_clear) struct text in = { .limit = 1 << 22 };
 	char url[100] = "";
 
 	/* Should a test fail, its senders do not outlive it. */
