@@ -788,8 +788,8 @@ static void read_mail(struct reader *reader, config_setting_t *group, void *at)
 		mail->envelope_from = mail->from_address;
 	mail->clear_text = relay_is_loopback(mail->relay) && mail->login == LOGIN_NONE;
 	if (mail->link[0] != '\0' && strstr(mail->link, "{reference}") == NULL)
-		reader_warn_in(reader, group, "link",
-			       "has no {reference}: every mail links to the same page");
+		reader_warn(reader, config_setting_get_member(group, "link"),
+			    "has no {reference}: every mail links to the same page");
 }
 
 /* --- the rest of the main file --- */
@@ -920,8 +920,9 @@ static void check_own_address(struct reader *reader, const char *path, const cha
 static void check_main(struct reader *reader)
 {
 	const struct config *config = &loading_of(reader)->loaded->config;
-	const struct retention *keep = &config->retention;
 	config_setting_t *root = config_root_setting(&reader->source->parsed);
+	const config_setting_t *retention = config_setting_get_member(root, "retention");
+	bool unset = false;
 
 	check_own_address(reader, "partnership.inbox", config->partnership.inbox);
 	for (size_t i = 0; i < config->alarm_to_count; i++)
@@ -930,8 +931,11 @@ static void check_main(struct reader *reader)
 		reader_warn_in(
 			reader, root, "alarm",
 			"left out: nobody is mailed when the program itself is in trouble");
-	if (keep->bodies.unit == PERIOD_UNSET || keep->challenges.unit == PERIOD_UNSET ||
-	    keep->contacts.unit == PERIOD_UNSET || keep->ledger.unit == PERIOD_UNSET)
+	for (size_t i = 0; i < COUNT(retention_fields); i++)
+		if (retention == NULL ||
+		    config_setting_get_member(retention, retention_fields[i].name) == NULL)
+			unset = true;
+	if (unset)
 		reader_warn_in(
 			reader, root, "retention",
 			"bodies, challenges, contacts and ledger are not all set: how long "

@@ -19,9 +19,9 @@ enum { MOST_REPEATS = 1000 };
 struct policy_reading {
 	struct policy *policy;
 	const struct policy_world *world;
-	int stage;               /* the one being read; STAGE_NONE in `overall` */
-	bool overall_unowned;    /* some overall obligation has no owner of its own */
-	config_setting_t *group; /* the policy's */
+	int stage;                   /* the one being read; STAGE_NONE in `overall` */
+	bool overall_unowned;        /* some overall obligation has no owner of its own */
+	bool unowned[POLICY_STAGES]; /* faulted already for having no owner */
 };
 
 static struct policy_reading *reading_of(const struct reader *reader)
@@ -761,9 +761,11 @@ static void read_stage(struct reader *reader, config_setting_t *group, int place
 	if (!config_setting_is_group(group))
 		return;
 	if (read_owed(reader, group, &draft) &&
-	    config_setting_get_member(group, "owner") == NULL)
+	    config_setting_get_member(group, "owner") == NULL) {
+		reading->unowned[place] = true;
 		reader_fault_in(reader, group, "owner",
 				"is required: something in this stage is owed by nobody else");
+	}
 	stage->obligation_count = reading->policy->obligation_count - stage->first_obligation;
 }
 
@@ -1013,7 +1015,7 @@ static bool stage_is_left(const struct policy *policy, const struct stage *stage
 }
 
 static void check_ladder(struct reader *reader, config_setting_t *group,
-			 const struct policy *policy, bool overall_unowned)
+			 const struct policy *policy, const struct policy_reading *reading)
 {
 	config_setting_t *list = config_setting_get_member(group, "stages");
 
@@ -1028,7 +1030,8 @@ static void check_ladder(struct reader *reader, config_setting_t *group,
 		if (i + 1 < policy->stage_count && !stage_is_left(policy, &policy->stages[i]))
 			reader_warn(reader, one,
 				    "no escalation leads out of this stage: silence ends here");
-		if (overall_unowned && config_setting_get_member(one, "owner") == NULL)
+		if (reading->overall_unowned && !reading->unowned[i] &&
+		    config_setting_get_member(one, "owner") == NULL)
 			reader_fault_in(
 				reader, one, "owner",
 				"is required: an overall obligation has no owner of its "
@@ -1049,7 +1052,6 @@ static void read_policy(struct reader *reader, config_setting_t *group, void *at
 {
 	struct policy *policy = at;
 
-	reading_of(reader)->group = group;
 	reader_group(reader, group, policy_fields, COUNT(policy_fields), policy);
 	if (!config_setting_is_group(group))
 		return;
@@ -1060,7 +1062,7 @@ static void read_policy(struct reader *reader, config_setting_t *group, void *at
 	default_told(reader, group, "immediate", &policy->immediate_to,
 		     "only the partnership's inbox is told of an immediate risk");
 	if (config_setting_get_member(group, "stages") != NULL && policy->stage_count > 0)
-		check_ladder(reader, group, policy, reading_of(reader)->overall_unowned);
+		check_ladder(reader, group, policy, reading_of(reader));
 }
 
 struct policy *policy_read(const struct source *source, const char *digest,

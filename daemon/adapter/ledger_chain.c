@@ -297,18 +297,151 @@ static int purge_rows(struct ledger *ledger, const char *sql_find, const char *s
 	return result < 0 ? result : 0;
 }
 
+static json_t *notice_row(struct ledger *ledger, int64_t id, struct error *error)
+{
+	static const char sql[] = "SELECT " NOTICE_COLUMNS " FROM notice n WHERE n.id = ?1";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	struct ledger_notice notice;
+	json_t *row;
+	int result = ledger_ask(ledger, sql, VALUES(value_number(id)), &statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result == 1)
+		result = notice_read(statement, &notice, error);
+	else if (result == 0)
+		return json_null(); /* it is gone, and so differs */
+	if (result < 0)
+		return NULL;
+	row = notice_facts(&notice);
+	if (row == NULL || json_object_set_new(row, "reason", json_string(notice.reason)) < 0 ||
+	    json_object_set_new(row, "state", json_integer(notice.state)) < 0 ||
+	    json_object_set_new(row, "mail", json_integer(notice.mail)) < 0) {
+		json_decref(row);
+		(void)error_memory(error);
+		return NULL;
+	}
+	return row;
+}
+
+static json_t *ties_row(struct ledger *ledger, int64_t mail, struct error *error)
+{
+	static const char sql[] = "SELECT notice FROM mail_notice WHERE mail = ?1"
+				  " ORDER BY notice";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	json_t *list = json_array();
+	int result = ledger_ask(ledger, sql, VALUES(value_number(mail)), &statement, error);
+
+	while (result >= 0 && (result = ledger_step(ledger, statement, error)) == 1)
+		if (json_array_append_new(list,
+					  json_integer(sqlite3_column_int64(statement, 0))) < 0)
+			result = error_memory(error);
+	if (result == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *mail_row(struct ledger *ledger, int64_t id, struct error *error)
+{
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	struct ledger_mail mail;
+	char digits[HEX_SIZE] = "";
+	json_t *ties = ties_row(ledger, id, error);
+	json_t *row;
+	json_t *progress;
+	int result = ties != NULL ? mail_find(ledger, id, &statement, &mail, error) : -ENOMEM;
+
+	if (result <= 0) {
+		json_decref(ties);
+		return result == 0 ? json_null() : NULL;
+	}
+	if (sqlite3_column_bytes(statement, 14) == HASH_SIZE)
+		(void)hex(sqlite3_column_blob(statement, 14), HASH_SIZE, digits);
+	row = mail_facts(&mail, digits, ties);
+	progress = mail_progress(&mail);
+	if (row == NULL || json_object_update(row, progress) < 0 ||
+	    json_object_set_new(row, "state", json_integer(mail.state)) < 0 ||
+	    json_object_set_new(row, "created", json_instant(mail.created)) < 0 ||
+	    json_object_set_new(row, "updated", json_instant(mail.updated)) < 0) {
+		json_decref(row);
+		row = NULL;
+		(void)error_memory(error);
+	}
+	json_decref(progress);
+	return row;
+}
+
+static int add_row(struct ledger *ledger, int64_t seq, struct sha256_ctx *sha,
+		   struct error *error)
+{
+	static const char sql[] = "SELECT notice, mail FROM chain WHERE seq = ?1";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	CLEANUP(freep) char *text = NULL;
+	json_t *row = NULL;
+	int result = ledger_ask(ledger, sql, VALUES(value_number(seq)), &statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result < 0)
+		return result;
+	row = result == 1 && sqlite3_column_int64(statement, 1) != 0
+		      ? mail_row(ledger, sqlite3_column_int64(statement, 1), error)
+		      : notice_row(ledger, sqlite3_column_int64(statement, 0), error);
+	if (row == NULL)
+		return -error->code;
+	text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_decref(row);
+	if (text == NULL)
+		return error_memory(error);
+	add_string(sha, text);
+	return 0;
+}
+
+int chain_rows_digest(struct ledger *ledger, const json_t *ranges,
+		      char ret[static 2 * HASH_SIZE + 1], struct error *error)
+{
+	unsigned char digest[HASH_SIZE];
+	struct error local = { 0 };
+	struct sha256_ctx sha;
+	json_t *pair;
+	size_t i;
+
+	if (error == NULL)
+		error = &local;
+	sha256_init(&sha);
+	json_array_foreach((json_t *)ranges, i, pair)
+	{
+		int64_t last = json_integer_value(json_array_get(pair, 1));
+
+		for (int64_t seq = json_integer_value(json_array_get(pair, 0)); seq <= last;
+		     seq++) {
+			int result = add_row(ledger, seq, &sha, error);
+
+			if (result < 0)
+				return result;
+		}
+	}
+	sha256_digest(&sha, sizeof digest, digest);
+	(void)hex(digest, sizeof digest, ret);
+	return 0;
+}
+
+/* Only what is settled for good: a refused mail once its notices have moved on. */
+#define MAIL_IS_SETTLED                                                                  \
+	"(m.state IN ('accepted', 'cancelled') OR m.state = 'refused' AND NOT EXISTS"    \
+	" (SELECT 1 FROM mail_notice mn JOIN notice x ON x.id = mn.notice WHERE mn.mail" \
+	" = m.id AND x.mail = m.id))"
 static const char sql_old_payloads[] =
 	"SELECT p.seq FROM payload p JOIN chain c ON c.seq = p.seq"
 	" LEFT JOIN notice n ON n.id = c.notice"
 	" LEFT JOIN mail m ON m.id = CASE c.mail WHEN 0 THEN n.mail ELSE c.mail END"
 	" WHERE c.at < ?1 AND (c.mail <> 0 OR c.notice <> 0)"
-	" AND (m.state IN ('accepted', 'refused', 'cancelled')"
-	" OR m.id IS NULL AND n.state = 'cancelled')"
+	" AND (" MAIL_IS_SETTLED " OR m.id IS NULL AND n.state = 'cancelled')"
 	" ORDER BY p.seq LIMIT ?2";
 static const char sql_old_bodies[] =
 	"SELECT b.mail FROM body b JOIN mail m ON m.id = b.mail"
-	" WHERE m.updated < ?1 AND m.state IN ('accepted', 'refused', 'cancelled')"
-	" ORDER BY b.mail LIMIT ?2";
+	" WHERE m.updated < ?1 AND " MAIL_IS_SETTLED " ORDER BY b.mail LIMIT ?2";
 
 static int purge(struct ledger *ledger, struct instant before, size_t most, const char *by,
 		 const char *why, struct instant now, size_t *count, struct error *error)
@@ -317,6 +450,7 @@ static int purge(struct ledger *ledger, struct instant before, size_t most, cons
 	static const char sql_body[] = "DELETE FROM body WHERE mail = ?1";
 	CLEANUP(ranges_clear) struct ranges payloads = { 0 };
 	CLEANUP(ranges_clear) struct ranges bodies = { 0 };
+	char digest[HEX_SIZE];
 	int result = purge_rows(ledger, sql_old_payloads, sql_payload, before, most, &payloads,
 				error);
 
@@ -326,10 +460,14 @@ static int purge(struct ledger *ledger, struct instant before, size_t most, cons
 	*count = payloads.count + bodies.count;
 	if (result < 0 || *count == 0)
 		return result;
+	result = chain_rows_digest(ledger, payloads.list, digest, error);
+	if (result < 0)
+		return result;
 	return chain_append(
 		ledger, &(struct chain_entry){ .kind = chain_purged, .at = now, .state = -1 },
-		json_pack("{s:o, s:s, s:s, s:O, s:O}", "before", json_instant(before), "by", by,
-			  "why", why, "payloads", payloads.list, "bodies", bodies.list),
+		json_pack("{s:o, s:s, s:s, s:O, s:O, s:s}", "before", json_instant(before),
+			  "by", by, "why", why, "payloads", payloads.list, "bodies",
+			  bodies.list, "rows", digest),
 		error);
 }
 

@@ -127,6 +127,14 @@ struct chain_link {
 void chain_hash(const unsigned char previous[static HASH_SIZE], const struct chain_link *link,
 		unsigned char ret[static HASH_SIZE]);
 
+/*
+ * A digest of the notices and mails that the entries in these [first, last] stretches tell of,
+ * as their rows stand: what a purge puts in place of the payloads it erases, so that an edit
+ * of such a row is found still. They are settled, so their rows change no more.
+ */
+MUST_CHECK int chain_rows_digest(struct ledger *ledger, const struct json_t *ranges,
+				 char ret[static 2 * HASH_SIZE + 1], struct error *error);
+
 /* RFC 3339 in UTC, or JSON's null for INSTANT_NEVER. */
 struct json_t *json_instant(struct instant at);
 

@@ -128,13 +128,14 @@ static int by_first(const void *a, const void *b)
 	return (left->first > right->first) - (left->first < right->first);
 }
 
+static const char sql_purges[] = "SELECT c.seq, p.text FROM chain c JOIN payload p"
+				 " ON p.seq = c.seq WHERE c.kind = 'purged' ORDER BY c.seq";
+
 /* These entries are believed only once the walk along the chain has passed them. */
 static int read_purges(struct walk *walk, struct error *error)
 {
-	static const char sql[] = "SELECT c.seq, p.text FROM chain c JOIN payload p"
-				  " ON p.seq = c.seq WHERE c.kind = 'purged' ORDER BY c.seq";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
-	int result = database_prepare(walk->ledger->db, sql, &statement, error);
+	int result = database_prepare(walk->ledger->db, sql_purges, &statement, error);
 
 	while (result >= 0 && (result = ledger_step(walk->ledger, statement, error)) == 1) {
 		json_t *said = json_loads(column_string(statement, 1), 0, NULL);
@@ -627,6 +628,39 @@ static int check_notices(struct walk *walk, struct error *error)
 	return 0;
 }
 
+/* --- rows whose payloads were erased -------------------------------------------------------
+ */
+
+static int check_purge(struct walk *walk, int64_t seq, const char *text, struct error *error)
+{
+	char digest[HEX_SIZE];
+	json_t *said = json_loads(text, 0, NULL);
+	const char *rows = json_string_value(json_object_get(said, "rows"));
+	int result = chain_rows_digest(walk->ledger, json_object_get(said, "payloads"), digest,
+				       error);
+
+	if (result == 0 && (rows == NULL || strcmp(rows, digest) != 0))
+		result = bad(walk, seq,
+			     "a row is not as it was when this purge erased its"
+			     " entries");
+	json_decref(said);
+	return result;
+}
+
+static int check_purges(struct walk *walk, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	int result = database_prepare(walk->ledger->db, sql_purges, &statement, error);
+
+	while (result == 0 && (result = ledger_step(walk->ledger, statement, error)) == 1) {
+		result = check_purge(walk, sqlite3_column_int64(statement, 0),
+				     column_string(statement, 1), error);
+		if (result != 0)
+			return result;
+	}
+	return result;
+}
+
 /* --- all of it -----------------------------------------------------------------------------
  */
 
@@ -699,6 +733,8 @@ static int walk_all(struct ledger *ledger, struct ledger_verification *found,
 		result = check_mails(&walk, error);
 	if (result == 0)
 		result = check_notices(&walk, error);
+	if (result == 0)
+		result = check_purges(&walk, error);
 	if (result == 0)
 		result = check_counts(&walk, error);
 	return result;

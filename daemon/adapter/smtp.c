@@ -461,6 +461,20 @@ static int set_options(struct smtp *smtp, const struct sender_relay *relay, cons
 	return 0;
 }
 
+static struct smtp *allocate(void)
+{
+	struct smtp *smtp = calloc(1, sizeof *smtp);
+
+	if (smtp == NULL)
+		return NULL;
+	smtp->curl = curl_easy_init();
+	if (smtp->curl == NULL) {
+		free(smtp);
+		return NULL;
+	}
+	return smtp;
+}
+
 int smtp_create(const struct sender_relay *relay, const char *secret, struct smtp **ret,
 		struct error *error)
 {
@@ -480,11 +494,8 @@ int smtp_create(const struct sender_relay *relay, const char *secret, struct smt
 	r = make_url(relay, &implicit_tls, &url, error);
 	if (r < 0)
 		return r;
-	smtp = calloc(1, sizeof *smtp);
+	smtp = allocate();
 	if (smtp == NULL)
-		return error_memory(error);
-	smtp->curl = curl_easy_init();
-	if (smtp->curl == NULL)
 		return error_memory(error);
 	smtp->implicit_tls = implicit_tls;
 	smtp->clear_text = relay->clear_text;

@@ -10,12 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { OFFSET_CHANGES = INT32_MIN };
+
 struct calendar {
 	struct calendar_plan plan;
 	int32_t first;        /* civil day of index 0 */
 	int32_t days;         /* how many days the tables hold */
 	int32_t working_days; /* how many of them work */
 	uint8_t *kind;        /* [day]: enum day_kind */
+	int32_t *offset;      /* [day]: of its clocks all day long, or OFFSET_CHANGES */
 	int32_t *worked;      /* [day]: working days before it; [days]: all */
 	int32_t *nth;         /* [n]: index of the nth working day */
 	int64_t *opened;      /* [day]: open seconds before it; [days]: all */
@@ -24,6 +27,24 @@ struct calendar {
 static const struct day_hours *hours_of(const struct calendar *calendar, int32_t day)
 {
 	return &calendar->plan.week[day_weekday(day)];
+}
+
+static bool is_covered(const struct calendar *calendar, int32_t day)
+{
+	return day >= calendar->first && day < calendar->first + calendar->days;
+}
+
+/*
+ * zone_instant of a day that the tables hold. Only on the few days on which clocks change must
+ * the zone itself be searched.
+ */
+static struct instant day_instant(const struct calendar *calendar, int32_t day, int32_t second)
+{
+	int32_t offset = calendar->offset[day - calendar->first];
+
+	if (offset == OFFSET_CHANGES)
+		return zone_instant(&calendar->plan.zone, day, second);
+	return (struct instant){ (int64_t)day * SECONDS_PER_DAY + second - offset };
 }
 
 /* One opening of a day as instants. Spring may shrink it to nothing, never below. */
@@ -36,8 +57,8 @@ static struct span opening_span(const struct calendar *calendar, int32_t day,
 				const struct opening *opening)
 {
 	struct span span = {
-		.from = zone_instant(&calendar->plan.zone, day, opening->from).seconds,
-		.to = zone_instant(&calendar->plan.zone, day, opening->to).seconds,
+		.from = day_instant(calendar, day, opening->from).seconds,
+		.to = day_instant(calendar, day, opening->to).seconds,
 	};
 
 	if (span.to < span.from)
@@ -102,6 +123,27 @@ static void mark_days(struct calendar *calendar, int32_t from, int32_t to, enum 
 			calendar->kind[day - calendar->first] = (uint8_t)kind;
 }
 
+/* A day keeps one offset when its two midnights lie a plain day apart and nothing changes
+ * between. */
+static void mark_offsets(struct calendar *calendar)
+{
+	const struct zone *zone = &calendar->plan.zone;
+
+	for (int32_t i = 0; i < calendar->days; i++) {
+		int64_t local = (int64_t)(calendar->first + i) * SECONDS_PER_DAY;
+		struct instant from = zone_instant(zone, calendar->first + i, 0);
+		struct instant to = zone_instant(zone, calendar->first + i, SECONDS_PER_DAY);
+		int32_t offset = (int32_t)(local - from.seconds);
+
+		calendar->offset[i] =
+			to.seconds - from.seconds == SECONDS_PER_DAY &&
+					zone_offset(zone, from) == offset &&
+					zone_offset(zone, instant_add(to, -1)) == offset
+				? offset
+				: OFFSET_CHANGES;
+	}
+}
+
 static void mark_kinds(struct calendar *calendar)
 {
 	const struct calendar_plan *plan = &calendar->plan;
@@ -157,12 +199,14 @@ int calendar_create(const struct calendar_plan *plan, struct calendar **ret,
 		date_to_day((struct date){ CALENDAR_LAST_YEAR + 1, 1, 1 }) - calendar->first;
 	days = (size_t)calendar->days;
 	calendar->kind = calloc(days, sizeof *calendar->kind);
+	calendar->offset = calloc(days, sizeof *calendar->offset);
 	calendar->worked = calloc(days + 1, sizeof *calendar->worked);
 	calendar->nth = calloc(days, sizeof *calendar->nth);
 	calendar->opened = calloc(days + 1, sizeof *calendar->opened);
-	if (calendar->kind == NULL || calendar->worked == NULL || calendar->nth == NULL ||
-	    calendar->opened == NULL)
+	if (calendar->kind == NULL || calendar->offset == NULL || calendar->worked == NULL ||
+	    calendar->nth == NULL || calendar->opened == NULL)
 		return error_memory(error);
+	mark_offsets(calendar);
 	mark_kinds(calendar);
 	count_up(calendar);
 
@@ -175,6 +219,7 @@ void calendar_destroy(struct calendar *calendar)
 	if (calendar == NULL)
 		return;
 	free(calendar->kind);
+	free(calendar->offset);
 	free(calendar->worked);
 	free(calendar->nth);
 	free(calendar->opened);
@@ -195,11 +240,6 @@ const struct calendar_plan *calendar_plan(const struct calendar *calendar)
 const struct zone *calendar_zone(const struct calendar *calendar)
 {
 	return &calendar->plan.zone;
-}
-
-static bool is_covered(const struct calendar *calendar, int32_t day)
-{
-	return day >= calendar->first && day < calendar->first + calendar->days;
 }
 
 enum day_kind calendar_day_kind(const struct calendar *calendar, int32_t day,
@@ -232,9 +272,18 @@ bool calendar_is_working(const struct calendar *calendar, int32_t day)
 
 int32_t calendar_day(const struct calendar *calendar, struct instant at)
 {
+	int64_t guess = at.seconds / SECONDS_PER_DAY; /* within a day of the civil one */
 	int32_t day;
 	int32_t second;
 
+	if (guess > calendar->first && guess < calendar->first + calendar->days - 1) {
+		int32_t offset = calendar->offset[guess - calendar->first];
+
+		day = (int32_t)((at.seconds + offset) / SECONDS_PER_DAY);
+		if (offset != OFFSET_CHANGES &&
+		    calendar->offset[day - calendar->first] == offset)
+			return day;
+	}
 	zone_local(&calendar->plan.zone, at, &day, &second);
 	return day;
 }
@@ -255,7 +304,7 @@ struct instant calendar_closes(const struct calendar *calendar, int32_t day)
 {
 	const struct day_hours *hours = hours_of(calendar, day);
 
-	return zone_instant(&calendar->plan.zone, day, hours->opening[hours->count - 1].to);
+	return day_instant(calendar, day, hours->opening[hours->count - 1].to);
 }
 
 /* The first opening of the day that is still to come or running at `at`; false: none. */
@@ -267,7 +316,7 @@ static bool open_on_day(const struct calendar *calendar, int32_t day, struct ins
 	for (size_t i = 0; i < hours->count; i++) {
 		struct span span = opening_span(calendar, day, &hours->opening[i]);
 
-		if (at.seconds < span.to) {
+		if (span.from < span.to && at.seconds < span.to) {
 			ret->seconds = at.seconds > span.from ? at.seconds : span.from;
 			return true;
 		}

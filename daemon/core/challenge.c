@@ -26,6 +26,11 @@ const char *const event_kinds[EVENT_KINDS] = {
 	[EVENT_VOIDED] = "voided",
 };
 
+bool event_kind_is_terminal(int kind)
+{
+	return kind == EVENT_RESOLVED || kind == EVENT_WITHDRAWN || kind == EVENT_CLOSED;
+}
+
 static int by_id(const void *left, const void *right)
 {
 	const struct event *a = left;

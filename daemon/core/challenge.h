@@ -75,4 +75,7 @@ enum event_kind {
 };
 extern const char *const event_kinds[EVENT_KINDS];
 
+/* True for the kinds that end a challenge: resolved, withdrawn, closed. */
+bool event_kind_is_terminal(int kind);
+
 #endif

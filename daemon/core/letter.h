@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "core/timeline.h"
 
-/* Templates and phrases of one language, loaded by adapter/template_file. */
+/* Templates and phrases of one language (core/language), loaded by adapter/template_file. */
 struct language;
 
 /* One thing that the person is told. Texts are UTF-8, borrowed; "" where there is none. */
@@ -51,8 +51,11 @@ struct letter {
 	const struct zone *zone;
 	struct instant now;         /* the mail's Date */
 	const char *recipient_name; /* "" for a team's mailbox and for the inbox */
-	bool misdirected; /* nobody holds the role: sent to the partnership's inbox, and says so
-			   */
+	/*
+	 * Nobody holds the role: sent to the partnership's inbox, and says so. The inbox is
+	 * told what another owes; it gets no answer links.
+	 */
+	bool misdirected;
 	const struct letter_notice *notices;
 	size_t count; /* several make a digest that lists every one */
 	const char *subject_prefix;
@@ -76,7 +79,8 @@ struct letter_text {
 /*
  * Writes the letter. A template that fails (a placeholder it may not use, an empty phrase)
  * gives the language's fixed safe text with the reference alone; that is reported by 1, a
- * letter as asked by 0; -ENOMEM.
+ * letter as asked by 0; -ENOMEM. Values are made harmless here: one line, sound UTF-8, cut to a
+ * length; a link that is not plain printable ASCII without blanks or braces is left out.
  */
 MUST_CHECK int letter_write(const struct language *language, const struct letter *letter,
 			    struct letter_text *ret, struct error *error);

@@ -6,13 +6,22 @@
 
 extern const struct command command_agency_add;
 extern const struct command command_agency_list;
+extern const struct command command_audit_export;
+extern const struct command command_audit_verify;
 extern const struct command command_check;
 extern const struct command command_contact_add;
 extern const struct command command_contact_away;
 extern const struct command command_contact_list;
 extern const struct command command_explain;
+extern const struct command command_forecast;
 extern const struct command command_init;
 extern const struct command command_list;
+extern const struct command command_queue_cancel;
+extern const struct command command_queue_hold;
+extern const struct command command_queue_list;
+extern const struct command command_queue_release;
+extern const struct command command_queue_retry;
+extern const struct command command_queue_show;
 extern const struct command command_raise;
 extern const struct command command_record;
 extern const struct command command_show;

@@ -3,10 +3,10 @@
  * day, what was sent, what comes next and what would stop it.
  */
 #include "adapter/ledger.h"
-#include "adapter/store.h"
 #include "base/list.h"
 #include "ctl/commands.h"
 #include "ctl/entry.h"
+#include "ctl/lookup.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -198,7 +198,8 @@ static void stops_text(const struct explanation *explanation, const struct owed 
 	const struct obligation *obligation = &policy->obligations[owed->obligation];
 
 	for (size_t i = 0; i < obligation->end_count; i++)
-		text_appendf(ret, "%s, ", policy->kinds[obligation->ends[i]]);
+		if (!event_kind_is_terminal(obligation->ends[i]))
+			text_appendf(ret, "%s, ", policy->kinds[obligation->ends[i]]);
 	if (obligation->stage != STAGE_NONE && !owed->lapsed)
 		text_append(ret, "a move to another stage, ");
 	text_append(ret, "resolved, withdrawn or closed");
@@ -504,20 +505,18 @@ static int read_ledger(struct explanation *explanation, const struct config *con
 			      &explanation->sent_count, error);
 }
 
-static int explain(struct explanation *explanation, const struct config *config)
+static int explain(struct explanation *explanation)
 {
 	struct ctl *ctl = explanation->ctl;
 	struct error error = { 0 };
+	int status = ctl_policy_of(ctl, explanation->challenge, &explanation->policy);
 
-	explanation->policy = config_policy(config, explanation->challenge->policy,
-					    explanation->challenge->policy_version, &error);
-	if (explanation->policy == NULL)
-		return ctl_fail(ctl, &error,
-				"Its notices wait until that version is loaded again.");
+	if (status != EXIT_DONE)
+		return status;
 	if (!ctl_now(ctl, calendar_zone(explanation->policy->calendar), &explanation->now))
 		return EXIT_USAGE;
 	if (look_through(explanation, &error) < 0 || look_ahead(explanation, &error) < 0 ||
-	    read_ledger(explanation, config, &error) < 0)
+	    read_ledger(explanation, ctl->config, &error) < 0)
 		return ctl_fail(ctl, &error, "");
 	return ctl->json ? print_json(explanation) : print_words(explanation);
 }
@@ -526,36 +525,24 @@ static int run_explain(struct ctl *ctl, int argc, char **argv)
 {
 	CLEANUP(explanation_clear) struct explanation explanation = { .ctl = ctl };
 	CLEANUP(store_closep) struct store *store = NULL;
-	const struct config *config;
 	struct challenge *challenge = NULL;
-	struct error error = { 0 };
 	int status = ctl_arguments(ctl, argc, argv, 1, 1);
-	int r;
 
+	if (status == EXIT_DONE)
+		status = ctl_open_store(ctl, &store);
+	if (status == EXIT_DONE)
+		status = ctl_find_challenge(ctl, store, argv[0], &challenge);
 	if (status != EXIT_DONE)
 		return status;
-	config = ctl_config(ctl);
-	if (config == NULL)
-		return EXIT_COULD_NOT;
-	if (store_open(config->store, &store, &error) < 0)
-		return ctl_fail(ctl, &error, "");
-	r = store_challenge_by_reference(store, argv[0], &challenge, &error);
-	if (r < 0)
-		return ctl_fail(ctl, &error, "");
-	if (r == 0 || challenge == NULL) {
-		(void)error_set(&error, ENOENT, "no challenge \"%.80s\" in the store", argv[0]);
-		(void)ctl_fail(ctl, &error, "List them with: challengectl list");
-		return EXIT_NO;
-	}
 	challenge_settle(challenge);
 	explanation.challenge = challenge;
-	return explain(&explanation, config);
+	return explain(&explanation);
 }
 
 const struct command command_explain = {
 	.name = "explain",
 	.summary = "show how each deadline of a challenge is counted, day by day",
-	.usage = "REF [--at TIME]\n"
+	.usage = "Usage: challengectl explain REF [--at TIME]\n"
 		 "\n"
 		 "Shows which days counted and which did not and why, the rule's file and "
 		 "line, what "

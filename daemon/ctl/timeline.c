@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "ctl/commands.h"
 #include "ctl/entry.h"
+#include "ctl/lookup.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -37,25 +38,6 @@ static void request_clear(struct request *request)
 static const struct zone *zone_of(const struct request *request)
 {
 	return calendar_zone(request->policy->calendar);
-}
-
-/* ID[@VERSION] */
-static int find_policy(struct ctl *ctl, const char *named, const struct policy **ret)
-{
-	const struct config *config = ctl_config(ctl);
-	struct error error = { 0 };
-	const char *at = strchr(named, '@');
-	char id[100];
-
-	if (config == NULL)
-		return EXIT_COULD_NOT;
-	(void)snprintf(id, sizeof id, "%.*s",
-		       (int)(at != NULL ? (size_t)(at - named) : strlen(named)),
-		       named); /* ids are shorter: a cut one is unknown all the same */
-	*ret = config_policy(config, id, at != NULL ? at + 1 : "", &error);
-	if (*ret == NULL)
-		return ctl_fail(ctl, &error, "");
-	return EXIT_DONE;
 }
 
 static int add_event(struct ctl *ctl, struct request *request, struct event event)
@@ -176,7 +158,7 @@ static int take_options(struct ctl *ctl, struct request *request, int argc, char
 		return EXIT_USAGE;
 	if (typed == NULL)
 		return ctl_usage(ctl, "timeline needs --policy ID[@VERSION]");
-	status = find_policy(ctl, typed, &request->policy);
+	status = ctl_find_policy(ctl, typed, &request->policy);
 	if (status != EXIT_DONE)
 		return status;
 	while ((r = ctl_option(ctl, &argc, argv, "--event", &typed)) > 0) {
@@ -218,10 +200,11 @@ static void print_row(struct ctl *ctl, const struct policy *policy, const struct
 	(void)fprintf(ctl->out, "%s  %-10s  %-24s  %s\n",
 		      moment_text(policy->calendar, entry->at, at),
 		      notice_kind_name(entry->kind), text_string(&subject), text_string(&to));
-	if (entry->step[0] != '\0')
-		(void)fprintf(ctl->out, "%22s%s%s%d\n", "", entry->step,
-			      entry->kind == NOTICE_OVERDUE ? ", time " : " #",
+	if (entry->kind == NOTICE_OVERDUE)
+		(void)fprintf(ctl->out, "%22severy %s, time %d\n", "", entry->step,
 			      (int)entry->occurrence);
+	else if (entry->step[0] != '\0')
+		(void)fprintf(ctl->out, "%22s%s\n", "", entry->step);
 	if (!instant_equal(entry->at, entry->send_at))
 		(void)fprintf(ctl->out, "%22smailed %s\n", "",
 			      moment_text(policy->calendar, entry->send_at, send_at));
@@ -294,8 +277,9 @@ static int run_timeline(struct ctl *ctl, int argc, char **argv)
 const struct command command_timeline = {
 	.name = "timeline",
 	.summary = "show every notice that a policy asks for, from events you give",
-	.usage = "--policy ID[@VERSION] --event KIND[:STAGE]@TIME[/DUE] ... [--urgency U]\n"
-		 "         [--immediate] [--protect-by TIME] [--until TIME]\n"
+	.usage = "Usage: challengectl timeline --policy ID[@VERSION] --event "
+		 "KIND[:STAGE]@TIME[/DUE] ...\n"
+		 "         [--urgency U] [--immediate] [--protect-by TIME] [--until TIME]\n"
 		 "\n"
 		 "Needs no store and sends nothing. DUE is an agreed date, or the end of a "
 		 "pause.\n"

@@ -82,6 +82,8 @@ static int receive(struct sender *sender, struct error *error)
 
 static void drop_input(struct text *input, size_t length)
 {
+	if (input->data == NULL)
+		return;
 	memmove(input->data, input->data + length, input->length - length);
 	text_cut(input, input->length - length);
 }

@@ -14,9 +14,18 @@ CTL = TOP / "build" / "challengectl"
 
 
 def names(page):
-    """Every word that a page marks as a command, option or setting (Cm, Ic, Fl)."""
-    marked = re.findall(r"(?m)^\.(?:It )?(?:Cm|Ic|Fl|Ss|Sx) (.*)$", (MAN / page).read_text())
-    return {word for line in marked for word in re.split(r"[\s,]+", line) if word}
+    """Every word that a page marks as a command, option, setting or heading (Cm, Ic, Fl, Ss)."""
+    found, marked = set(), False
+    for line in (MAN / page).read_text().splitlines():
+        if not line.startswith("."):
+            continue
+        for word in line[1:].split():
+            if re.fullmatch("[A-Z][a-z]", word):  # a macro of mdoc(7)
+                marked = word in ("Cm", "Ic", "Fl", "Ss")
+            elif marked:
+                found.add(word.strip(",;"))
+        marked = False
+    return found
 
 
 class Pages(unittest.TestCase):
@@ -52,13 +61,13 @@ class Commands(unittest.TestCase):
         self.assertEqual(sorted(self.documented()), sorted(self.listed()))
 
     def test_every_option_of_a_command_is_in_the_manual(self):
-        text = (MAN / "challengectl.1").read_text()
+        told, lacking = names("challengectl.1"), []
         for command in self.listed():
             said = subprocess.run([CTL, *command.split(), "--help"], capture_output=True, text=True)
             self.assertEqual(said.returncode, 0, f"{command} --help: {said.stderr}")
-            for option in sorted(set(re.findall(r"--([a-z][a-z-]+)", said.stdout))):
-                with self.subTest(f"{command} --{option}"):
-                    self.assertRegex(text, rf"Fl -{option}\b")
+            lacking += [f"{command} {option}" for option in sorted(set(re.findall(r"--[a-z][a-z-]+", said.stdout)))
+                        if option[1:] not in told]  # Fl writes the first dash
+        self.assertEqual(lacking, [])
 
 
 class Journal(unittest.TestCase):
@@ -106,9 +115,8 @@ class Store(unittest.TestCase):
             self.assertIn(table, said)
             if table in ("counter", "identity", "purge"):  # bookkeeping, told in words
                 continue
-            for column in store.execute("SELECT name FROM pragma_table_info(?)", (table,)):
-                with self.subTest(f"{table}.{column[0]}"):
-                    self.assertIn(column[0], said)
+            columns = {row[0] for row in store.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+            self.assertEqual(columns - said, set(), table)
 
 
 if __name__ == "__main__":

@@ -223,6 +223,8 @@ class Connections(unittest.TestCase):
         with Server() as server, Sender(**clear_relay(server)) as sender:
             self.assertEqual(verdict(sender.send(body=body)), "accepted")
             self.assertEqual(server.mails[0]["bytes"], body)
+            self.assertEqual(server.mails[0]["from"], "noreply@partnership.test")
+            self.assertEqual(server.mails[0]["to"], ["manager@council.test"])
 
     def test_a_large_mail_says_body_before_its_end(self):
         body = plain_mail(1, ("x" * 76 + "\r\n") * 10000)
@@ -259,6 +261,11 @@ class Connections(unittest.TestCase):
         with Sender(url=f"smtp://127.0.0.1:{port}", clear_text=True) as sender:
             result = sender.send()
             self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 7))
+
+    def test_clear_text_is_fit_for_the_loopback_of_ipv6_too(self):
+        with Sender(url="smtp://[::1]:1", clear_text=True) as sender:
+            result = sender.send()  # nobody listens, or there is no IPv6: it was tried
+            self.assertEqual((result["curl_code"], result["configuration"]), (7, False), result)
 
     def test_a_name_that_does_not_resolve(self):
         with Sender(url="smtps://relay.invalid") as sender:
@@ -589,6 +596,8 @@ class Unfit(unittest.TestCase):
                 ({"url": "smtp://192.0.2.1:25", "clear_text": True}, "literal loopback"),
                 ({"url": "smtp://127.0.0.1.nip.test:25", "clear_text": True}, "literal loopback"),
                 ({"url": "smtps://127.0.0.1:465", "clear_text": True}, "literal loopback"),
+                ({"url": "smtp://[2001:db8::1]:25", "clear_text": True}, "literal loopback"),
+                ({"url": "smtp://[::ffff:127.0.0.1]:25", "clear_text": True}, "literal loopback"),
                 ({"url": "http://127.0.0.1/"}, "neither smtps"), ({"url": "file:///etc/passwd"}, "relay"),
                 ({"url": "smtp://u:p@relay.test"}, "only scheme"), ({"url": "smtp://relay.test/x"}, "only scheme"),
                 ({"url": ""}, "not an address"), ({"url": "smtp://relay.test", "ehlo": "a\r\nb"}, "ehlo"),
@@ -629,14 +638,15 @@ class Channel(unittest.TestCase):
             self.assertLess(time.monotonic() - before, 0.5)
 
     def test_a_daemon_that_leaves_takes_the_mail_with_it(self):
-        with Server() as server:
-            sender = Sender(**clear_relay(server, reply_seconds=30))
-            server.fault("DATA", "late", seconds=2)
-            sender.begin()
-            while not server.seen("fault"):
-                time.sleep(0.01)
-            self.assertEqual(sender.close()[0], 1)  # it could not say RESULT
-            self.assertEqual(server.mails, [])
+        for step, kind in (("DATA", "late"), ("DATA", "hang"), ("dot", "hang")):
+            with self.subTest(step=step, kind=kind), Server() as server:
+                sender = Sender(**clear_relay(server, reply_seconds=30, dot_seconds=30))
+                server.fault(step, kind, seconds=1 if kind == "late" else 30)
+                sender.begin()
+                while not server.seen("fault"):
+                    time.sleep(0.01)
+                self.assertEqual(sender.close(timeout=4)[0], 1)  # it could not say RESULT
+                self.assertEqual(server.mails, [])
 
     def test_a_sender_ignores_the_signals_of_a_stop(self):
         with Server() as server, Sender(**clear_relay(server)) as sender:

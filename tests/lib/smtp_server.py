@@ -54,6 +54,11 @@ USUAL = {  # what a contented server says
 }
 
 
+def path_address(rest):
+    """The address in the argument of MAIL or RCPT."""
+    return rest.partition("<")[2].partition(">")[0]
+
+
 class Closed(Exception):
     """This connection is over."""
 
@@ -374,11 +379,11 @@ class Connection:
         if self.server.users and not self.authenticated and "AUTH" not in self.server.hide:
             self.say(b"530 5.7.0 Authentication required\r\n")
         elif self.answer("MAIL"):
-            self.sender, self.recipients = rest, []
+            self.sender, self.recipients = path_address(rest), []
 
     def do_rcpt(self, rest):
         if self.answer("RCPT") and self.recipients is not None:
-            self.recipients.append(rest)
+            self.recipients.append(path_address(rest))
 
     def do_data(self, _):
         if not self.recipients:

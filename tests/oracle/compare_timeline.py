@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from datetime import datetime
 
 import compare_counting
@@ -321,6 +322,16 @@ def readable(calendar, rows):
             f"to={r[7]} firm={r[8]} provisional={r[9]}" for r in rows]
 
 
+def marks(rows, others, sign):
+    """Each row, marked where the other list has it less often."""
+    left = Counter(others)
+    marked = []
+    for row in rows:
+        marked.append(f"  {' ' if left[row] > 0 else sign} {row}")
+        left[row] -= 1
+    return marked
+
+
 def compare(program, config, policy, calendar, history, urgency, until):
     events, protect_by = history
     line = command_line(program, config, policy, events, urgency, protect_by, until)
@@ -339,8 +350,7 @@ def compare(program, config, policy, calendar, history, urgency, until):
     if ours == theirs and not disorder and not offsets_wrong:
         return None
     a, b = readable(calendar, ours), readable(calendar, theirs)
-    marked = [f"  {' ' if row in b else '-'} {row}" for row in a]
-    marked += ["program:"] + [f"  {' ' if row in a else '+'} {row}" for row in b]
+    marked = marks(a, b, "-") + ["program:"] + marks(b, a, "+")
     return (f"{disorder}policy = {written(policy)};\n"
             f"hours {calendar.week} closures {calendar.closures} {calendar.zone.name}\n"
             f"{shlex.join(line)}\noracle:\n" + "\n".join(marked))

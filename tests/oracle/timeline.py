@@ -17,20 +17,21 @@ Readings (where the words leave a choice; those of counting.py hold too):
      what has run out: later events clear nothing of it.
  T4  resolved, withdrawn and closed end every obligation except those whose `starts` is one of
      the three; these end only by their own `ends` (so the example's feedback names "closed").
- T5  After `closed` or `withdrawn` only obligations that start from these start, and `stage`
-     enters nothing, until `reopened`. After `resolved` later events start obligations as ever.
+ T5  After `resolved` recorded events still start obligations and enter stages; a stage entered
+     by an escalation then starts no clock. After `closed` or `withdrawn` only obligations that
+     start from these start, and `stage` enters nothing, until `reopened`.
  T6  An event ends before it starts. "Running", for a second start: until it is ended, breached
      or not.
  T7  A first visit replays the earlier events, ends as well as starts, for each obligation. What
      is still unanswered runs from its real start: past reminders and repeats are left out
      (repeats keep their number), a past breach is emitted at the entry.
- T8  A breach or reminder that comes to lie in the past because a pause began or was cut short
-     is emitted at that event; repeats that do are left out.
+ T8  A breach that comes to lie in the past because `resumed` cut a pause short is emitted at that
+     event. Reminders and repeats that do are left out (until a later pause moves them again).
  T9  "as agreed" without a date has no due: it is no running clock, and its repeats run from the
      start, like those of an obligation without limit. protect_by does not cap it.
  T10 A mute holds from the acknowledgement up to, not including, its end, which is settled at the
-     acknowledgement with the pauses known then. What is muted is not caught up, but speaks when
-     a pause moves it to a later time.
+     acknowledgement with the pauses known then. What is muted is not caught up, not even when
+     a pause moves it.
  T11 occurrence is 1 but for overdue (the number of the repeat) and quiet.
  T12 risk and quiet carry the stage in effect (null before any) and no obligation; cleared
      carries the stage and obligation of the clock.
@@ -114,8 +115,7 @@ class Clock:
         self.due = None
         self.breached = False
         self.lapsed = False         # its stage was left by its own escalation
-        self.done = set()           # reminders that have had their time, repeats that spoke
-        self.muted = set()          # reminders and repeats that were muted
+        self.done = set()           # reminders that have spoken or were muted
         self.next_repeat = 1
         self.told = []              # of breach, then escalation
         self.told_sent = None       # send_at of the breach
@@ -242,7 +242,7 @@ class Timeline:
             at = self.repeat_at(clock, clock.next_repeat)
             if at is None:
                 return None
-            if at >= self.now and at >= clock.floor and clock.next_repeat not in clock.done:
+            if at >= self.now and at >= clock.floor:
                 return at
             clock.next_repeat += 1
         return None
@@ -309,7 +309,7 @@ class Timeline:
         else:
             self.emit("inform", to, stage)
         for ob in self.obligations:
-            if ob.stage != stage:
+            if ob.stage != stage or (by is not None and not self.is_open()):
                 continue
             if ob.starts == "stage":
                 self.start(ob, self.now, self.now, by is not None,
@@ -318,6 +318,9 @@ class Timeline:
                 earlier = self.replay(ob)
                 if earlier:
                     self.start(ob, earlier["at"], self.now, agreed=earlier.get("due"))
+
+    def is_open(self):
+        return not self.over and self.resolved_at is None
 
     def replay(self, ob):
         """The earlier event from which this obligation is still unanswered."""
@@ -393,20 +396,6 @@ class Timeline:
             clock.memory = {}
             if not clock.breached:
                 clock.due = self.fall_due(clock)
-            self.speak_again(clock)
-
-    def speak_again(self, clock):
-        """What was muted has not been said: moved into the future, it will be."""
-        for step in list(clock.muted):
-            if isinstance(step, int):
-                at = self.repeat_at(clock, step)
-            else:
-                at = self.reminder_at(clock, step)
-            if at is not None and at > self.now:
-                clock.muted.remove(step)
-                clock.done.discard(step)
-                if isinstance(step, int):
-                    clock.next_repeat = min(clock.next_repeat, step)
 
     def breach(self, clock):
         clock.breached = True
@@ -420,24 +409,19 @@ class Timeline:
     def escalate(self, clock):
         self.escalating.remove(clock)
         # Its stage may have been left at this very instant by another's escalation.
-        if clock in self.clocks and clock.ob.escalate_to != self.stage:
+        if clock in self.clocks and not clock.lapsed and clock.ob.escalate_to != self.stage:
             self.enter(clock.ob.escalate_to, by=clock)
 
     def remind(self, clock, text):
         clock.done.add(text)
-        if self.muted(self.now):
-            clock.muted.add(text)
-        else:
+        if not self.muted(self.now):
             to = self.expand(["owner"], self.owner(clock.ob))
             self.emit("reminder", to, clock.ob.stage, clock, text)
 
     def overdue(self, clock):
         number = clock.next_repeat
         clock.next_repeat += 1
-        if self.muted(self.now):
-            clock.muted.add(number)
-        else:
-            clock.done.add(number)
+        if not self.muted(self.now):
             to = self.expand(clock.ob.tell or ["owner"], self.owner(clock.ob))
             self.emit("overdue", to, clock.ob.stage, clock, clock.ob.every, number)
 
@@ -472,9 +456,8 @@ class Timeline:
                     if text in clock.done:
                         continue
                     at = self.reminder_at(clock, text)
-                    if at is not None and clock.floor <= at and max(at, self.now) < clock.due:
-                        yield (max(at, self.now), 1, place,
-                               lambda c=clock, t=text: self.remind(c, t))
+                    if at is not None and max(clock.floor, self.now) <= at < clock.due:
+                        yield at, 1, place, lambda c=clock, t=text: self.remind(c, t)
             if self.repeats_left(clock):
                 at = self.next_repeat(clock)
                 if at is not None:

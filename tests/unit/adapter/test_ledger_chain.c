@@ -330,22 +330,22 @@ static void try_to_deceive(struct fixture *f, const char *what,
 
 static void finds_edits(void **state)
 {
-	try_to_deceive(of(state), "edits", edit, 2000);
+	try_to_deceive(of(state), "edits", edit, 1200);
 }
 
 static void finds_deletions(void **state)
 {
-	try_to_deceive(of(state), "deletions", delete_row, 400);
+	try_to_deceive(of(state), "deletions", delete_row, 300);
 }
 
 static void finds_swaps(void **state)
 {
-	try_to_deceive(of(state), "swaps", swap, 400);
+	try_to_deceive(of(state), "swaps", swap, 300);
 }
 
 static void finds_truncations(void **state)
 {
-	try_to_deceive(of(state), "truncations", truncate_chain, 400);
+	try_to_deceive(of(state), "truncations", truncate_chain, 300);
 }
 
 static void finds_additions(void **state)

@@ -498,6 +498,29 @@ static void names_and_notes_are_out_of_reach(void **state)
 	language_destroy(language);
 }
 
+/* Ids from the policy choose phrases; they are never shown themselves. */
+static void an_obligation_s_id_is_never_shown(void **state)
+{
+	struct language *english = read_language("en", NULL);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct letter_notice notices[4];
+		struct letter letter = letter_of(&cases[i]);
+		struct letter_text text = { 0 };
+
+		memcpy(notices, cases[i].notices, sizeof notices);
+		for (size_t k = 0; k < COUNT(notices); k++)
+			notices[k].obligation = "CANARY";
+		letter.notices = notices;
+		assert_int_equal(letter_write(english, &letter, &text, NULL), 0);
+		assert_null(strstr(text_string(&text.subject), "CANARY"));
+		assert_null(strstr(text_string(&text.body), "CANARY"));
+		letter_text_clear(&text);
+	}
+	language_destroy(english);
+}
+
 static void a_failing_template_gives_the_fixed_text(void **state)
 {
 	struct language *partial = language_create("xx", NULL);
@@ -557,6 +580,7 @@ int main(void)
 		cmocka_unit_test(ten_kilobytes_are_cut),
 		cmocka_unit_test(a_line_end_in_a_value_is_a_blank),
 		cmocka_unit_test(names_and_notes_are_out_of_reach),
+		cmocka_unit_test(an_obligation_s_id_is_never_shown),
 		cmocka_unit_test(a_failing_template_gives_the_fixed_text),
 		cmocka_unit_test(without_any_words_the_reference_is_left),
 		cmocka_unit_test(titles_are_joined),

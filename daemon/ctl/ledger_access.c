@@ -1,0 +1,42 @@
+/* ledger_access.c - see ledger_access.h. */
+#include "ctl/ledger_access.h"
+
+#include "ctl/entry.h"
+
+#include <errno.h>
+
+static const char *advice_for(int code)
+{
+	switch (code) {
+	case ENOENT:
+		return "The daemon makes it when it first runs; is --config the one it uses?";
+	case EACCES:
+		return "Run this as root or as the daemon's user.";
+	case EBUSY:
+		return "Try again in a moment.";
+	default:
+		return "";
+	}
+}
+
+int ctl_ledger(struct ctl *ctl, enum ledger_access access, struct ledger **ret)
+{
+	const struct config *config = ctl_config(ctl);
+	struct error error = { 0 };
+
+	if (config == NULL)
+		return EXIT_COULD_NOT;
+	if (ledger_open(ctl_state_folder(config), access, ret, &error) < 0)
+		return ctl_fail(ctl, &error, advice_for(error.code));
+	return EXIT_DONE;
+}
+
+const char *ctl_when(const struct ctl *ctl, struct instant at, char out[static WHEN_TEXT_SIZE])
+{
+	_Static_assert((int)MOMENT_TEXT_SIZE <= (int)WHEN_TEXT_SIZE &&
+			       (int)INSTANT_TEXT_SIZE <= (int)WHEN_TEXT_SIZE,
+		       "either form fits");
+	if (ctl->config != NULL && ctl->config->calendar_count > 0)
+		return moment_text(ctl->config->calendars[0].calendar, at, out);
+	return instant_is_never(at) ? "never" : instant_format(at, 0, out);
+}

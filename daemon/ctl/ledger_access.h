@@ -1,0 +1,20 @@
+/*
+ * ledger_access - how commands come to the daemon's ledger, and how they show its times.
+ */
+#ifndef CTL_LEDGER_ACCESS_H
+#define CTL_LEDGER_ACCESS_H
+
+#include "adapter/ledger.h"
+#include "ctl/command.h"
+
+/*
+ * Opens the ledger in $STATE_DIRECTORY, or where the configuration says. EXIT_DONE with *ret
+ * (ledger_close), or EXIT_COULD_NOT after saying why.
+ */
+int ctl_ledger(struct ctl *ctl, enum ledger_access access, struct ledger **ret);
+
+/* Local to the first calendar, "never" for INSTANT_NEVER; returns `out`. */
+enum { WHEN_TEXT_SIZE = 40 };
+const char *ctl_when(const struct ctl *ctl, struct instant at, char out[static WHEN_TEXT_SIZE]);
+
+#endif

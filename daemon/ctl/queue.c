@@ -1,0 +1,367 @@
+/*
+ * queue.c - the mails that the daemon has made: listed, shown, and decided by a person.
+ *
+ * Every decision is recorded in the ledger's chain with who made it and why.
+ */
+#include "ctl/ledger_access.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+/* --- list ----------------------------------------------------------------------------------
+ */
+
+/* "a\nb" as [ "a", "b" ]; NULL when out of memory. */
+static json_t *lines_json(const char *lines)
+{
+	json_t *array = json_array();
+
+	while (*lines != '\0') {
+		size_t length = strcspn(lines, "\n");
+
+		if (json_array_append_new(array, json_stringn(lines, length)) < 0) {
+			json_decref(array);
+			return NULL;
+		}
+		lines += length + (lines[length] == '\n');
+	}
+	return array;
+}
+
+static json_t *time_json(struct instant at)
+{
+	char text[INSTANT_TEXT_SIZE];
+
+	return instant_is_never(at) ? json_null() : json_string(instant_format(at, 0, text));
+}
+
+/* The contract of design section 7. */
+static json_t *mail_json(const struct ledger_mail *mail)
+{
+	return json_pack("{s:I, s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:s, s:o}", "id",
+			 (json_int_t)mail->id, "state", delivery_state_name(mail->state),
+			 "reference", lines_json(mail->references), "kind",
+			 lines_json(mail->kinds), "recipient", mail->recipient, "message_id",
+			 mail->message_id, "attempts", mail->attempts, "next_attempt",
+			 time_json(mail->next_attempt), "reply", mail->reply, "updated",
+			 time_json(mail->updated));
+}
+
+struct listing {
+	struct ctl *ctl;
+	json_t *array; /* NULL: a table */
+	size_t count;
+	bool failed;
+};
+
+/* The lists of a digest on one line. */
+static void print_lines(FILE *out, const char *lines, int width)
+{
+	int written = 0;
+
+	for (; *lines != '\0'; lines++, written++)
+		(void)fputc(*lines == '\n' ? ',' : *lines, out);
+	(void)fprintf(out, "%*s  ", written < width ? width - written : 0, "");
+}
+
+static void print_mail_row(struct ctl *ctl, const struct ledger_mail *mail, bool first)
+{
+	char updated[WHEN_TEXT_SIZE];
+
+	if (first)
+		(void)fprintf(ctl->out, "%6s  %-10s  %-21s  %-12s  %-10s  %s\n", "MAIL",
+			      "STATE", "SINCE", "REFERENCE", "KIND", "RECIPIENT");
+	(void)fprintf(ctl->out, "%6lld  %-10s  %-21s  ", (long long)mail->id,
+		      delivery_state_name(mail->state), ctl_when(ctl, mail->updated, updated));
+	print_lines(ctl->out, mail->references, 12);
+	print_lines(ctl->out, mail->kinds, 10);
+	(void)fprintf(ctl->out, "%s\n", mail->recipient);
+}
+
+static int list_mail(void *context, const struct ledger_mail *mail)
+{
+	struct listing *listing = context;
+
+	if (listing->array == NULL)
+		print_mail_row(listing->ctl, mail, listing->count == 0);
+	else
+		listing->failed = json_array_append_new(listing->array, mail_json(mail)) < 0;
+	listing->count++;
+	return listing->failed;
+}
+
+static int print_counts(struct ctl *ctl, struct ledger *ledger, size_t listed)
+{
+	int64_t count[DELIVERY_STATE_COUNT] = { 0 };
+	struct error error = { 0 };
+
+	if (ledger_count(ledger, count, &error) < 0)
+		return ctl_fail(ctl, &error, "");
+	if (listed == 0)
+		(void)fprintf(ctl->out, "No such mail.\n");
+	if (count[DELIVERY_DECIDED] > 0)
+		(void)fprintf(ctl->out,
+			      "%lld notice(s) are decided and wait for their sending time.\n",
+			      (long long)count[DELIVERY_DECIDED]);
+	return EXIT_DONE;
+}
+
+static int list(struct ctl *ctl, int state)
+{
+	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
+	struct listing listing = { .ctl = ctl };
+	struct error error = { 0 };
+	int status = ctl_ledger(ctl, LEDGER_READ, &ledger);
+	int result;
+
+	if (status != EXIT_DONE)
+		return status;
+	if (ctl->json)
+		listing.array = json_array();
+	result = ledger_mails(ledger, state, list_mail, &listing, &error);
+	if (result == 0 && listing.failed)
+		result = error_memory(&error);
+	if (result < 0) {
+		json_decref(listing.array);
+		return ctl_fail(ctl, &error, "");
+	}
+	if (listing.array != NULL)
+		return ctl_print_json(ctl, listing.array);
+	return print_counts(ctl, ledger, listing.count);
+}
+
+static int run_list(struct ctl *ctl, int argc, char **argv)
+{
+	const char *name = NULL;
+	int state = -1;
+	int status;
+
+	if (ctl_option(ctl, &argc, argv, "--state", &name) < 0)
+		return EXIT_USAGE;
+	status = ctl_arguments(ctl, argc, argv, 0, 0);
+	if (status != EXIT_DONE)
+		return status;
+	if (name != NULL) {
+		state = delivery_state_parse(name);
+		if (state < 0)
+			return ctl_usage(ctl, "--state: there is no state \"%s\"", name);
+	}
+	return list(ctl, state);
+}
+
+/* --- show ----------------------------------------------------------------------------------
+ */
+
+static int print_entry(void *context, const struct ledger_entry *entry)
+{
+	struct ctl *ctl = context;
+	char when[WHEN_TEXT_SIZE];
+
+	(void)fprintf(ctl->out, "  %s  %-14s %s\n", ctl_when(ctl, entry->at, when), entry->kind,
+		      entry->payload != NULL ? entry->payload : "(purged)");
+	return 0;
+}
+
+static void print_mail(struct ctl *ctl, const struct ledger_mail *mail)
+{
+	char when[WHEN_TEXT_SIZE];
+
+	(void)fprintf(ctl->out, "Mail %lld is %s since %s.\n", (long long)mail->id,
+		      delivery_state_name(mail->state), ctl_when(ctl, mail->updated, when));
+	(void)fprintf(ctl->out, "Recipient:    %s\nMessage-ID:   <%s>\nAttempts:     %d\n",
+		      mail->recipient, mail->message_id, mail->attempts);
+	if (!instant_is_never(mail->next_attempt))
+		(void)fprintf(ctl->out, "Next attempt: %s\n",
+			      ctl_when(ctl, mail->next_attempt, when));
+	if (mail->reply[0] != '\0')
+		(void)fprintf(ctl->out, "Reply:        %s\n", mail->reply);
+	(void)fprintf(ctl->out, "\nWhat happened:\n");
+}
+
+/* The final bytes; a terminal is not told to do anything by them. */
+static void print_bytes(struct ctl *ctl, const struct ledger_mail *mail)
+{
+	(void)fprintf(ctl->out, "\n");
+	if (mail->bytes == NULL) {
+		(void)fprintf(ctl->out, "Its text was purged.\n");
+		return;
+	}
+	for (size_t i = 0; i < mail->length; i++) {
+		unsigned char c = (unsigned char)mail->bytes[i];
+
+		if (c != '\r')
+			(void)fputc((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c,
+				    ctl->out);
+	}
+}
+
+static int show(struct ctl *ctl, struct ledger *ledger, const struct ledger_mail *mail)
+{
+	struct error error = { 0 };
+	json_t *document;
+
+	if (ctl->json) {
+		document = mail_json(mail);
+		if (document == NULL ||
+		    json_object_set_new(document, "text",
+					mail->bytes != NULL
+						? json_stringn(mail->bytes, mail->length)
+						: json_null()) < 0) {
+			json_decref(document);
+			(void)error_memory(&error);
+			return ctl_fail(ctl, &error, "");
+		}
+		return ctl_print_json(ctl, document);
+	}
+	print_mail(ctl, mail);
+	if (ledger_trail(ledger, 0, mail->id, print_entry, ctl, &error) < 0)
+		return ctl_fail(ctl, &error, "");
+	print_bytes(ctl, mail);
+	return EXIT_DONE;
+}
+
+static int run_show(struct ctl *ctl, int argc, char **argv)
+{
+	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
+	CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
+	struct error error = { 0 };
+	int status = ctl_arguments(ctl, argc, argv, 1, 1);
+	int64_t id;
+	int found;
+
+	if (status != EXIT_DONE)
+		return status;
+	if (!ctl_number(ctl, "mail", argv[0], &id))
+		return EXIT_USAGE;
+	status = ctl_ledger(ctl, LEDGER_READ, &ledger);
+	if (status != EXIT_DONE)
+		return status;
+	found = ledger_mail(ledger, id, &mail, &error);
+	if (found == 0)
+		found = error_set(&error, ENOENT, "there is no mail %lld", (long long)id);
+	if (found < 0)
+		return ctl_fail(ctl, &error, "See \"challengectl queue list\".");
+	return show(ctl, ledger, &mail);
+}
+
+/* --- decisions -----------------------------------------------------------------------------
+ */
+
+/* `only_from` narrows what the ledger would allow to what the word means; 0: as it allows. */
+static int decide(struct ctl *ctl, int argc, char **argv, enum delivery_state to,
+		  unsigned only_from)
+{
+	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
+	CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
+	struct error error = { 0 };
+	const char *by = NULL;
+	const char *why = NULL;
+	struct instant now;
+	int64_t id;
+	int status;
+	int result;
+
+	if (ctl_option(ctl, &argc, argv, "--by", &by) < 0 ||
+	    ctl_option(ctl, &argc, argv, "--why", &why) < 0)
+		return EXIT_USAGE;
+	status = ctl_arguments(ctl, argc, argv, 1, 1);
+	if (status != EXIT_DONE)
+		return status;
+	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
+		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
+	if (!ctl_number(ctl, "mail", argv[0], &id) || !ctl_now(ctl, NULL, &now))
+		return EXIT_USAGE;
+	status = ctl_ledger(ctl, LEDGER_PERSON, &ledger);
+	if (status != EXIT_DONE)
+		return status;
+	result = ledger_mail(ledger, id, &mail, &error);
+	if (result == 1 && only_from != 0 && (only_from & 1u << mail.state) == 0)
+		result = error_set(&error, EINVAL, "mail %lld is %s", (long long)id,
+				   delivery_state_name(mail.state));
+	if (result >= 0)
+		result = ledger_decide_mail(ledger, id, to, by, why, now, &error);
+	if (result < 0)
+		return ctl_fail(ctl, &error, "See \"challengectl queue show\".");
+	if (ctl->json)
+		return ctl_print_json(ctl, json_pack("{s:I, s:s}", "id", (json_int_t)id,
+						     "state", delivery_state_name(to)));
+	(void)fprintf(ctl->out, "Mail %lld is %s now.\n", (long long)id,
+		      delivery_state_name(to));
+	return EXIT_DONE;
+}
+
+static int run_retry(struct ctl *ctl, int argc, char **argv)
+{
+	return decide(ctl, argc, argv, DELIVERY_READY, 0);
+}
+
+static int run_release(struct ctl *ctl, int argc, char **argv)
+{
+	return decide(ctl, argc, argv, DELIVERY_READY, 1u << DELIVERY_HELD);
+}
+
+static int run_cancel(struct ctl *ctl, int argc, char **argv)
+{
+	return decide(ctl, argc, argv, DELIVERY_CANCELLED, 0);
+}
+
+static int run_hold(struct ctl *ctl, int argc, char **argv)
+{
+	return decide(ctl, argc, argv, DELIVERY_HELD, 0);
+}
+
+/* --- the commands --------------------------------------------------------------------------
+ */
+
+#define DECISION_USAGE(word)                                                                 \
+	"MAIL --by NAME --why TEXT\n"                                                        \
+	"\n"                                                                                 \
+	"Who and why are kept in the audit trail. A mail that is being attempted just now\n" \
+	"cannot be changed.\n"                                                               \
+	"\n"                                                                                 \
+	"Example:\n"                                                                         \
+	"  challengectl queue " word " 17 --by 'A. Person' --why 'asked by telephone'\n"
+
+const struct command command_queue_list = {
+	.name = "queue list",
+	.summary = "list the mails, newest last",
+	.usage = "[--state STATE]\n"
+		 "\n"
+		 "STATE is ready, attempting, accepted, retry, in_doubt, refused, cancelled or "
+		 "held.\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl queue list --state held\n",
+	.run = run_list,
+};
+const struct command command_queue_show = {
+	.name = "queue show",
+	.summary = "show one mail, what happened to it, and its text",
+	.usage = "MAIL\n\nExample:\n  challengectl queue show 17\n",
+	.run = run_show,
+};
+const struct command command_queue_retry = {
+	.name = "queue retry",
+	.summary = "attempt a mail again at once",
+	.usage = DECISION_USAGE("retry"),
+	.run = run_retry,
+};
+const struct command command_queue_cancel = {
+	.name = "queue cancel",
+	.summary = "never send a mail",
+	.usage = DECISION_USAGE("cancel"),
+	.run = run_cancel,
+};
+const struct command command_queue_hold = {
+	.name = "queue hold",
+	.summary = "keep a mail back until it is released",
+	.usage = DECISION_USAGE("hold"),
+	.run = run_hold,
+};
+const struct command command_queue_release = {
+	.name = "queue release",
+	.summary = "send a mail that is held",
+	.usage = DECISION_USAGE("release"),
+	.run = run_release,
+};
