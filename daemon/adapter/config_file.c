@@ -360,25 +360,18 @@ static void read_zone(struct reader *reader, config_setting_t *setting, void *at
 		reader_fault(reader, setting, "%s", error.text);
 }
 
+/* clang-format off */
 static const struct field calendar_fields[] = {
-	{ .name = "id",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_id,
+	{ .name = "id", .kind = FIELD_TEXT, .required = true, .check = check_id,
 	  .at = offsetof(struct calendar_draft, plan.id) },
 	{ .name = "zone", .kind = FIELD_CUSTOM, .custom = read_zone, .required = true },
-	{ .name = "hours",
-	  .kind = FIELD_GROUP,
-	  .required = true,
-	  .fields = hours_fields,
-	  .field_count = COUNT(hours_fields),
-	  .at = offsetof(struct calendar_draft, plan) },
+	{ .name = "hours", .kind = FIELD_GROUP, .required = true, .fields = hours_fields,
+	  .field_count = COUNT(hours_fields), .at = offsetof(struct calendar_draft, plan) },
 	{ .name = "holidays", .kind = FIELD_CUSTOM, .custom = read_holidays },
-	{ .name = "closures",
-	  .kind = FIELD_LIST,
-	  .custom = read_closures,
+	{ .name = "closures", .kind = FIELD_LIST, .custom = read_closures,
 	  .at = offsetof(struct calendar_draft, plan) },
 };
+/* clang-format on */
 
 static void read_calendar(struct reader *reader, config_setting_t *group,
 			  struct named_calendar *ret)
@@ -437,23 +430,17 @@ static void read_calendars(struct reader *reader, config_setting_t *list, void *
 
 /* --- roles --- */
 
+/* clang-format off */
 static const struct field role_fields[] = {
-	{ .name = "id",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_id,
+	{ .name = "id", .kind = FIELD_TEXT, .required = true, .check = check_id,
 	  .at = offsetof(struct role_rule, id) },
-	{ .name = "title",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_not_empty,
+	{ .name = "title", .kind = FIELD_TEXT, .required = true, .check = check_not_empty,
 	  .at = offsetof(struct role_rule, title) },
-	{ .name = "instead",
-	  .kind = FIELD_TEXTS,
-	  .check = check_id,
+	{ .name = "instead", .kind = FIELD_TEXTS, .check = check_id,
 	  .at = offsetof(struct role_rule, instead),
 	  .count_at = offsetof(struct role_rule, instead_count) },
 };
+/* clang-format on */
 
 static const struct role_rule *role_named(const struct role_rule *roles, size_t count,
 					  const char *id)
@@ -671,35 +658,22 @@ static const char *const mechanisms[] = {
 	NULL,
 };
 
+/* clang-format off */
 static const struct field login_fields[] = {
-	{ .name = "user",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_not_empty,
+	{ .name = "user", .kind = FIELD_TEXT, .required = true, .check = check_not_empty,
 	  .at = offsetof(struct mail_settings, user) },
-	{ .name = "mechanism",
-	  .kind = FIELD_CHOICE,
-	  .required = true,
-	  .words = mechanisms,
+	{ .name = "mechanism", .kind = FIELD_CHOICE, .required = true, .words = mechanisms,
 	  .at = offsetof(struct mail_settings, login) },
-	{ .name = "credential",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_id,
+	{ .name = "credential", .kind = FIELD_TEXT, .required = true, .check = check_id,
 	  .at = offsetof(struct mail_settings, credential) },
-	{ .name = "tenant",
-	  .kind = FIELD_TEXT,
-	  .check = check_id,
+	{ .name = "tenant", .kind = FIELD_TEXT, .check = check_id,
 	  .at = offsetof(struct mail_settings, tenant) },
-	{ .name = "client",
-	  .kind = FIELD_TEXT,
-	  .check = check_id,
+	{ .name = "client", .kind = FIELD_TEXT, .check = check_id,
 	  .at = offsetof(struct mail_settings, client) },
-	{ .name = "token_url",
-	  .kind = FIELD_TEXT,
-	  .check = check_token_url,
+	{ .name = "token_url", .kind = FIELD_TEXT, .check = check_token_url,
 	  .at = offsetof(struct mail_settings, token_url) },
 };
+/* clang-format on */
 
 static void read_login(struct reader *reader, config_setting_t *group, void *at)
 {
@@ -719,65 +693,37 @@ static void read_login(struct reader *reader, config_setting_t *group, void *at)
 	}
 }
 
+/* clang-format off */
 static const struct field mail_fields[] = {
-	{ .name = "relay",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_relay,
+	{ .name = "relay", .kind = FIELD_TEXT, .required = true, .check = check_relay,
 	  .at = offsetof(struct mail_settings, relay) },
-	{ .name = "ca",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_path,
+	{ .name = "ca", .kind = FIELD_CUSTOM, .custom = read_path,
 	  .at = offsetof(struct mail_settings, relay_ca) },
-	{ .name = "ehlo",
-	  .kind = FIELD_TEXT,
-	  .check = check_ehlo,
+	{ .name = "ehlo", .kind = FIELD_TEXT, .check = check_ehlo,
 	  .at = offsetof(struct mail_settings, ehlo) },
 	{ .name = "from", .kind = FIELD_CUSTOM, .custom = read_from, .required = true },
-	{ .name = "reply_to",
-	  .kind = FIELD_TEXT,
-	  .check = address_check,
+	{ .name = "reply_to", .kind = FIELD_TEXT, .check = address_check,
 	  .at = offsetof(struct mail_settings, reply_to) },
-	{ .name = "envelope_from",
-	  .kind = FIELD_TEXT,
-	  .check = address_check,
+	{ .name = "envelope_from", .kind = FIELD_TEXT, .check = address_check,
 	  .at = offsetof(struct mail_settings, envelope_from) },
 	{ .name = "login", .kind = FIELD_CUSTOM, .custom = read_login },
-	{ .name = "connections",
-	  .kind = FIELD_NUMBER,
-	  .min = 1,
-	  .max = 8,
-	  .fallback = 1,
+	{ .name = "connections", .kind = FIELD_NUMBER, .min = 1, .max = 8, .fallback = 1,
 	  .at = offsetof(struct mail_settings, connections) },
-	{ .name = "per_minute",
-	  .kind = FIELD_NUMBER,
-	  .max = 10000,
-	  .fallback = 30,
+	{ .name = "per_minute", .kind = FIELD_NUMBER, .max = 10000, .fallback = 30,
 	  .at = offsetof(struct mail_settings, per_minute) },
-	{ .name = "per_person_per_day",
-	  .kind = FIELD_NUMBER,
-	  .max = 1000,
-	  .fallback = 10,
+	{ .name = "per_person_per_day", .kind = FIELD_NUMBER, .max = 1000, .fallback = 10,
 	  .at = offsetof(struct mail_settings, per_person_per_day) },
-	{ .name = "allow_domains",
-	  .kind = FIELD_TEXTS,
-	  .required = true,
-	  .check = address_check_domain,
-	  .at = offsetof(struct mail_settings, allow_domains),
+	{ .name = "allow_domains", .kind = FIELD_TEXTS, .required = true,
+	  .check = address_check_domain, .at = offsetof(struct mail_settings, allow_domains),
 	  .count_at = offsetof(struct mail_settings, allow_domain_count) },
-	{ .name = "subject_prefix",
-	  .kind = FIELD_TEXT,
-	  .check = check_prefix,
+	{ .name = "subject_prefix", .kind = FIELD_TEXT, .check = check_prefix,
 	  .at = offsetof(struct mail_settings, subject_prefix) },
-	{ .name = "link",
-	  .kind = FIELD_TEXT,
-	  .check = check_link,
+	{ .name = "link", .kind = FIELD_TEXT, .check = check_link,
 	  .at = offsetof(struct mail_settings, link) },
-	{ .name = "show_agencies",
-	  .kind = FIELD_FLAG,
-	  .fallback = 1,
+	{ .name = "show_agencies", .kind = FIELD_FLAG, .fallback = 1,
 	  .at = offsetof(struct mail_settings, show_agencies) },
 };
+/* clang-format on */
 
 static void read_mail(struct reader *reader, config_setting_t *group, void *at)
 {
@@ -794,63 +740,43 @@ static void read_mail(struct reader *reader, config_setting_t *group, void *at)
 
 /* --- the rest of the main file --- */
 
+/* clang-format off */
 static const struct field partnership_fields[] = {
-	{ .name = "agency",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_id,
+	{ .name = "agency", .kind = FIELD_TEXT, .required = true, .check = check_id,
 	  .at = offsetof(struct partnership, agency) },
-	{ .name = "name",
-	  .kind = FIELD_TEXT,
-	  .check = check_one_line,
+	{ .name = "name", .kind = FIELD_TEXT, .check = check_one_line,
 	  .at = offsetof(struct partnership, name) },
-	{ .name = "inbox",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = address_check,
+	{ .name = "inbox", .kind = FIELD_TEXT, .required = true, .check = address_check,
 	  .at = offsetof(struct partnership, inbox) },
-	{ .name = "telephone",
-	  .kind = FIELD_TEXT,
-	  .check = check_one_line,
+	{ .name = "telephone", .kind = FIELD_TEXT, .check = check_one_line,
 	  .at = offsetof(struct partnership, telephone) },
-	{ .name = "emergency",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_not_empty,
+	{ .name = "emergency", .kind = FIELD_TEXT, .required = true, .check = check_not_empty,
 	  .at = offsetof(struct partnership, emergency) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field alarm_fields[] = {
-	{ .name = "to",
-	  .kind = FIELD_TEXTS,
-	  .required = true,
-	  .check = address_check,
+	{ .name = "to", .kind = FIELD_TEXTS, .required = true, .check = address_check,
 	  .at = offsetof(struct config, alarm_to),
 	  .count_at = offsetof(struct config, alarm_to_count) },
-	{ .name = "daily",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_daily,
+	{ .name = "daily", .kind = FIELD_CUSTOM, .custom = read_daily,
 	  .at = offsetof(struct config, alarm_daily) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field retention_fields[] = {
-	{ .name = "bodies",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_period,
+	{ .name = "bodies", .kind = FIELD_CUSTOM, .custom = read_period,
 	  .at = offsetof(struct retention, bodies) },
-	{ .name = "challenges",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_period,
+	{ .name = "challenges", .kind = FIELD_CUSTOM, .custom = read_period,
 	  .at = offsetof(struct retention, challenges) },
-	{ .name = "contacts",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_period,
+	{ .name = "contacts", .kind = FIELD_CUSTOM, .custom = read_period,
 	  .at = offsetof(struct retention, contacts) },
-	{ .name = "ledger",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_period,
+	{ .name = "ledger", .kind = FIELD_CUSTOM, .custom = read_period,
 	  .at = offsetof(struct retention, ledger) },
 };
+/* clang-format on */
 
 static void read_policies_path(struct reader *reader, config_setting_t *setting, void *at)
 {
@@ -858,52 +784,32 @@ static void read_policies_path(struct reader *reader, config_setting_t *setting,
 	read_path(reader, setting, &loading_of(reader)->policies);
 }
 
+/* clang-format off */
 static const struct field main_fields[] = {
-	{ .name = "store",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_path,
-	  .required = true,
+	{ .name = "store", .kind = FIELD_CUSTOM, .custom = read_path, .required = true,
 	  .at = offsetof(struct config, store) },
-	{ .name = "state",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_path,
+	{ .name = "state", .kind = FIELD_CUSTOM, .custom = read_path,
 	  .at = offsetof(struct config, state) },
-	{ .name = "poll",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_poll,
+	{ .name = "poll", .kind = FIELD_CUSTOM, .custom = read_poll,
 	  .at = offsetof(struct config, poll_seconds) },
 	{ .name = "policies", .kind = FIELD_CUSTOM, .custom = read_policies_path },
-	{ .name = "templates",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_path,
+	{ .name = "templates", .kind = FIELD_CUSTOM, .custom = read_path,
 	  .at = offsetof(struct config, templates) },
 	{ .name = "calendars", .kind = FIELD_LIST, .custom = read_calendars, .required = true },
 	{ .name = "roles", .kind = FIELD_LIST, .custom = read_roles },
-	{ .name = "partnership",
-	  .kind = FIELD_GROUP,
-	  .required = true,
-	  .fields = partnership_fields,
-	  .field_count = COUNT(partnership_fields),
+	{ .name = "partnership", .kind = FIELD_GROUP, .required = true,
+	  .fields = partnership_fields, .field_count = COUNT(partnership_fields),
 	  .at = offsetof(struct config, partnership) },
-	{ .name = "mail",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_mail,
-	  .required = true,
+	{ .name = "mail", .kind = FIELD_CUSTOM, .custom = read_mail, .required = true,
 	  .at = offsetof(struct config, mail) },
-	{ .name = "alarm",
-	  .kind = FIELD_GROUP,
-	  .fields = alarm_fields,
+	{ .name = "alarm", .kind = FIELD_GROUP, .fields = alarm_fields,
 	  .field_count = COUNT(alarm_fields) },
-	{ .name = "defer_at_most",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_defer,
+	{ .name = "defer_at_most", .kind = FIELD_CUSTOM, .custom = read_defer,
 	  .at = offsetof(struct config, defer_at_most) },
-	{ .name = "retention",
-	  .kind = FIELD_GROUP,
-	  .fields = retention_fields,
-	  .field_count = COUNT(retention_fields),
-	  .at = offsetof(struct config, retention) },
+	{ .name = "retention", .kind = FIELD_GROUP, .fields = retention_fields,
+	  .field_count = COUNT(retention_fields), .at = offsetof(struct config, retention) },
 };
+/* clang-format on */
 
 /* Whom this program itself must be able to reach has to be in an allowed domain as well. */
 static void check_own_address(struct reader *reader, const char *path, const char *address)

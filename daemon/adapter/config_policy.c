@@ -490,24 +490,22 @@ static void read_escalate_to(struct reader *reader, config_setting_t *setting, v
 
 /* --- the rows --- */
 
+/* clang-format off */
 static const struct field breach_fields[] = {
-	{ .name = "escalate_to",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_escalate_to,
+	{ .name = "escalate_to", .kind = FIELD_CUSTOM, .custom = read_escalate_to,
 	  .at = offsetof(struct obligation, escalate_to) },
-	{ .name = "tell",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_told,
+	{ .name = "tell", .kind = FIELD_CUSTOM, .custom = read_told,
 	  .at = offsetof(struct obligation, breach_to) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field repeat_fields[] = {
 	{ .name = "every", .kind = FIELD_CUSTOM, .custom = read_every, .required = true },
-	{ .name = "times",
-	  .kind = FIELD_NUMBER,
-	  .max = MOST_REPEATS,
+	{ .name = "times", .kind = FIELD_NUMBER, .max = MOST_REPEATS,
 	  .at = offsetof(struct obligation, times) },
 };
+/* clang-format on */
 
 /* What a stage's shorthand and an obligation have in common; both begin with the struct. */
 /* clang-format off */
@@ -526,15 +524,14 @@ static const struct field repeat_fields[] = {
 	  .field_count = COUNT(repeat_fields) }
 /* clang-format on */
 
+/* clang-format off */
 static const struct field obligation_fields[] = {
 	OBLIGATION_ROWS,
-	{ .name = "starts",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_starts,
-	  .required = true,
+	{ .name = "starts", .kind = FIELD_CUSTOM, .custom = read_starts, .required = true,
 	  .at = offsetof(struct obligation, starts) },
 	{ .name = "ends", .kind = FIELD_CUSTOM, .custom = read_ends, .required = true },
 };
+/* clang-format on */
 
 struct stage_draft {
 	struct obligation shorthand; /* first: OBLIGATION_ROWS counts from the beginning */
@@ -549,22 +546,17 @@ static void keep_setting(struct reader *reader, config_setting_t *setting, void 
 	*(config_setting_t **)at = setting;
 }
 
+/* clang-format off */
 static const struct field stage_fields[] = {
 	OBLIGATION_ROWS,
-	{ .name = "title",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_not_empty,
+	{ .name = "title", .kind = FIELD_TEXT, .required = true, .check = check_not_empty,
 	  .at = offsetof(struct stage_draft, title) },
-	{ .name = "inform",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_people,
+	{ .name = "inform", .kind = FIELD_CUSTOM, .custom = read_people,
 	  .at = offsetof(struct stage_draft, inform) },
-	{ .name = "obligations",
-	  .kind = FIELD_LIST,
-	  .custom = keep_setting,
+	{ .name = "obligations", .kind = FIELD_LIST, .custom = keep_setting,
 	  .at = offsetof(struct stage_draft, obligations) },
 };
+/* clang-format on */
 
 /* --- obligations and stages --- */
 
@@ -869,126 +861,85 @@ static const char *const due_words[] = {
 	[DUE_CLOSE] = "close", [DUE_SAME_TIME] = "same_time", NULL
 };
 
+/* clang-format off */
 static const struct field counting_fields[] = {
-	{ .name = "first_day",
-	  .kind = FIELD_CHOICE,
-	  .words = first_day_words,
+	{ .name = "first_day", .kind = FIELD_CHOICE, .words = first_day_words,
 	  .at = offsetof(struct counting, first_day) },
-	{ .name = "late_arrival",
-	  .kind = FIELD_CHOICE,
-	  .words = late_words,
+	{ .name = "late_arrival", .kind = FIELD_CHOICE, .words = late_words,
 	  .at = offsetof(struct counting, late_arrival) },
-	{ .name = "due",
-	  .kind = FIELD_CHOICE,
-	  .words = due_words,
+	{ .name = "due", .kind = FIELD_CHOICE, .words = due_words,
 	  .at = offsetof(struct counting, due) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field learning_fields[] = {
-	{ .name = "title",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_not_empty,
+	{ .name = "title", .kind = FIELD_TEXT, .required = true, .check = check_not_empty,
 	  .at = offsetof(struct policy, learning_title) },
-	{ .name = "url",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_link,
+	{ .name = "url", .kind = FIELD_TEXT, .required = true, .check = check_link,
 	  .at = offsetof(struct policy, learning_url) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field immediate_fields[] = {
-	{ .name = "tell",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_people,
-	  .required = true,
+	{ .name = "tell", .kind = FIELD_CUSTOM, .custom = read_people, .required = true,
 	  .at = offsetof(struct policy, immediate_to) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field quiet_fields[] = {
-	{ .name = "after",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_distance,
-	  .required = true,
+	{ .name = "after", .kind = FIELD_CUSTOM, .custom = read_distance, .required = true,
 	  .at = offsetof(struct policy, quiet_after) },
-	{ .name = "tell",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_people,
-	  .required = true,
+	{ .name = "tell", .kind = FIELD_CUSTOM, .custom = read_people, .required = true,
 	  .at = offsetof(struct policy, quiet_to) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field acknowledge_fields[] = {
-	{ .name = "mutes",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_distance,
-	  .required = true,
+	{ .name = "mutes", .kind = FIELD_CUSTOM, .custom = read_distance, .required = true,
 	  .at = offsetof(struct policy, acknowledge_mutes) },
 };
+/* clang-format on */
 
 /* In the order of reading: urgencies and events are needed by the stages. */
+/* clang-format off */
 static const struct field policy_fields[] = {
-	{ .name = "id",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_id,
+	{ .name = "id", .kind = FIELD_TEXT, .required = true, .check = check_id,
 	  .at = offsetof(struct policy, id) },
-	{ .name = "version",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_id,
+	{ .name = "version", .kind = FIELD_TEXT, .required = true, .check = check_id,
 	  .at = offsetof(struct policy, version) },
-	{ .name = "title",
-	  .kind = FIELD_TEXT,
-	  .required = true,
-	  .check = check_not_empty,
+	{ .name = "title", .kind = FIELD_TEXT, .required = true, .check = check_not_empty,
 	  .at = offsetof(struct policy, title) },
 	{ .name = "source", .kind = FIELD_TEXT, .at = offsetof(struct policy, source) },
-	{ .name = "guidance",
-	  .kind = FIELD_TEXT,
-	  .check = check_link,
+	{ .name = "guidance", .kind = FIELD_TEXT, .check = check_link,
 	  .at = offsetof(struct policy, guidance) },
-	{ .name = "learning",
-	  .kind = FIELD_GROUP,
-	  .fields = learning_fields,
+	{ .name = "learning", .kind = FIELD_GROUP, .fields = learning_fields,
 	  .field_count = COUNT(learning_fields) },
-	{ .name = "causes",
-	  .kind = FIELD_TEXTS,
-	  .check = check_not_empty,
+	{ .name = "causes", .kind = FIELD_TEXTS, .check = check_not_empty,
 	  .at = offsetof(struct policy, causes),
 	  .count_at = offsetof(struct policy, cause_count) },
-	{ .name = "outcomes",
-	  .kind = FIELD_TEXTS,
-	  .check = check_not_empty,
+	{ .name = "outcomes", .kind = FIELD_TEXTS, .check = check_not_empty,
 	  .at = offsetof(struct policy, outcomes),
 	  .count_at = offsetof(struct policy, outcome_count) },
-	{ .name = "calendar",
-	  .kind = FIELD_CUSTOM,
-	  .custom = read_calendar,
-	  .required = true,
+	{ .name = "calendar", .kind = FIELD_CUSTOM, .custom = read_calendar, .required = true,
 	  .at = offsetof(struct policy, calendar) },
 	{ .name = "urgencies", .kind = FIELD_CUSTOM, .custom = read_urgencies },
-	{ .name = "counting",
-	  .kind = FIELD_GROUP,
-	  .fields = counting_fields,
-	  .field_count = COUNT(counting_fields),
-	  .at = offsetof(struct policy, counting) },
-	{ .name = "immediate",
-	  .kind = FIELD_GROUP,
-	  .fields = immediate_fields,
+	{ .name = "counting", .kind = FIELD_GROUP, .fields = counting_fields,
+	  .field_count = COUNT(counting_fields), .at = offsetof(struct policy, counting) },
+	{ .name = "immediate", .kind = FIELD_GROUP, .fields = immediate_fields,
 	  .field_count = COUNT(immediate_fields) },
-	{ .name = "quiet",
-	  .kind = FIELD_GROUP,
-	  .fields = quiet_fields,
+	{ .name = "quiet", .kind = FIELD_GROUP, .fields = quiet_fields,
 	  .field_count = COUNT(quiet_fields) },
-	{ .name = "acknowledge",
-	  .kind = FIELD_GROUP,
-	  .fields = acknowledge_fields,
+	{ .name = "acknowledge", .kind = FIELD_GROUP, .fields = acknowledge_fields,
 	  .field_count = COUNT(acknowledge_fields) },
 	{ .name = "events", .kind = FIELD_CUSTOM, .custom = read_events },
 	{ .name = "stages", .kind = FIELD_LIST, .custom = read_stages, .required = true },
 	{ .name = "overall", .kind = FIELD_LIST, .custom = read_overall },
 };
+/* clang-format on */
 
 /* --- what must hold between the settings --- */
 

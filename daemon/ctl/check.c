@@ -6,6 +6,7 @@
  */
 #include "ctl/commands.h"
 
+#include "adapter/template_file.h"
 #include "base/text.h"
 #include "ctl/describe.h"
 
@@ -49,6 +50,17 @@ static void check_holidays(const struct config *config, struct instant now,
 			   "https://www.gov.uk/bank-holidays.json",
 			   named->id, left < 0 ? "ended on" : "end on", day_format(until, day));
 	}
+}
+
+static void check_templates(const struct config *config, struct fault_list *faults)
+{
+	size_t errors = faults->errors;
+	struct error error = { 0 };
+	CLEANUP(template_file_destroyp)
+	struct language_set *set = template_file_load(config->templates, faults, &error);
+
+	if (set == NULL && faults->errors == errors)
+		fault_add(faults, config->templates, 0, "", "%s", error.text);
 }
 
 static int note_policy(struct findings *findings, const struct config *config,
@@ -101,6 +113,8 @@ static int check_one(const char *main_file, const char *const *policies, size_t 
 
 	if (config != NULL)
 		check_holidays(config, now, &faults);
+	if (config != NULL && policies == NULL)
+		check_templates(config, &faults);
 	take_faults(findings, &faults, policies, count);
 	/* Out of memory leaves no fault behind, and must not look like a clean file. */
 	if (config == NULL && faults.errors == 0)

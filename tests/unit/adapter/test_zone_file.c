@@ -108,6 +108,8 @@ static const struct rule_case {
 	{ "and not later", "AAA0BBB,M3.5.0,M10.5.0", "2026-03-29 02:00", 3600 },
 	{ "the second Sunday", "AAA0BBB,M3.2.0/0,M10.5.0", "2026-03-08 00:00", 3600 },
 	{ "not the first", "AAA0BBB,M3.2.0/0,M10.5.0", "2026-03-07 23:59:59", 0 },
+	{ "the fifth Sunday of a month with four is the last", "AAA0BBB,M2.5.0,M10.5.0", "2026-02-22 02:00", 3600 },
+	{ "and not a day before it", "AAA0BBB,M2.5.0,M10.5.0", "2026-02-22 01:59:59", 0 },
 	{ "Julian days skip 29 February", "AAA0BBB,J60/0,J300", "2028-03-01 00:00", 3600 },
 	{ "Julian day 60 is never 29 February", "AAA0BBB,J60/0,J300", "2028-02-29 23:59:59", 0 },
 	{ "days from zero count 29 February", "AAA0BBB,59/0,300", "2028-02-29 00:00", 3600 },
