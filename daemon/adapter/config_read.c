@@ -173,6 +173,7 @@ static void path_append(const config_setting_t *setting, struct text *path)
 		text_appendf(path, "%s%s", path->length > 0 ? "." : "", name);
 }
 
+PRINTF_LIKE(5, 0)
 static void note(struct reader *reader, bool warning, const config_setting_t *setting,
 		 const char *key, const char *format, va_list arguments)
 {
