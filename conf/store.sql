@@ -179,6 +179,9 @@ END;
 CREATE TRIGGER purge_not_deleted BEFORE DELETE ON purge BEGIN
 	SELECT RAISE(ABORT, 'the record of a purge stays');
 END;
+CREATE TRIGGER identity_not_replaced BEFORE INSERT ON identity BEGIN
+	SELECT RAISE(ABORT, 'the identity of a store never changes');
+END;
 CREATE TRIGGER identity_not_updated BEFORE UPDATE ON identity BEGIN
 	SELECT RAISE(ABORT, 'the identity of a store never changes');
 END;

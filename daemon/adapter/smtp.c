@@ -37,6 +37,7 @@ struct smtp {
 	bool implicit_tls;
 	bool clear_text;
 	bool login;
+	long connect_seconds;
 	long reply_seconds;
 	long dot_seconds;
 	char words[CURL_ERROR_SIZE];
@@ -50,6 +51,7 @@ struct smtp {
 	size_t offset;
 	bool body_sent;
 	bool opened;    /* a connection was opened for this mail */
+	bool too_long;  /* to be made */
 	bool no_login;  /* the relay would have taken the mail without our login */
 	int reply_code; /* of the last complete reply */
 	struct text reply;
@@ -355,12 +357,33 @@ static size_t on_read(char *buffer, size_t size, size_t count, void *self)
 	return take;
 }
 
+/*
+ * libcurl's own limit on connecting runs on until the login is done; RFC 5321 section 4.5.3.2
+ * grants a greeting far more than a connection should take. True: it is not made (nor, with
+ * implicit TLS, is the handshake) and its time is over.
+ */
+static bool connects_too_long(const struct smtp *smtp)
+{
+	CURLINFO made =
+		smtp->implicit_tls ? CURLINFO_APPCONNECT_TIME_T : CURLINFO_CONNECT_TIME_T;
+	bool connecting = smtp->opened || smtp->socket_count == 0;
+	curl_off_t at = 0, now = 0;
+
+	if (!connecting || curl_easy_getinfo(smtp->curl, made, &at) != CURLE_OK ||
+	    curl_easy_getinfo(smtp->curl, CURLINFO_TOTAL_TIME_T, &now) != CURLE_OK)
+		return false;
+	return at == 0 && now > (curl_off_t)smtp->connect_seconds * 1000000;
+}
+
 static int on_progress(void *self, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	struct smtp *smtp = self;
 
 	(void)a, (void)b, (void)c, (void)d;
-	return smtp->watch == NULL || smtp->watch->go_on(smtp->watch->self) ? 0 : 1;
+	if (smtp->watch == NULL)
+		return 0;
+	smtp->too_long = smtp->too_long || connects_too_long(smtp);
+	return smtp->too_long || !smtp->watch->go_on(smtp->watch->self) ? 1 : 0;
 }
 
 /* ---- the handle ---- */
@@ -411,12 +434,11 @@ static void set_login(struct options *options, const struct sender_relay *relay,
 
 static void set_times(struct options *options, const struct sender_relay *relay)
 {
-	long whole =
-		2L * relay->connect_seconds + 2L * relay->reply_seconds + relay->dot_seconds;
+	long whole = 2L * (relay->connect_seconds + relay->reply_seconds) + relay->dot_seconds;
 
-	OPTION(options, CURLOPT_CONNECTTIMEOUT, (long)relay->connect_seconds);
-	OPTION(options, CURLOPT_TIMEOUT,
-	       whole); /* 900 s: a reader that crawls has an end too */
+	/* 900 s, so that a relay that reads at a crawl has an end as well. */
+	OPTION(options, CURLOPT_TIMEOUT, whole);
+	OPTION(options, CURLOPT_CONNECTTIMEOUT, whole); /* see connects_too_long */
 	OPTION(options, CURLOPT_MAXAGE_CONN, (long)IDLE_SECONDS);
 	OPTION(options, CURLOPT_NOSIGNAL, 1L);
 	OPTION(options, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver that hangs */
@@ -500,6 +522,7 @@ int smtp_create(const struct sender_relay *relay, const char *secret, struct smt
 	smtp->implicit_tls = implicit_tls;
 	smtp->clear_text = relay->clear_text;
 	smtp->login = relay->login[0] != '\0';
+	smtp->connect_seconds = relay->connect_seconds;
 	smtp->reply_seconds = relay->reply_seconds;
 	smtp->dot_seconds = relay->dot_seconds;
 	smtp->reply.limit = 8 * REPLY_SIZE;
@@ -520,6 +543,7 @@ static void begin(struct smtp *smtp, const struct sender_mail *mail,
 	smtp->offset = 0;
 	smtp->body_sent = false;
 	smtp->opened = false;
+	smtp->too_long = false;
 	smtp->no_login = false;
 	smtp->reply_code = 0;
 	smtp->words[0] = '\0';
@@ -556,6 +580,8 @@ static void say_words(const struct smtp *smtp, CURLcode code, struct attempt_res
 
 	if (smtp->no_login)
 		words = "the relay offers no login, but one is configured";
+	if (smtp->too_long)
+		words = "the relay could not be connected to in time";
 	if (!smtp->no_login && server_decided(code, result->reply_code) &&
 	    smtp->reply.length > 0)
 		delivery_reply_clean(text_string(&smtp->reply), smtp->reply.length,
@@ -582,6 +608,8 @@ bool smtp_send(struct smtp *smtp, const struct sender_mail *mail,
 	begin(smtp, mail, watch);
 	if (recipients != NULL)
 		code = perform(smtp, recipients);
+	if (smtp->too_long && code == CURLE_ABORTED_BY_CALLBACK)
+		code = CURLE_OPERATION_TIMEDOUT;
 	(void)curl_easy_setopt(smtp->curl, CURLOPT_MAIL_RCPT, NULL); /* cannot fail */
 	curl_slist_free_all(recipients);
 	smtp->mail = NULL;

@@ -1,6 +1,6 @@
 /*
- * store.c - see store.h. Three prepared statements do the reading: the ids of what changed, one
- * challenge, its events. Each is reset as soon as its row is copied, since a statement left
+ * store.c - see store.h. Prepared statements do the reading: the ids of what changed, then for
+ * each one its row and its events. Each is reset as soon as its rows are copied, since one left
  * open holds the lock that writers wait for. One bad value spoils its challenge, no other.
  */
 #include "adapter/store.h"
@@ -49,6 +49,10 @@ struct store {
 	sqlite3_stmt *row;       /* one challenge */
 	sqlite3_stmt *events;    /* of one challenge */
 	sqlite3_stmt *reference; /* the id of one */
+	sqlite3_stmt *agencies;  /* those named */
+	sqlite3_stmt *contacts;  /* theirs, and whoever these lead to */
+	sqlite3_stmt *all_agencies;
+	sqlite3_stmt *all_contacts;
 	struct challenge challenge;
 	struct strings strings;
 	struct event *event;
@@ -185,6 +189,14 @@ static int read_journal_mode(struct store *store, struct error *error)
 	return 0;
 }
 
+#define SIXTEEN                                                                  \
+	"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16" \
+	")"
+#define AGENCY_COLUMNS "SELECT id, name, telephone, calendar, cover FROM main.agency"
+#define CONTACT_COLUMNS                                                              \
+	"SELECT id, agency, role, name, email, language, shared, active, away_from," \
+	" away_until, deputy, confirmed_at FROM main.contact"
+
 static int prepare_all(struct store *store, struct error *error)
 {
 	const struct {
@@ -202,6 +214,16 @@ static int prepare_all(struct store *store, struct error *error)
 		  " WHERE challenge = ?1 ORDER BY id",
 		  &store->events },
 		{ "SELECT id FROM main.challenge WHERE reference = ?1", &store->reference },
+		{ AGENCY_COLUMNS " WHERE id IN " SIXTEEN " ORDER BY id", &store->agencies },
+		{ "WITH RECURSIVE wanted (id) AS ("
+		  " SELECT id FROM main.contact WHERE agency IN " SIXTEEN
+		  " UNION SELECT cover FROM main.agency WHERE id IN " SIXTEEN
+		  " UNION SELECT deputy FROM main.contact, wanted"
+		  " WHERE contact.id = wanted.id AND deputy IS NOT NULL"
+		  ") " CONTACT_COLUMNS " WHERE id IN (SELECT id FROM wanted) ORDER BY id",
+		  &store->contacts },
+		{ AGENCY_COLUMNS " ORDER BY id", &store->all_agencies },
+		{ CONTACT_COLUMNS " ORDER BY id", &store->all_contacts },
 	};
 
 	for (size_t i = 0; i < COUNT(wanted); i++) {
@@ -266,6 +288,10 @@ void store_close(struct store *store)
 	database_finalizep(&store->row);
 	database_finalizep(&store->events);
 	database_finalizep(&store->reference);
+	database_finalizep(&store->agencies);
+	database_finalizep(&store->contacts);
+	database_finalizep(&store->all_agencies);
+	database_finalizep(&store->all_contacts);
 	database_closep(&store->db);
 	free(store->strings.data);
 	free(store->event);
@@ -719,14 +745,6 @@ int store_challenge_by_reference(struct store *store, const char *reference,
 /* --- the directory --------------------------------------------------------------------------
  */
 
-#define SIXTEEN                                                                  \
-	"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16" \
-	")"
-#define AGENCY_COLUMNS "SELECT id, name, telephone, calendar, cover FROM main.agency"
-#define CONTACT_COLUMNS                                                              \
-	"SELECT id, agency, role, name, email, language, shared, active, away_from," \
-	" away_until, deputy, confirmed_at FROM main.contact"
-
 /* A text that is not fit to leave this file counts as empty: an address, say, that nobody can
  * be reached at, so that the role's stand-ins are asked. */
 static const char *arena_text(struct arena *arena, sqlite3_stmt *from, int column)
@@ -787,35 +805,51 @@ static bool read_contact(struct arena *arena, sqlite3_stmt *from, void *item)
 	       contact->email != NULL && contact->language != NULL;
 }
 
-/* Every row of the statement, read into an array of the arena. */
-static int collect(struct store *store, const char *sql, const struct database_value *values,
-		   size_t value_count, size_t item_size,
-		   bool (*read)(struct arena *, sqlite3_stmt *, void *item), void **ret,
-		   size_t *ret_count, struct error *error)
+/* Every row of the statement, read into an array of the arena. The statement stays open. */
+static int read_all(struct store *store, sqlite3_stmt *find, size_t item_size,
+		    bool (*read)(struct arena *, sqlite3_stmt *, void *item), void **ret,
+		    size_t *ret_count, struct error *error)
 {
-	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
 	CLEANUP(freep) char *items = NULL;
 	size_t count = 0;
 	size_t capacity = 0;
 	int step;
-	int result = database_prepare(store->db, sql, &find, error);
 
-	if (result == 0)
-		result = database_bind(find, values, value_count, error);
-	if (result < 0)
-		return result;
 	for (; (step = sqlite3_step(find)) == SQLITE_ROW; count++)
 		if (list_reserve(&items, count, &capacity, item_size) < 0 ||
 		    !read(&store->directory, find, items + count * item_size))
 			return error_memory(error);
 	if (step != SQLITE_DONE)
 		return database_fail(store->db, error, "read the directory");
-	*ret = arena_copy(&store->directory, items != NULL ? items : "",
-			  items != NULL ? count * item_size : 1);
+	*ret = arena_copy(&store->directory, items != NULL ? items : "", count * item_size);
 	if (*ret == NULL)
 		return error_memory(error);
 	*ret_count = count;
 	return 0;
+}
+
+static int read_agencies(struct store *store, sqlite3_stmt *find, struct directory *ret,
+			 struct error *error)
+{
+	void *items = NULL;
+	int result = read_all(store, find, sizeof(struct agency), read_agency, &items,
+			      &ret->agency_count, error);
+
+	(void)sqlite3_reset(find); /* repeats the error told above */
+	ret->agencies = items;
+	return result;
+}
+
+static int read_contacts(struct store *store, sqlite3_stmt *find, struct directory *ret,
+			 struct error *error)
+{
+	void *items = NULL;
+	int result = read_all(store, find, sizeof(struct contact), read_contact, &items,
+			      &ret->contact_count, error);
+
+	(void)sqlite3_reset(find); /* repeats the error told above */
+	ret->contacts = items;
+	return result;
 }
 
 int store_directory(struct store *store, const char *const *agencies, size_t agency_count,
@@ -824,36 +858,23 @@ int store_directory(struct store *store, const char *const *agencies, size_t age
 	struct database_value values[MOST_AGENCIES] = { 0 };
 	/* More than the statement has room for: everybody holds those, too. */
 	bool everybody = agencies == NULL || agency_count > MOST_AGENCIES;
-	size_t value_count = everybody ? 0 : MOST_AGENCIES;
+	size_t count = everybody ? 0 : MOST_AGENCIES;
+	sqlite3_stmt *find_agencies = everybody ? store->all_agencies : store->agencies;
+	sqlite3_stmt *find_contacts = everybody ? store->all_contacts : store->contacts;
 	struct directory directory = { 0 };
-	void *items = NULL;
 	int result;
 
 	for (size_t i = 0; !everybody && i < agency_count; i++)
 		values[i] = value_text(agencies[i]);
 	arena_clear(&store->directory);
-	result = collect(store,
-			 everybody ? AGENCY_COLUMNS " ORDER BY id"
-				   : AGENCY_COLUMNS " WHERE id IN " SIXTEEN " ORDER BY id",
-			 values, value_count, sizeof(struct agency), read_agency, &items,
-			 &directory.agency_count, error);
-	if (result < 0)
-		return result;
-	directory.agencies = items;
-	result = collect(store,
-			 everybody ? CONTACT_COLUMNS " ORDER BY id"
-				   : "WITH RECURSIVE wanted (id) AS ("
-				     " SELECT id FROM main.contact WHERE agency IN " SIXTEEN
-				     " UNION SELECT cover FROM main.agency WHERE id IN " SIXTEEN
-				     " UNION SELECT deputy FROM main.contact, wanted"
-				     " WHERE contact.id = wanted.id AND deputy IS NOT NULL"
-				     ") " CONTACT_COLUMNS
-				     " WHERE id IN (SELECT id FROM wanted) ORDER BY id",
-			 values, value_count, sizeof(struct contact), read_contact, &items,
-			 &directory.contact_count, error);
-	if (result < 0)
-		return result;
-	directory.contacts = items;
-	*ret = directory;
-	return 0;
+	result = database_bind(find_agencies, values, count, error);
+	if (result == 0)
+		result = database_bind(find_contacts, values, count, error);
+	if (result == 0)
+		result = read_agencies(store, find_agencies, &directory, error);
+	if (result == 0)
+		result = read_contacts(store, find_contacts, &directory, error);
+	if (result == 0)
+		*ret = directory;
+	return result;
 }

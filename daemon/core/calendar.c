@@ -316,7 +316,7 @@ static bool open_on_day(const struct calendar *calendar, int32_t day, struct ins
 	for (size_t i = 0; i < hours->count; i++) {
 		struct span span = opening_span(calendar, day, &hours->opening[i]);
 
-		if (at.seconds < span.to) {
+		if (span.from < span.to && at.seconds < span.to) {
 			ret->seconds = at.seconds > span.from ? at.seconds : span.from;
 			return true;
 		}

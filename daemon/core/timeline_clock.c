@@ -332,9 +332,11 @@ static int escalates_to(const struct timeline *timeline, const struct run *run)
 {
 	const struct obligation *obligation = timeline_obligation(timeline, run);
 
-	/* Upward only: a cap that runs out late in the ladder must not lead back down. */
+	/* Upward only: a cap that runs out late in the ladder must not lead back down. And of
+	 * two obligations of one stage that run out together, the first has left it already. */
 	if (!obligation->firm || timeline->stage == STAGE_NONE ||
-	    obligation->escalate_to <= timeline->stage)
+	    obligation->escalate_to <= timeline->stage ||
+	    (obligation->stage != STAGE_NONE && obligation->stage != timeline->stage))
 		return STAGE_NONE;
 	return obligation->escalate_to;
 }
@@ -374,8 +376,8 @@ static void repeat(struct timeline *timeline, struct run *run)
 }
 
 /*
- * Everything that the clocks do at the present instant: reminders, then breaches, then the
- * escalation that the first of these asks for, then repeats.
+ * Everything that the clocks do at the present instant: reminders, then breaches, then what
+ * these escalate to, then repeats.
  */
 void timeline_tick(struct timeline *timeline)
 {
@@ -399,10 +401,8 @@ void timeline_tick(struct timeline *timeline)
 			breach(timeline, run);
 	}
 	for (struct places place = { .left = due }; timeline_next_place(&place);) {
-		if (escalates_to(timeline, &timeline->runs[place.at]) != STAGE_NONE) {
+		if (escalates_to(timeline, &timeline->runs[place.at]) != STAGE_NONE)
 			escalate(timeline, &timeline->runs[place.at]);
-			break;
-		}
 	}
 	for (struct places place = { .left = timeline->running };
 	     timeline_next_place(&place);) {

@@ -52,7 +52,7 @@ static void leave_stage(struct timeline *timeline, bool recorded)
 
 		if (recorded)
 			timeline_mark_ended(timeline, run->number, timeline->now);
-		if (run->told.count > 0 || (run->spoke && !recorded))
+		else if (run->spoke)
 			lapse(timeline, run);
 	}
 	timeline->running &= ~own;
@@ -187,13 +187,36 @@ void timeline_enter_stage(struct timeline *timeline, struct entering entering)
 
 /* --- recorded events --------------------------------------------------------------------- */
 
+/*
+ * Overall clocks may have started before the challenge was raised; nobody can be told of them
+ * until then.
+ */
+static void start_overall_obligations(struct timeline *timeline)
+{
+	const struct policy *policy = timeline->policy;
+
+	for (size_t i = 0; i < policy->obligation_count; i++) {
+		const struct event *event;
+
+		if (policy->obligations[i].stage != STAGE_NONE)
+			continue;
+		event = started_before(timeline, &policy->obligations[i], timeline->cursor + 1);
+		if (event != NULL)
+			start_from_event(timeline, (int)i, event);
+	}
+}
+
 static void open_challenge(struct timeline *timeline)
 {
+	bool first = !timeline->ever_open;
+
 	if (!timeline->open)
 		timeline->open_run = timeline_new_run(timeline);
 	timeline->open = true;
 	timeline->closed = false;
 	timeline->ever_open = true;
+	if (first)
+		start_overall_obligations(timeline);
 }
 
 static void enter_by_event(struct timeline *timeline, const struct event *event, int stage)
@@ -329,6 +352,8 @@ static void start_from_kind(struct timeline *timeline, const struct event *event
 {
 	const struct policy *policy = timeline->policy;
 
+	if (!timeline->ever_open)
+		return; /* start_overall_obligations finds it later */
 	for (size_t i = 0; i < policy->obligation_count; i++) {
 		const struct obligation *obligation = &policy->obligations[i];
 

@@ -81,6 +81,21 @@ static const char *reason_for_silence(const struct task *task, size_t entry,
 	return "";
 }
 
+/*
+ * The entry's own time to go, or, when that is past and it is night now, the next opening:
+ * catching up keeps sending hours too. Immediate risk knows none.
+ */
+static struct instant time_to_go(const struct facts *facts, const struct entry *entry)
+{
+	struct instant opening;
+
+	if (entry->kind == NOTICE_RISK || !instant_before(entry->send_at, facts->now) ||
+	    calendar_next_open(facts->policy->calendar, facts->now, &opening) < 0 ||
+	    instant_equal(opening, facts->now))
+		return entry->send_at;
+	return opening;
+}
+
 static struct ledger_notice notice_of(const struct facts *facts, const struct entry *entry,
 				      const char *role)
 {
@@ -97,7 +112,7 @@ static struct ledger_notice notice_of(const struct facts *facts, const struct en
 		.occurrence = entry->occurrence,
 		.role = role,
 		.at = entry->at,
-		.send_at = entry->send_at,
+		.send_at = time_to_go(facts, entry),
 		.started = entry->started,
 		.due = entry->due,
 		.firm = entry->firm,

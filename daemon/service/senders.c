@@ -354,6 +354,23 @@ static void write_some(const struct senders *senders, struct slot *slot)
 		watch(senders, slot, EPOLL_CTL_MOD);
 }
 
+/* A sender that ended while it was idle is no reason to count an attempt. */
+static bool has_ended(const struct slot *slot)
+{
+	char byte;
+
+	return recv(slot->channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static struct slot *find_idle(struct senders *senders, int64_t now)
+{
+	struct slot *slot;
+
+	while ((slot = find_slot(senders, SLOT_IDLE)) != NULL && has_ended(slot))
+		leave(slot, now);
+	return slot;
+}
+
 int senders_give(struct senders *senders, const struct sender_mail *mail, int64_t now,
 		 struct error *error)
 {
@@ -363,7 +380,7 @@ int senders_give(struct senders *senders, const struct sender_mail *mail, int64_
 
 	if (senders_free(senders) == 0)
 		return error_set(error, EBUSY, "every sender has a mail already");
-	slot = find_slot(senders, SLOT_IDLE);
+	slot = find_idle(senders, now);
 	if (slot == NULL) {
 		slot = find_slot(senders, SLOT_EMPTY);
 		if (slot == NULL)

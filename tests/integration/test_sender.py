@@ -58,6 +58,9 @@ def setUpModule():
 
 
 def tearDownModule():
+    for cases in begun.values():
+        for case in cases.values():
+            case.finish()
     bench.remove()
 
 
@@ -114,16 +117,28 @@ class Case:
         self.server = tls_server()
         if step == "QUIT":
             self.server.fault("RCPT", "4xx")  # a refusal is what makes libcurl say QUIT
-        self.server.fault(step, kind, seconds=0.004 if kind == "slow" else 30)
-        self.sender = Sender(credentials=bench.credentials, **tls_relay(self.server), **login())
+        self.server.fault(step, kind, seconds=0.002 if kind == "slow" else 30)
+        self.sender = Sender(credentials=bench.credentials, **login(),
+                             **tls_relay(self.server, reply_seconds=2, dot_seconds=2))
         self.started = time.monotonic()
         self.sender.begin()
 
     def finish(self):
+        if hasattr(self, "result"):
+            return
         self.result = self.sender.result()
         self.took = time.monotonic() - self.started
         self.ended = self.sender.close()
         self.server.stop()
+
+
+begun = {}  # by step: its cases, under way before their turn comes, to wait at the same time
+
+
+def begin_cases(step):
+    if step not in begun:
+        begun[step] = {kind: Case(step, kind) for kind in FAULTS}
+    return begun[step]
 
 
 class Faults(unittest.TestCase):
@@ -131,7 +146,10 @@ class Faults(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.cases = {kind: Case(cls.step, kind) for kind in FAULTS}
+        cls.cases = begin_cases(cls.step)
+        later = [step for step in sorted(STEPS) if step > cls.step]
+        if later and later[0] != "QUIT":  # which is about the time it takes
+            begin_cases(later[0])
         for case in cls.cases.values():
             case.finish()
 
@@ -150,7 +168,7 @@ class Faults(unittest.TestCase):
         if verdict(got) == "accepted":
             self.assertEqual(len(case.server.mails), 1)
         if self.step == "QUIT":
-            self.assertLess(case.took, 0.9, "an unanswered QUIT delayed the outcome")
+            self.assertLess(case.took, 1.9, "an unanswered QUIT delayed the outcome")
         clear = [e["verb"] for e in case.server.seen("command", secure=False)]
         self.assertLessEqual(set(clear), {"EHLO", "STARTTLS", "QUIT"})
 
@@ -262,6 +280,33 @@ class Connections(unittest.TestCase):
             result = sender.send()
             self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 7))
 
+    def test_a_greeting_may_take_longer_than_a_connection(self):
+        for step in ("greeting", "EHLO"):
+            with self.subTest(step), Server() as server, \
+                    Sender(**clear_relay(server, connect_seconds=1, reply_seconds=5)) as sender:
+                server.fault(step, "late", seconds=2.2)
+                self.assertEqual(verdict(sender.send()), "accepted")
+
+    def test_a_connection_has_a_time_of_its_own(self):
+        with socket.socket() as full:  # it never accepts, and soon answers no one
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            port = full.getsockname()[1]
+            waiting = [socket.socket() for _ in range(3)]
+            for sock in waiting:
+                sock.setblocking(False)
+                sock.connect_ex(("127.0.0.1", port))
+            before = time.monotonic()
+            with Sender(url=f"smtp://127.0.0.1:{port}", clear_text=True, connect_seconds=1,
+                        reply_seconds=9) as sender:
+                result = sender.send()
+            took = time.monotonic() - before
+            for sock in waiting:
+                sock.close()
+        self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 28), result)
+        self.assertIn("in time", result["reply"])
+        self.assertLess(took, 4)
+
     def test_clear_text_is_fit_for_the_loopback_of_ipv6_too(self):
         with Sender(url="smtp://[::1]:1", clear_text=True) as sender:
             result = sender.send()  # nobody listens, or there is no IPv6: it was tried
@@ -369,6 +414,14 @@ class Tls(unittest.TestCase):
         result = self.outcome(server, **tls_relay(server), **login())
         self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 64))
         self.assert_nothing_told(server)
+
+    def test_a_handshake_that_hangs_has_the_time_of_a_connection(self):
+        server = tls_server("implicit")
+        server.fault("tls", "hang", seconds=30)
+        result = self.outcome(server, **tls_relay(server, "smtps", connect_seconds=1,
+                                                  reply_seconds=9))
+        self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 28), result)
+        self.assertIn("in time", result["reply"])
 
     def test_tls_to_a_server_without_it(self):
         server = tls_server("none")

@@ -33,19 +33,20 @@ def identity(entry):
     return "<" + entry["message_id"].strip("<>") + ">"
 
 
+WHY = {
+    "inform": "stage begun", "reminder": "due soon", "breach": "out of time", "escalation": "moved up a stage",
+    "overdue": "still unanswered", "risk": "immediate risk", "quiet": "nothing happened", "cleared": "answered",
+}
+
+
 def sent(queue, contacts, maildir):
-    entries, people, mails = load(queue), load(contacts), arrived(maildir)
-    who = {person["email"]: person for person in people}
-    rows = []
-    for entry in entries:
-        person = who.get(entry["recipient"])
-        role = f"{person['role']} ({person['agency']})" if person else "the partnership's inbox"
-        subject = mails[identity(entry)]["Subject"] if identity(entry) in mails else f"({entry['state']})"
-        rows.append((", ".join(entry["reference"]), ", ".join(dict.fromkeys(entry["kind"])),
-                     role, entry["recipient"], subject))
-    head = ("challenge", "why", "told as", "address", "subject")
-    for row in [head, *sorted(rows)]:
-        print(line(row))
+    entries, mails = load(queue), arrived(maildir)
+    role = {person["email"]: person["role"] for person in load(contacts)}
+    rows = sorted((entry["recipient"], role.get(entry["recipient"], "inbox"), shortened(entry["reference"]),
+                   ", ".join(WHY.get(kind, kind) for kind in dict.fromkeys(entry["kind"])))
+                  for entry in entries)
+    for row in [("to", "as", "about", "why"), *rows]:
+        print("{:31} {:16} {:25} {}".format(*row))
     states = {state: sum(entry["state"] == state for entry in entries)
               for state in sorted({entry["state"] for entry in entries})}
     print(f"{len(entries)} mails: " + ", ".join(f"{count} {state}" for state, count in states.items())
@@ -57,10 +58,11 @@ def sent(queue, contacts, maildir):
     return 0
 
 
-def line(row):
-    """A row in columns; the subject, which comes last, may be as long as it is."""
-    widths = (9, 20, 31, 33)
-    return " ".join(f"{cell:{width}}" for cell, width in zip(row, widths)) + " " + row[-1]
+def shortened(references):
+    """Several references of one year: "2026-101 102 105"."""
+    first, *others = sorted(references)
+    year = first.partition("-")[0] + "-"
+    return " ".join([first, *(other.removeprefix(year) for other in others)])
 
 
 def mail(queue, maildir, reference, kind):

@@ -48,15 +48,17 @@ class Sender:
     """One sender process. Use as a context manager; `send` gives what came of one mail."""
 
     def __init__(self, *, credentials=None, environment=None, program=PROGRAM, **relay):
-        self.channel, theirs = socket.socketpair()  # descriptor 3 is taken now: theirs is above
+        self.channel, theirs = socket.socketpair()
         self.serial, self.input = 0, b""
         environment = {**os.environ, **(environment or {})}
         environment.pop("CREDENTIALS_DIRECTORY", None)
         if credentials:
             environment["CREDENTIALS_DIRECTORY"] = str(credentials)
-        self.process = subprocess.Popen(
-            [str(program)], env=environment, pass_fds=(CHANNEL,), stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, preexec_fn=lambda: os.dup2(theirs.fileno(), CHANNEL))
+        given = theirs.fileno()  # bash moves it: subprocess may have a pipe of its own at 3
+        move = f'exec "$0" {CHANNEL}<&{given}-' if given != CHANNEL else 'exec "$0"'
+        self.process = subprocess.Popen(["/bin/bash", "-c", move, str(program)], env=environment,
+                                        pass_fds=(given,), stdin=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE)
         theirs.close()
         if relay:
             self.relay(**relay)

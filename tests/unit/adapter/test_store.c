@@ -118,6 +118,8 @@ static const struct trigger_row {
 	  3 },
 	{ "the counter cannot be replaced", "REPLACE INTO counter VALUES (1, 0)", "only rises",
 	  3 },
+	{ "the identity cannot be replaced", "REPLACE INTO identity VALUES (1, 'x')",
+	  "never changes", 3 },
 	{ "an event needs its challenge", "INSERT INTO event (challenge, kind) VALUES (7, 'x')",
 	  "not in the store", 3 },
 	{ "an event voids one of its own challenge only",

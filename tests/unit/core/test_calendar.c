@@ -185,6 +185,25 @@ static void a_holiday_more_never_makes_anything_earlier(void **state)
 	calendar_destroy(more.calendar);
 }
 
+static void an_opening_that_spring_skips_is_none(void **state)
+{
+	struct england england;
+	struct instant next;
+	char got[40];
+
+	(void)state;
+	england_plan(&england);
+	england.plan.week[6] =
+		(struct day_hours){ { { 3600 + 2700, 9000 } }, 1 }; /* 01:45-02:30 */
+	england_create(&england);
+	assert_int_equal(calendar_next_open(england.calendar,
+					    time_of(england.calendar, "2027-03-27 12:00"),
+					    &next),
+			 0);
+	assert_string_equal(local_text(england.calendar, next, got), "2027-03-30 09:00");
+	calendar_destroy(england.calendar);
+}
+
 static void a_day_open_through_the_change_has_23_or_25_hours(void **state)
 {
 	struct england england;
@@ -214,6 +233,7 @@ int main(void)
 		cmocka_unit_test(refuses_a_plan_without_working_days),
 		cmocka_unit_test(adding_in_two_steps_is_adding_at_once),
 		cmocka_unit_test(a_holiday_more_never_makes_anything_earlier),
+		cmocka_unit_test(an_opening_that_spring_skips_is_none),
 		cmocka_unit_test(a_day_open_through_the_change_has_23_or_25_hours),
 	};
 

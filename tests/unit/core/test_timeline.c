@@ -251,6 +251,7 @@ static const struct timeline_case {
 	const char *want;
 	const char *urgency;
 	const char *protect_by;
+	bool cap_escalates; /* to the chair */
 } cases[] = {
 	{ "a silent stage escalates by itself, and the next one runs",
 	  "raised 2026-11-23 10:00", "2026-12-02 12:00", RAISED REMINDED LATE AGREE_LATE },
@@ -362,6 +363,25 @@ static const struct timeline_case {
 	  RAISED "2026-12-14 10:00 inform practitioner: receiving.practitioner\n"
 	         "2026-12-16 09:00 reminder practitioner (practitioner) [1 working day before]: receiving.practitioner\n"
 	         "2026-12-16 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n" },
+	{ "two clocks that run out together both escalate, the overall one higher",
+	  "raised 2026-11-23 10:00", "2026-11-24 12:00",
+	  RAISED "2026-11-23 14:00 reminder practitioner (practitioner) [50%]: receiving.practitioner\n"
+	         "2026-11-24 10:00 breach practitioner (practitioner): receiving.practitioner raising.practitioner\n"
+	         "2026-11-24 10:00 breach (cap): partnership.chair\n"
+	         "2026-11-24 10:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n"
+	         "2026-11-24 10:00 escalation chair (cap): partnership.chair\n",
+	  .protect_by = "2026-11-24 10:00", .cap_escalates = true },
+	{ "a stage left by a recorded move is not cleared later",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; stage chair 2026-11-27 10:00; withdrawn 2026-11-30 10:00",
+	  "2026-12-30 12:00",
+	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n"
+	         "2026-11-25 17:00 breach manager (agree): receiving.manager\n"
+	         "2026-11-26 09:00 overdue manager (agree) [1 working day]: receiving.manager\n"
+	         "2026-11-27 09:00 overdue manager (agree) [1 working day] #2: receiving.manager\n"
+	         "2026-11-27 10:00 inform chair: partnership.chair\n" },
+	{ "what began before the raising is first told then",
+	  "resolved 2026-11-16 10:00; raised 2026-11-23 10:00", "2026-11-23 12:00",
+	  RAISED "2026-11-23 10:00 breach (feedback): receiving.manager\n" },
 	{ "a challenge that has nothing running is quiet, and that is said",
 	  "decision_received 2026-11-20 10:00; discussed 2026-11-23 10:00", "2027-06-01 12:00", "" },
 };
@@ -382,6 +402,8 @@ static void says(void **state)
 	england_plan(&england);
 	england_create(&england);
 	example(&policy, england.calendar);
+	if (c->cap_escalates)
+		policy.obligations[5].escalate_to = CHAIR;
 	tell(&history, england.calendar, c->history);
 	history.challenge.urgency = c->urgency != NULL ? c->urgency : "";
 	history.challenge.protect_by =

@@ -1,0 +1,530 @@
+/*
+ * A pass against a real store and a real ledger in a temporary folder, at moments that the test
+ * chooses: what is decided, what is rendered, and for whom.
+ */
+#include "service/pass.h"
+
+#include "adapter/register.h"
+#include "service/reload.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* November 2026 in London is UTC. The 23rd is a Monday. */
+static const char main_file[] =
+	"store = \"store.db\"; state = \"state\"; policies = \"policies\"; templates = "
+	"\"%s\";\n"
+	"calendars = ( { id = \"england\"; zone = \"Europe/London\"; hours = {\n"
+	"  monday = \"09:00-17:00\"; tuesday = \"09:00-17:00\"; wednesday = \"09:00-17:00\";\n"
+	"  thursday = \"09:00-17:00\"; friday = \"09:00-17:00\"; }; } );\n"
+	"roles = ( { id = \"practitioner\"; title = \"Practitioner\"; instead = [ \"manager\" "
+	"]; },\n"
+	"  { id = \"manager\"; title = \"Line manager\"; },\n"
+	"  { id = \"business_unit\"; title = \"Business unit\"; } );\n"
+	"partnership = { agency = \"partnership\"; inbox = \"inbox@partnership.test\";\n"
+	"  emergency = \"Telephone 999.\"; };\n"
+	"mail = { relay = \"smtp://127.0.0.1:25\"; from = \"Challenge "
+	"<no@partnership.test>\";\n"
+	"  per_person_per_day = 1; allow_domains = [ \"partnership.test\", \"council.test\" ]; "
+	"};\n"
+	"alarm = { to = [ \"it@partnership.test\" ]; };\n";
+
+static const char policy_file[] =
+	"policy = { id = \"p\"; version = \"1\"; title = \"Policy\"; calendar = \"england\";\n"
+	"  urgencies = [ \"standard\" ];\n"
+	"  quiet = { after = \"20 working days\"; tell = [ \"partnership.business_unit\" ]; "
+	"};\n"
+	"  immediate = { tell = [ \"receiving.manager\" ]; };\n"
+	"  stages = ( { id = \"one\"; title = \"Stage 1\"; owner = "
+	"\"receiving.practitioner\";\n"
+	"      limit = { standard = \"3 working days\"; };\n"
+	"      remind = [ \"2 working days before\", \"1 working day before\" ];\n"
+	"      breach = { escalate_to = \"two\"; tell = [ \"owner\" ]; }; },\n"
+	"    { id = \"two\"; title = \"Stage 2\"; owner = \"receiving.manager\";\n"
+	"      limit = { standard = \"10 working days\"; }; } ); };\n";
+
+struct bench {
+	char folder[64];
+	struct setup setup;
+	struct ledger *ledger;
+	struct registrar *registrar;
+	struct pass *pass;
+	struct instant now;
+	int64_t challenge;
+	int64_t events[8];
+	size_t event_count;
+	int standard_error;
+};
+
+static struct instant told_now(void *self)
+{
+	return ((struct bench *)self)->now;
+}
+
+static int64_t no_boot(void *self)
+{
+	(void)self;
+	return 0;
+}
+
+static struct instant at(const char *written)
+{
+	struct written_time time;
+
+	if (!written_time_parse(written, &time))
+		fail_msg("\"%s\" is no time", written);
+	return (struct instant){ (int64_t)time.day * SECONDS_PER_DAY + time.second -
+				 time.offset };
+}
+
+static void write_file(const char *folder, const char *name, const char *format,
+		       const char *argument)
+{
+	char path[200];
+	FILE *file;
+
+	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	(void)fprintf(file, format, argument);
+#pragma GCC diagnostic pop
+	assert_int_equal(fclose(file), 0);
+}
+
+#define MUST(call)                                             \
+	do {                                                   \
+		if ((call) < 0)                                \
+			fail_msg("%s: %s", #call, error.text); \
+	} while (0)
+
+static const struct clock bench_clock = { .now = told_now, .boot_seconds = no_boot };
+
+struct world_of_bench {
+	struct clock clock;
+	struct world world;
+};
+
+static void open_pass(struct bench *bench, struct world_of_bench *room)
+{
+	struct error error = { 0 };
+
+	room->clock = bench_clock;
+	room->clock.self = bench;
+	room->world = (struct world){ bench->setup.config, bench->setup.languages,
+				      bench->ledger, &room->clock };
+	MUST(pass_create(&room->world, &bench->pass, &error));
+}
+
+static int set_up(void **state)
+{
+	static struct world_of_bench room;
+	struct bench *bench = calloc(1, sizeof *bench);
+	struct fault_list faults = { 0 };
+	struct error error = { 0 };
+	char path[200];
+	char templates[400];
+	char here[300];
+
+	assert_non_null(bench);
+	(void)strcpy(bench->folder, "/tmp/test-pass-XXXXXX");
+	assert_non_null(mkdtemp(bench->folder));
+	assert_non_null(getcwd(here, sizeof here));
+	(void)snprintf(templates, sizeof templates, "%s/conf/templates", here);
+	(void)snprintf(path, sizeof path, "%s/policies", bench->folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	write_file(bench->folder, "main.conf", main_file, templates);
+	write_file(path, "p.conf", "%s", policy_file);
+	(void)snprintf(path, sizeof path, "%s/main.conf", bench->folder);
+	MUST(setup_load(path, &bench->setup, &faults, &error));
+	fault_list_clear(&faults);
+	MUST(ledger_open(bench->folder, LEDGER_WRITE, &bench->ledger, &error));
+	open_pass(bench, &room);
+	/* Kept out of the tests' own output; what is logged is test_journal's. */
+	bench->standard_error = dup(STDERR_FILENO);
+	assert_true(bench->standard_error >= 0);
+	assert_true(dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO) >= 0);
+	*state = bench;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct bench *bench = *state;
+	char command[100];
+
+	(void)dup2(bench->standard_error, STDERR_FILENO);
+	(void)close(bench->standard_error);
+	pass_destroy(bench->pass);
+	register_close(bench->registrar);
+	ledger_close(bench->ledger);
+	setup_clear(&bench->setup);
+	(void)snprintf(command, sizeof command, "rm -r %s", bench->folder);
+	assert_int_equal(system(command), 0);
+	free(bench);
+	return 0;
+}
+
+static void add_contact(struct bench *bench, const char *agency, const char *role,
+			const char *email)
+{
+	struct contact contact = { .agency = agency,
+				   .role = role,
+				   .name = "Somebody",
+				   .email = email,
+				   .language = "en",
+				   .active = true,
+				   .away_from = INSTANT_NEVER,
+				   .away_until = INSTANT_NEVER,
+				   .confirmed_at = INSTANT_NEVER };
+	struct error error = { 0 };
+	int64_t id;
+
+	MUST(register_contact(bench->registrar, &contact, &id, &error));
+}
+
+static void create_store(struct bench *bench)
+{
+	static const char *const agencies[] = { "partnership", "council", "health" };
+	struct error error = { 0 };
+	char path[200];
+
+	(void)snprintf(path, sizeof path, "%s/store.db", bench->folder);
+	MUST(register_init(path, &error));
+	MUST(register_open(path, &bench->registrar, &error));
+	for (size_t i = 0; i < COUNT(agencies); i++) {
+		struct agency agency = {
+			.id = agencies[i], .name = agencies[i], .telephone = "", .calendar = ""
+		};
+
+		MUST(register_agency(bench->registrar, &agency, false, &error));
+	}
+	add_contact(bench, "council", "practitioner", "pat@council.test");
+	add_contact(bench, "council", "manager", "mo@council.test");
+}
+
+static struct recording recording_of(const char *kind, struct instant when, int64_t voids)
+{
+	return (struct recording){ .event = { .kind = kind,
+					      .stage = "",
+					      .at = when,
+					      .due = INSTANT_NEVER,
+					      .voids = voids,
+					      .value = strcmp(kind, "resolved") == 0 ? "changed"
+										     : "",
+					      .recorded_at = when },
+				   .by = "",
+				   .note = "" };
+}
+
+static void raise(struct bench *bench, const char *version, struct instant when)
+{
+	struct challenge challenge = { .reference = "",
+				       .policy = "p",
+				       .policy_version = version,
+				       .urgency = "",
+				       .concerns = "child",
+				       .category = "",
+				       .raising_agency = "health",
+				       .receiving_agency = "council",
+				       .protect_by = INSTANT_NEVER };
+	struct recording raised = recording_of("raised", when, 0);
+	struct registered made;
+	struct error error = { 0 };
+
+	MUST(register_challenge(bench->registrar, &challenge, 2026, &raised, 1, &made, &error));
+	bench->challenge = made.id;
+}
+
+/* --- scenes ----------------------------------------------------------------------------------
+ */
+
+enum act {
+	END,
+	STORE,   /* the store is created */
+	RAISE,   /* a challenge is raised at that time, under policy version `word` or 1 */
+	RECORD,  /* an event of kind `word` happened then */
+	VOID,    /* the event recorded last is taken back */
+	RUN,     /* the daemon takes a pass at that time */
+	MAILED,  /* the relay has taken everything that is ready */
+	RESTART, /* the daemon ends and begins */
+};
+
+struct scene {
+	const char *name;
+	struct {
+		enum act act;
+		const char *at;
+		const char *word;
+	} acts[12];
+	const char *want;  /* notices of the last challenge: "kind role state[ (reason)]" */
+	const char *mails; /* recipients of all mails, in order, each with a blank behind it */
+};
+
+#define MON9 "2026-11-23T09:00:00Z"
+#define MON10 "2026-11-23T10:00:00Z"
+#define TUE9 "2026-11-24T09:00:00Z"
+#define WED9 "2026-11-25T09:00:00Z"
+#define WED10 "2026-11-25T10:00:00Z"
+#define THU16 "2026-11-26T16:00:00Z"
+#define THU17 "2026-11-26T17:00:00Z"
+#define FRI9 "2026-11-27T09:00:00Z"
+#define FRI10 "2026-11-27T10:00:00Z"
+#define OLD "2026-01-05T10:00:00Z"
+
+static const struct scene scenes[] = {
+	/* clang-format off */
+	{ "an open challenge is told of when its stage begins",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "the same moment twice decides nothing twice",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { RUN, MON10 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "a restart decides nothing twice",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { RESTART }, { RUN, MON10 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "a raising at night waits for the morning",
+	  { { STORE }, { RUN, MON9 }, { RAISE, "2026-11-23T20:00:00Z" }, { RUN, "2026-11-23T20:00:00Z" } },
+	  "inform receiving.practitioner decided\n", "" },
+	{ "in the morning it goes",
+	  { { STORE }, { RUN, MON9 }, { RAISE, "2026-11-23T20:00:00Z" }, { RUN, "2026-11-23T20:00:00Z" },
+	    { RUN, TUE9 } },
+	  "inform receiving.practitioner ready\n"
+	  "reminder receiving.practitioner ready\n", "pat@council.test " },
+	{ "immediate risk goes at night, alone",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 },
+	    { RECORD, "2026-11-23T22:00:00Z", "immediate_risk" }, { RUN, "2026-11-23T22:00:00Z" } },
+	  "inform receiving.practitioner ready\n"
+	  "risk receiving.manager ready\n", "pat@council.test mo@council.test " },
+	{ "after downtime only the latest reminder goes",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { MAILED }, { RUN, WED10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner ready\n", "pat@council.test pat@council.test " },
+	{ "a second mail on one day waits for the next",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 } },
+	  "inform receiving.practitioner decided\n", "pat@council.test " },
+	{ "on the next day it goes, together with what that day brings",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { RUN, TUE9 } },
+	  "inform receiving.practitioner ready\n"
+	  "reminder receiving.practitioner ready\n", "pat@council.test pat@council.test " },
+	{ "no ceiling holds back an escalation",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { RUN, TUE9 }, { RUN, WED9 }, { RAISE, "2026-11-27T09:00:00Z" },
+	    { RUN, FRI9 }, { RAISE, FRI9 }, { RECORD, FRI10, "immediate_risk" }, { RUN, FRI10 } },
+	  "inform receiving.practitioner decided\n"
+	  "risk receiving.manager ready\n", NULL },
+	{ "a day later the ceiling lets the reminder go",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { MAILED }, { RUN, TUE9 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner ready\n", "pat@council.test pat@council.test " },
+	{ "a breach and an escalation are never skipped",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI10 } },
+	  "inform receiving.practitioner ready\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner ready\n"
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n", "mo@council.test pat@council.test " },
+	{ "an answer before it went takes a decision back",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, "2026-11-26T17:30:00Z" },
+	    { RECORD, "2026-11-26T18:00:00Z", "withdrawn" }, { RUN, FRI9 } },
+	  "inform receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "breach receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "escalation receiving.manager cancelled (ended by a recorded event before it went)\n", "" },
+	{ "an answer that was recorded late is in time",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RECORD, THU16, "withdrawn" }, { RUN, FRI10 } },
+	  "inform receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "reminder receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "reminder receiving.practitioner cancelled (ended by a recorded event before it went)\n", "" },
+	{ "those who were told are stood down",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { MAILED },
+	    { RECORD, FRI10, "withdrawn" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner accepted\n"
+	  "escalation receiving.manager accepted\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n",
+	  "mo@council.test pat@council.test mo@council.test pat@council.test " },
+	{ "nobody is stood down who was never told",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 },
+	    { RECORD, FRI10, "withdrawn" }, { RUN, FRI10 } },
+	  "inform receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "breach receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "escalation receiving.manager cancelled (ended by a recorded event before it went)\n"
+	  "cleared receiving.practitioner cancelled (nothing had been sent that needs standing down)\n"
+	  "cleared receiving.manager cancelled (nothing had been sent that needs standing down)\n", NULL },
+	{ "a raising that is taken back stands down those it told",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { MAILED },
+	    { VOID, FRI10, "voided" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner accepted\n"
+	  "escalation receiving.manager accepted\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n",
+	  "mo@council.test pat@council.test mo@council.test pat@council.test " },
+	{ "a new ledger adopts what is past, and says so once",
+	  { { STORE }, { RAISE, OLD }, { RUN, MON10 }, { RUN, MON10 } },
+	  NULL, "inbox@partnership.test " },
+	{ "what comes after an empty first cycle is not adopted",
+	  { { STORE }, { RUN, MON9 }, { RAISE, "2026-11-20T10:00:00Z" }, { RUN, MON10 } },
+	  "inform receiving.practitioner ready\n"
+	  "reminder receiving.practitioner ready\n", "pat@council.test " },
+	{ "an unknown policy version decides nothing",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10, "9" }, { RUN, FRI10 } }, "", "" },
+	{ "a clock before 2026 decides nothing",
+	  { { STORE }, { RUN, "2025-12-31T23:59:59Z" }, { RAISE, "2025-12-01T10:00:00Z" },
+	    { RUN, "2025-12-31T23:59:59Z" } }, "", "" },
+	{ "a clock set back by ten minutes decides nothing",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, MON10 }, { RAISE, MON9 },
+	    { RUN, "2026-11-23T09:49:00Z" } }, "", "pat@council.test " },
+	{ "a clock set back by a few minutes is borne",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, MON10 }, { RAISE, MON9 },
+	    { RUN, "2026-11-23T09:56:00Z" } }, "inform receiving.practitioner decided\n",
+	  "pat@council.test " },
+	{ "without a store nothing is decided", { { RUN, MON9 } }, "", "" },
+	{ "a store that appears is read",
+	  { { RUN, MON9 }, { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	/* clang-format on */
+};
+
+static void mark_accepted(struct bench *bench)
+{
+	struct error error = { 0 };
+
+	for (;;) {
+		CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
+		struct ledger_outcome taken = { .state = DELIVERY_ACCEPTED,
+						.reply = "250 ok",
+						.next_attempt = INSTANT_NEVER,
+						.reason = "" };
+		int found;
+
+		MUST(ledger_begin(bench->ledger, &error));
+		found = ledger_claim(bench->ledger, bench->now, &mail, &error);
+		MUST(found);
+		if (found == 1)
+			MUST(ledger_record(bench->ledger, mail.id, &taken, bench->now, &error));
+		MUST(ledger_commit(bench->ledger, &error));
+		if (found == 0)
+			return;
+	}
+}
+
+static void act(struct bench *bench, enum act what, const char *when, const char *word)
+{
+	struct pass_report report;
+	struct error error = { 0 };
+	struct recording recording;
+
+	switch (what) {
+	case END:
+		return;
+	case STORE:
+		create_store(bench);
+		return;
+	case RAISE:
+		raise(bench, word == NULL ? "1" : word, at(when));
+		return;
+	case RECORD:
+	case VOID:
+		recording = recording_of(word, at(when),
+					 what == VOID ? bench->challenge
+						      : 0); /* raising: one each */
+		MUST(register_event(bench->registrar, bench->challenge, &recording,
+				    &bench->events[bench->event_count++], &error));
+		return;
+	case RUN:
+		bench->now = at(when);
+		MUST(pass_run(bench->pass, &report, &error));
+		assert_false(report.more);
+		return;
+	case MAILED:
+		mark_accepted(bench);
+		return;
+	case RESTART:
+		pass_destroy(bench->pass);
+		bench->pass = NULL;
+		ledger_close(bench->ledger);
+		bench->ledger = NULL;
+		MUST(ledger_open(bench->folder, LEDGER_WRITE, &bench->ledger, &error));
+		{
+			static struct world_of_bench room;
+
+			open_pass(bench, &room);
+		}
+		return;
+	}
+}
+
+static void say_history(struct bench *bench, struct text *ret)
+{
+	struct ledger_notice *notices = NULL;
+	struct error error = { 0 };
+	size_t count = 0;
+
+	MUST(ledger_history(bench->ledger, bench->challenge, &notices, &count, &error));
+	for (size_t i = 0; i < count; i++)
+		text_appendf(ret, "%s %s %s%s%s%s\n", notice_kind_name(notices[i].kind),
+			     notices[i].role, delivery_state_name(notices[i].state),
+			     notices[i].reason[0] == '\0' ? "" : " (", notices[i].reason,
+			     notices[i].reason[0] == '\0' ? "" : ")");
+	ledger_notices_free(notices, count);
+}
+
+static int say_mail(void *context, const struct ledger_mail *mail)
+{
+	text_appendf(context, "%s ", mail->recipient);
+	return 0;
+}
+
+static void plays(void **state)
+{
+	const struct scene *scene = *state;
+	struct bench *bench = NULL;
+	CLEANUP(text_clear) struct text history = { 0 };
+	CLEANUP(text_clear) struct text mails = { 0 };
+	struct error error = { 0 };
+
+	assert_int_equal(set_up((void **)&bench), 0);
+	for (size_t i = 0; i < COUNT(scene->acts); i++)
+		act(bench, scene->acts[i].act, scene->acts[i].at, scene->acts[i].word);
+	say_history(bench, &history);
+	MUST(ledger_mails(bench->ledger, -1, say_mail, &mails, &error));
+	if (getenv("SHOW") != NULL)
+		printf("%s:\n%s%s\n", scene->name, text_string(&history), text_string(&mails));
+	if (scene->want != NULL)
+		assert_string_equal(text_string(&history), scene->want);
+	if (scene->mails != NULL)
+		assert_string_equal(text_string(&mails), scene->mails);
+	assert_int_equal(tear_down((void **)&bench), 0);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[COUNT(scenes)];
+
+	for (size_t i = 0; i < COUNT(scenes); i++)
+		tests[i] = (struct CMUnitTest){ .name = scenes[i].name,
+						.test_func = plays,
+						.initial_state = (void *)&scenes[i] };
+	return cmocka_run_group_tests_name("pass", tests, NULL, NULL);
+}
