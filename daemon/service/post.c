@@ -36,8 +36,7 @@ struct in_hand {
 	int doubts;
 	int64_t contact;
 	struct instant created;
-	char *references; /* one line */
-	bool ended;       /* `sent` holds its outcome, which is not recorded yet */
+	bool ended; /* `sent` holds its outcome, which is not recorded yet */
 	struct sent sent;
 };
 
@@ -166,8 +165,6 @@ void post_destroy(struct post *post)
 	if (post == NULL)
 		return;
 	senders_destroy(post->senders);
-	for (size_t i = 0; i < COUNT(post->hand); i++)
-		free(post->hand[i].references);
 	free(post->rate.sent);
 	free(post);
 }
@@ -207,7 +204,6 @@ static struct in_hand *find_in_hand(struct post *post, int64_t id)
 
 static void let_go(struct in_hand *hand)
 {
-	free(hand->references);
 	*hand = (struct in_hand){ 0 };
 }
 
@@ -221,11 +217,7 @@ static void hold(struct post *post, const struct ledger_mail *mail)
 		.doubts = mail->doubts,
 		.contact = mail->contact,
 		.created = mail->created,
-		.references = strdup(mail->references == NULL ? "" : mail->references),
 	};
-	for (char *c = hand->references; c != NULL && *c != '\0'; c++)
-		if (*c == '\n')
-			*c = ' ';
 }
 
 /* --- pausing ---------------------------------------------------------------------------------
@@ -411,13 +403,29 @@ static void reply_numbers(const struct sent *sent, char out[static 40])
 			       sent->result.curl_code);
 }
 
-static void log_outcome(const struct in_hand *hand, const struct finding *finding,
-			const struct sent *sent)
+/* What the mail was about, in one line that stands in `room`; only the ledger knows. */
+static const char *read_references(struct post *post, int64_t id, struct text *room)
 {
+	CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
+	struct error ignored = { 0 };
+
+	/* A line without its references is better than none. */
+	if (ledger_mail(post->world.ledger, id, &mail, &ignored) != 1 ||
+	    mail.references == NULL)
+		return "";
+	for (const char *c = mail.references; *c != '\0'; c++)
+		text_append_char(room, *c == '\n' ? ' ' : *c);
+	return text_string(room);
+}
+
+static void log_outcome(struct post *post, const struct in_hand *hand,
+			const struct finding *finding, const struct sent *sent)
+{
+	CLEANUP(text_clear) struct text about = { 0 };
 	char mail[24];
 	char contact[24];
 	char numbers[40];
-	const char *references = hand->references == NULL ? "" : hand->references;
+	const char *references = read_references(post, hand->id, &about);
 	const struct journal_field fields[] = {
 		{ "MAIL", mail },
 		{ "CONTACT", contact },
@@ -543,11 +551,24 @@ static int claim_one(struct post *post, struct instant until, struct error *erro
 	return r < 0 ? r : 1;
 }
 
+/* 1 when a mail may be waiting, told without a write lock: most polls find none. */
+static int something_waits(struct post *post, struct error *error)
+{
+	int64_t counts[DELIVERY_STATE_COUNT];
+	int r = ledger_count(post->world.ledger, counts, error);
+
+	if (r < 0)
+		return r;
+	return counts[DELIVERY_READY] + counts[DELIVERY_RETRY] + counts[DELIVERY_IN_DOUBT] > 0;
+}
+
 int post_run(struct post *post, struct instant until, struct error *error)
 {
 	while (room(post) > 0) {
-		int r = claim_one(post, until, error);
+		int r = something_waits(post, error);
 
+		if (r == 1)
+			r = claim_one(post, until, error);
 		if (r <= 0)
 			return r;
 	}
@@ -583,7 +604,7 @@ static int record_and_claim(struct post *post, struct in_hand *hand, struct inst
 		return r;
 	}
 	crash_point("outcome committed");
-	log_outcome(hand, &finding, sent);
+	log_outcome(post, hand, &finding, sent);
 	post->fallen_through += finding.fall_through;
 	post->accepted += finding.event == JOURNAL_ACCEPTED;
 	let_go(hand);
