@@ -122,6 +122,11 @@ install: all
 	install -D -m 644 systemd/challenge-notifyd.sysusers $(DESTDIR)$(SYSUSERSDIR)/challenge-notifyd.conf
 	install -D -m 644 systemd/challenge-notifyd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/challenge-notifyd.conf
 	install -D -m 644 systemd/challenge-notifyd.catalog $(DESTDIR)$(CATALOGDIR)/challenge-notifyd.catalog
+	for page in daemon/man/*.[1-9]; do install -D -m 644 "$$page" \
+	  "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}" || exit 1; done
+	# An administrator's files are never overwritten.
+	install -d $(DESTDIR)$(SYSCONFDIR)/challenge-notifyd
+	cp -Rn conf/. $(DESTDIR)$(SYSCONFDIR)/challenge-notifyd/
 
 clean:
 	rm -rf $(BUILD)

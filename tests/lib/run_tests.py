@@ -317,7 +317,7 @@ def block_units(block):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for path in units:
-        text = re.sub(r"(?m)^(Exec\w+=[-@:+!]*)/\S+", r"\1/bin/true", path.read_text())
+        text = re.sub(r"(?m)^(Exec\w+=[-:+!]*)(?:@\w+@)?/\S+", r"\1/bin/true", path.read_text())
         (folder / path.name).write_text(text)
     for path in units:
         yield program(block, path.name,
