@@ -95,7 +95,7 @@ class Kill(unittest.TestCase):
         server.fault("RCPT", "reply", reply=b"550 5.1.1 No such user\r\n")
         there.run("--once", status=KILLED, CHALLENGE_NOTIFYD_CRASH_AT="outcome committed")
         settle(there, (0, 700))  # before the breach falls due
-        self.assertEqual([str(mail["to"]) for mail in server.mails], ["colm@council.test"])
+        self.assertEqual([mail["to"] for mail in server.mails], [["colm@council.test"]])
 
     def test_dying_after_every_dot_ends_in_a_held_mail(self):
         there, server = self.scene()
