@@ -421,8 +421,10 @@ static bool is_common_config(const struct command *const *table, size_t count, i
 
 		if (strncmp(argv[i], "--config", strlen("--config")) == 0)
 			break;
-		if (strcmp(argv[i], "--at") == 0)
+		if (strcmp(argv[i], "--at") == 0) {
 			i++; /* its value is no command */
+			continue;
+		}
 		command = find_at(table, count, argc - i, argv + i, &words);
 		if (command != NULL)
 			return !command->has_config;
