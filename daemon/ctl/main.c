@@ -24,6 +24,7 @@ static const struct command *const table[] = {
 	&command_raise,
 	&command_record,
 	&command_show,
+	&command_status,
 	&command_timeline,
 };
 /* clang-format on */
