@@ -25,6 +25,7 @@ static const struct command *const table[] = {
 	&command_record,
 	&command_show,
 	&command_simulate,
+	&command_status,
 	&command_timeline,
 };
 /* clang-format on */
