@@ -26,6 +26,7 @@ static const struct command *const table[] = {
 	&command_show,
 	&command_simulate,
 	&command_status,
+	&command_test_mail,
 	&command_timeline,
 };
 /* clang-format on */
