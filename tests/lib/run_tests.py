@@ -353,7 +353,7 @@ def block_integration(block):
 
 def block_fault(block):
     for path in executables("fault/test_*.py"):
-        yield runnable(block, path, 300)
+        yield runnable(block, path, 600)  # one runs a cycle for every system call
 
 
 def block_oracle(block):
