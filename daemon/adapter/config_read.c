@@ -156,7 +156,10 @@ void source_clear(struct source *source)
 
 int setting_line(const config_setting_t *setting)
 {
-	return (int)config_setting_source_line(setting);
+	int line = (int)config_setting_source_line(setting);
+
+	/* The root has none: what the file lacks is said of its first line. */
+	return line > 0 ? line : 1;
 }
 
 static void path_append(const config_setting_t *setting, struct text *path)
@@ -173,6 +176,7 @@ static void path_append(const config_setting_t *setting, struct text *path)
 		text_appendf(path, "%s%s", path->length > 0 ? "." : "", name);
 }
 
+PRINTF_LIKE(5, 0)
 static void note(struct reader *reader, bool warning, const config_setting_t *setting,
 		 const char *key, const char *format, va_list arguments)
 {

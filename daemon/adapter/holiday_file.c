@@ -18,11 +18,10 @@ static void decrefp(json_t **json)
 static int no_such_division(json_t *root, const char *division, struct error *error)
 {
 	CLEANUP(text_clear) struct text known = { .limit = 200 };
-	const char *key;
-	json_t *value;
 
-	json_object_foreach(root, key, value)
-		text_appendf(&known, "%s\"%s\"", known.length > 0 ? ", " : "", key);
+	for (void *i = json_object_iter(root); i != NULL; i = json_object_iter_next(root, i))
+		text_appendf(&known, "%s\"%s\"", known.length > 0 ? ", " : "",
+			     json_object_iter_key(i));
 	return error_set(error, EINVAL, "has no division \"%s\"; there are: %s", division,
 			 known.length > 0 ? text_string(&known) : "none");
 }

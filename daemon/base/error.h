@@ -22,7 +22,7 @@ struct error {
  */
 int error_set(struct error *error, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Puts "FORMAT: " in front of the text there is. Returns -code as it was. */
+/* Puts "FORMAT: " in front of the text there is. Returns -code as it was (-EIO for NULL). */
 int error_wrap(struct error *error, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The usual sentence for -ENOMEM. Returns -ENOMEM. */

@@ -28,6 +28,7 @@ static void fault_clear(struct fault *fault)
 	free(fault->text);
 }
 
+PRINTF_LIKE(6, 0)
 static void note(struct fault_list *list, bool warning, const char *file, int line,
 		 const char *key, const char *format, va_list arguments)
 {

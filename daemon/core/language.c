@@ -77,8 +77,9 @@ const char *const letter_template_names[LETTER_TEMPLATES] = {
 	[TEMPLATE_FEEDBACK] = "feedback", [TEMPLATE_DIGEST] = "digest",
 	[TEMPLATE_ADOPTION] = "adoption", [TEMPLATE_WATCH] = "watch",
 	[TEMPLATE_DAILY] = "daily",       [TEMPLATE_ALARM] = "alarm",
-	[TEMPLATE_SAFE] = "safe",         [TEMPLATE_FOOT] = "foot",
-	[TEMPLATE_FRAME] = "frame",
+	[TEMPLATE_TEST] = "test",         [TEMPLATE_REFUSED] = "refused",
+	[TEMPLATE_FLOOD] = "flood",       [TEMPLATE_SAFE] = "safe",
+	[TEMPLATE_FOOT] = "foot",         [TEMPLATE_FRAME] = "frame",
 };
 
 bool letter_template_exists(enum letter_template which, enum template_form form)
@@ -159,6 +160,9 @@ static const struct phrase_rule {
 	LETTER_PHRASE("subject.adoption", false),
 	LETTER_PHRASE("subject.watch", false),
 	LETTER_PHRASE("subject.daily", false),
+	LETTER_PHRASE("subject.test", false),
+	LETTER_PHRASE("subject.refused", false),
+	LETTER_PHRASE("subject.flood", false),
 	LETTER_PHRASE("subject.alarm", false),
 	LETTER_PHRASE("subject.safe", false),
 	LETTER_PHRASE("headline.risk.owner", false),
@@ -191,8 +195,6 @@ static const struct phrase_rule {
 	LETTER_PHRASE("trouble.holidays.help", false),
 	LETTER_PHRASE("trouble.orphans", false),
 	LETTER_PHRASE("trouble.orphans.help", false),
-	LETTER_PHRASE("trouble.refused", false),
-	LETTER_PHRASE("trouble.refused.help", false),
 	LETTER_PHRASE("next.risk", true),
 	LETTER_PHRASE("next.inform", true),
 	LETTER_PHRASE("next.cleared", true),

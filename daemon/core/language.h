@@ -91,6 +91,9 @@ enum letter_template {
 	TEMPLATE_WATCH, /* every open challenge, for the business unit */
 	TEMPLATE_DAILY, /* proof of life */
 	TEMPLATE_ALARM,
+	TEMPLATE_TEST,
+	TEMPLATE_REFUSED,
+	TEMPLATE_FLOOD,
 	TEMPLATE_SAFE,  /* the fixed text for when another fails: {reference} alone; no HTML */
 	TEMPLATE_FOOT,  /* ends every notice: {foot} */
 	TEMPLATE_FRAME, /* HTML alone: what stands around {content} in every mail */

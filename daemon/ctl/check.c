@@ -135,8 +135,6 @@ static int check_files(struct ctl *ctl, int argc, char **argv, struct instant no
 
 	if (policies == NULL)
 		return -1;
-	if (argc == 0)
-		return check_one(main_file, NULL, 0, now, findings);
 	for (int i = 0; rc == 0 && i < argc; i++) {
 		if (config_is_policy_file(argv[i])) {
 			policies[count++] = argv[i];
@@ -145,8 +143,8 @@ static int check_files(struct ctl *ctl, int argc, char **argv, struct instant no
 		main_file = argv[i]; /* policies given with it are checked in its context */
 		rc = check_one(argv[i], NULL, 0, now, findings);
 	}
-	if (rc == 0 && count > 0)
-		rc = check_one(main_file, policies, count, now, findings);
+	if (rc == 0 && (count > 0 || argc == 0))
+		rc = check_one(main_file, argc > 0 ? policies : NULL, count, now, findings);
 	return rc;
 }
 

@@ -118,7 +118,7 @@ static const struct spoil_case {
 	  "m.conf:12: mail.connections: 9 is outside 1..8\n"
 	  "m.conf:12: mail.per_minut: no such setting; the nearest known one is \"per_minute\"\n" },
 	{ "a misspelt setting at the top", MAIN, "alarm =", "alrm =",
-	  "m.conf: alarm: warning: left out: nobody is mailed when the program itself is in trouble\n"
+	  "m.conf:1: alarm: warning: left out: nobody is mailed when the program itself is in trouble\n"
 	  "m.conf:13: alrm: no such setting; the nearest known one is \"alarm\"\n" },
 	{ "a group where a list belongs", POLICY, "overall = (", "overall = { }; y = (",
 	  "policies/p.conf:14: policy.overall: must be a list in round brackets: ( {...}, {...} )\n"
@@ -136,7 +136,7 @@ static const struct spoil_case {
 	  "policies/p.conf:7: policy.stages[1]: warning: no escalation leads to this stage; only people enter it\n" },
 
 	/* what matters has no default */
-	{ "no store", MAIN, "store = \"s.db\";", "", "m.conf: store: is required\n" },
+	{ "no store", MAIN, "store = \"s.db\";", "", "m.conf:1: store: is required\n" },
 	{ "an empty store", MAIN, "s.db", "", "m.conf:1: store: must not be empty\n" },
 	{ "no relay", MAIN, "relay = \"smtps://relay.example:465\";", "", "m.conf:9: mail.relay: is required\n" },
 	{ "no sender", MAIN, "from = \"Challenge <no@p.example>\";", "", "m.conf:9: mail.from: is required\n" },
@@ -144,7 +144,7 @@ static const struct spoil_case {
 	{ "nobody may be mailed", MAIN, "[ \"p.example\" ]", "[]",
 	  "m.conf:10: mail.allow_domains: must name at least one\n" },
 	{ "retention unset is a reminder", MAIN, "bodies = \"90 days\";", "",
-	  "m.conf: retention: warning: bodies, challenges, contacts and ledger are not all set: how long to keep them is the partnership's decision\n" },
+	  "m.conf:1: retention: warning: bodies, challenges, contacts and ledger are not all set: how long to keep them is the partnership's decision\n" },
 
 	/* values */
 	{ "a poll without a unit", MAIN, "2 minutes", "2", "m.conf:1: poll: \"2\" must be like \"15 seconds\", from 1 second to 1 hour\n" },

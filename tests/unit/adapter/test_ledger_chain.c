@@ -277,8 +277,8 @@ static bool add_row(struct fixture *f, uint64_t *random, char sql[600])
 		" send_at, started, due, firm, provisional, state, reason, mail FROM notice"
 		" WHERE id = 3",
 		"INSERT INTO payload (seq, salt, text) VALUES (100000, zeroblob(16), '{}')",
-		"INSERT INTO chain SELECT seq + 1, at, kind, state, challenge, notice, mail,"
-		" commitment, hash FROM chain ORDER BY seq DESC LIMIT 1",
+		("INSERT INTO chain SELECT seq + 1, at, kind, state, challenge, notice, mail,"
+		 " commitment, hash FROM chain ORDER BY seq DESC LIMIT 1"),
 		"INSERT INTO mail_notice (mail, notice) VALUES (3, 9)",
 		"INSERT INTO body (mail, bytes) VALUES (100000, x'00')",
 	};
