@@ -92,8 +92,8 @@ enum letter_template {
 	TEMPLATE_DAILY, /* proof of life */
 	TEMPLATE_ALARM,
 	TEMPLATE_TEST,
-	TEMPLATE_REFUSED, /* a contact's address, to the business unit */
-	TEMPLATE_FLOOD,   /* far more fell due than usual */
+	TEMPLATE_REFUSED,
+	TEMPLATE_FLOOD,
 	TEMPLATE_SAFE,  /* the fixed text for when another fails: {reference} alone; no HTML */
 	TEMPLATE_FOOT,  /* ends every notice: {foot} */
 	TEMPLATE_FRAME, /* HTML alone: what stands around {content} in every mail */

@@ -721,13 +721,13 @@ static void write_digest(struct writer *writer, struct letter_text *out)
 
 static enum letter_template summary_template(const char *name)
 {
-	static const enum letter_template summaries[] = { TEMPLATE_ADOPTION, TEMPLATE_WATCH,
-							  TEMPLATE_DAILY,    TEMPLATE_TEST,
-							  TEMPLATE_REFUSED,  TEMPLATE_FLOOD };
+	static const enum letter_template all[] = { TEMPLATE_ADOPTION, TEMPLATE_WATCH,
+						    TEMPLATE_DAILY,    TEMPLATE_TEST,
+						    TEMPLATE_REFUSED,  TEMPLATE_FLOOD };
 
-	for (size_t i = 0; i < COUNT(summaries); i++)
-		if (strcmp(name, letter_template_names[summaries[i]]) == 0)
-			return summaries[i];
+	for (size_t i = 0; i < COUNT(all); i++)
+		if (strcmp(name, letter_template_names[all[i]]) == 0)
+			return all[i];
 	return TEMPLATE_ALARM;
 }
 
@@ -735,7 +735,7 @@ static void set_counts(struct writer *writer, struct values *values)
 {
 	const struct letter_counts *counts = &writer->letter->counts;
 
-	values->of[FIELD_COUNT_OF] = number(writer, 1, counts->of);
+	values->of[FIELD_COUNT_OF] = number(writer, 1, writer->letter->summary_count);
 	values->of[FIELD_OPEN] = number(writer, 1, counts->open);
 	values->of[FIELD_DUE_TODAY] = number(writer, 1, counts->due_today);
 	values->of[FIELD_OVERDUE] = number(writer, 1, counts->overdue);
@@ -768,8 +768,10 @@ static void write_summary(struct writer *writer, struct letter_text *out)
 	set_letter_values(writer, &draft.values);
 	set_counts(writer, &draft.values);
 	draft.values.of[FIELD_AT] = say_moment(writer, writer->letter->now);
-	draft.values.of[FIELD_SINCE] = say_moment(writer, writer->letter->summary_at);
-	draft.values.of[FIELD_NEXT_AT] = draft.values.of[FIELD_SINCE];
+	if (writer->letter->summary_at.seconds > 0) { /* a zeroed letter has none */
+		draft.values.of[FIELD_SINCE] = say_moment(writer, writer->letter->summary_at);
+		draft.values.of[FIELD_NEXT_AT] = draft.values.of[FIELD_SINCE];
+	}
 	set_trouble(writer, &draft.values);
 	draft.values.of[FIELD_GREETING] = say(writer, "greeting", &draft.values);
 	if (set_items(writer, &draft, &data) == NULL)

@@ -48,7 +48,6 @@ struct letter_notice {
 
 /* The numbers of a summary; each stands where its template asks for it. */
 struct letter_counts {
-	int64_t of;        /* {count}: notices adopted, mails held, ... */
 	int64_t open;      /* challenges */
 	int64_t due_today; /* of them, with a date that is still to come today */
 	int64_t overdue;   /* of them, past their time */
@@ -76,12 +75,13 @@ struct letter {
 	const char *reply_to;  /* for mailto: answers; "" leaves them out */
 	const char *emergency; /* risk mails: mail is not the safeguard */
 	/*
-	 * For the daemon's own summaries: the template by that name ("adoption", "watch",
-	 * "daily", "alarm", "flood" (how many), "refused" (which contact), "test"), with
-	 * counts; "": notices. For "watch" the notices are its rows: one open challenge each,
-	 * of which the reader is told.
+	 * For mails about no challenge: a template by that name, with one number. "": notices;
+	 * else "adoption", "flood" (how many), "refused" (which contact), "test", "alarm" (how
+	 * many), and with counts "daily" and "watch", whose rows the notices are: one open
+	 * challenge each, of which the reader is told.
 	 */
 	const char *summary;
+	int64_t summary_count;
 	struct letter_counts counts;
 	const char *summary_text; /* one sentence of facts, no personal data; "" */
 	const char *trouble; /* for "alarm": the phrases trouble.KEY and trouble.KEY.help; "" */

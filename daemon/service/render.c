@@ -906,6 +906,6 @@ int render_adoption(const struct world *world, size_t adopted, struct instant no
 	};
 
 	letter.summary = "adoption";
-	letter.counts.of = (int64_t)adopted;
+	letter.summary_count = (int64_t)adopted;
 	return store_mail(world, &out, error);
 }

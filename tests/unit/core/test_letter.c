@@ -151,6 +151,7 @@ static const struct letter_case {
 	const char *name;
 	bool misdirected;
 	const char *summary;
+	int64_t summary_count;
 	struct letter_counts counts;
 	const char *summary_text;
 	const char *trouble;
@@ -225,7 +226,7 @@ static const struct letter_case {
 		       { COMMON, .kind = NOTICE_RISK, TOLD, .reference = "2026-017" } } },
 	{ "reminder-feedback-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_OVERDUE, TOLD, LATE, .feedback = true } } },
-	{ "adoption", .summary = "adoption", .counts.of = 12,
+	{ "adoption", .summary = "adoption", .summary_count = 12,
 	  .summary_text = "7 open challenges were in the store." },
 	{ "watch", .name = "Ann Other", .summary = "watch",
 	  .counts = { .open = 4, .overdue = 1, .more = 1 }, .count = 3,
@@ -238,11 +239,11 @@ static const struct letter_case {
 	{ "daily", .summary = "daily",
 	  .counts = { .open = 12, .due_today = 2, .overdue = 1, .waiting = 3, .held = 0 } },
 	{ "test", .summary = "test" },
-	{ "refused", .summary = "refused", .counts.of = 17 },
-	{ "flood", .summary = "flood", .counts.of = 1000 },
+	{ "refused", .summary = "refused", .summary_count = 17 },
+	{ "flood", .summary = "flood", .summary_count = 1000 },
 	{ "alarm", .summary = "alarm", .summary_text = "The relay refuses the login (535)." },
 	{ "alarm-paused", .summary = "alarm", .trouble = "paused" },
-	{ "alarm-held", .summary = "alarm", .trouble = "held", .counts.of = 3 },
+	{ "alarm-held", .summary = "alarm", .trouble = "held", .summary_count = 3 },
 };
 #pragma GCC diagnostic pop
 
@@ -263,6 +264,7 @@ static struct letter letter_of(const struct letter_case *c)
 		.emergency = "If someone is in danger now, telephone 999. Otherwise telephone "
 			     "the duty team on 01632 960999, at any hour.",
 		.summary = c->summary,
+		.summary_count = c->summary_count,
 		.counts = c->counts,
 		.summary_text = c->summary_text,
 		.trouble = c->trouble,
