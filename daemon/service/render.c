@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A longer digest becomes several: a mail must fit through the pipe to its sender. */
+enum { DIGEST_MOST = 250 };
+
 /* One notice with all that its mail will say; strings live in the batch's arena. */
 struct planned {
 	const struct ledger_notice *notice;
@@ -626,11 +629,12 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 
 	if (r < 0)
 		return r;
-	if (r == 1)
-		journal_send(
-			JOURNAL_CONFIG_FAULT, NULL, 0,
-			"a template of language \"%s\" failed: the fixed text went instead",
-			out->language);
+	if (r != LETTER_WHOLE)
+		journal_send(JOURNAL_CONFIG_FAULT, NULL, 0,
+			     "a template of language \"%s\" failed: %s",
+			     language_name(language),
+			     r == LETTER_SAFE ? "the fixed text went instead"
+					      : "the mail went without HTML");
 	if (out->thread != 0) {
 		r = ledger_root_id(world->ledger, out->thread,
 				   domain_of(config->mail.from_address), &root, error);
@@ -651,7 +655,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		.language = language_tag(language),
 		.important = out->important,
 		.body = text_string(&letter.body),
-		.html = "",
+		.html = text_string(&letter.html),
 	};
 	r = message_write(&message, ret, error);
 	if (r == -EINVAL && message.to_name[0] != '\0') {
@@ -713,6 +717,8 @@ static struct letter letter_for(const struct world *world, const struct zone *zo
 		.emergency = config->partnership.emergency,
 		.summary = "",
 		.summary_text = "",
+		.trouble = "",
+		.summary_at = INSTANT_NEVER,
 	};
 }
 
@@ -822,7 +828,7 @@ static int make_mails(struct batch *batch, struct error *error)
 	for (size_t from = 0, to; from < batch->planned_count && r == 0; from = to) {
 		struct mail_plan plan = { 0 };
 
-		for (to = from + 1; to < batch->planned_count &&
+		for (to = from + 1; to < batch->planned_count && to - from < DIGEST_MOST &&
 				    belongs(&batch->planned[from], &batch->planned[to]);
 		     to++)
 			;

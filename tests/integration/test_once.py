@@ -32,7 +32,7 @@ class Once(unittest.TestCase):
 
     def mails(self):
         """(recipient, parsed mail) in order of arrival."""
-        return [(str(mail["to"]).strip("[]'").removeprefix("TO:<").removesuffix(">"),
+        return [(", ".join(mail["to"]),
                  BytesParser(policy=policy.default).parsebytes(mail["bytes"]))
                 for mail in self.server.mails]
 
