@@ -178,6 +178,44 @@ MUST_CHECK int ledger_release_notices(struct ledger *ledger, int64_t challenge, 
 				      const char *why, struct instant now, size_t *ret_count,
 				      struct error *error);
 
+/* One notice that waits without a mail is HELD, with why. Must be inside a transaction; errors
+ * as ledger_cancel_notice. */
+MUST_CHECK int ledger_hold_notice(struct ledger *ledger, int64_t notice, const char *reason,
+				  struct instant now, struct error *error);
+
+/* --- floods ----------------------------------------------------------------------------------
+ *
+ * A day's count of notices far above the usual (core/flood.h) holds whatever waits, and all
+ * that is decided from then on, until a person has released or adopted it.
+ */
+
+/* The reason with which such notices are held; whoever decides while ledger_flood says so uses
+ * it. */
+extern const char ledger_flood_reason[];
+
+/* Whether notices are being held: asked anew each cycle, for it ends in another process. */
+MUST_CHECK int ledger_flood(struct ledger *ledger, bool *ret, struct error *error);
+
+/*
+ * Counts `more` notices that fell due today, and remembers them as a part of what is usual. 1
+ * when today's are a flood by `least`, 0 when not. Must be inside a transaction.
+ */
+MUST_CHECK int ledger_count_due(struct ledger *ledger, int64_t more, int64_t least,
+				struct instant now, struct error *error);
+
+/* Holds every notice that waits without a mail, but for immediate risk. Must be inside a
+ * transaction. */
+MUST_CHECK int ledger_hold_flood(struct ledger *ledger, struct instant now,
+				 struct error *error);
+/* How many are held so. Looks at every held notice: for alarms and people. */
+MUST_CHECK int ledger_count_flood(struct ledger *ledger, int64_t *ret, struct error *error);
+
+/* Those held so are DECIDED again; who and why are chained. The flood is over. */
+MUST_CHECK int ledger_release_flood(struct ledger *ledger, const char *by, const char *why,
+				    struct instant now, size_t *ret_count, struct error *error);
+/* The flood is over: what was due today so far is not held against the rest of the day. */
+MUST_CHECK int ledger_end_flood(struct ledger *ledger, struct instant now, struct error *error);
+
 /* --- mails -----------------------------------------------------------------------------------
  */
 

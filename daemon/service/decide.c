@@ -17,7 +17,7 @@ struct task {
 	const struct facts *facts;
 	const struct ledger_notice *history; /* NULL unless something was cleared */
 	size_t history_count;
-	bool adopt;
+	const struct manner *manner;
 	struct decided *count;
 };
 
@@ -33,7 +33,7 @@ static void log_decision(const struct task *task, const struct ledger_notice *no
 		{ "REASON", notice->reason[0] == '\0' ? NULL : notice->reason },
 	};
 
-	if (task->adopt)
+	if (task->manner->adopt)
 		return; /* one line for all of them, from the pass */
 	if (notice->state == DELIVERY_DECIDED)
 		journal_send(JOURNAL_DECIDED, fields, COUNT(fields), "%s: %s for %s decided",
@@ -70,7 +70,7 @@ static bool was_told(const struct task *task, const struct ledger_notice *cleare
 static const char *reason_for_silence(const struct task *task, size_t entry,
 				      const struct ledger_notice *notice)
 {
-	if (task->adopt)
+	if (task->manner->adopt)
 		return decide_adopted;
 	if (facts_is_ended(task->facts, entry))
 		return answered;
@@ -131,15 +131,21 @@ static int record(const struct task *task, struct ledger_notice *notice, const c
 
 	notice->reason = reason;
 	notice->state = reason[0] == '\0' ? DELIVERY_DECIDED : DELIVERY_CANCELLED;
+	if (notice->state == DELIVERY_DECIDED && task->manner->hold != NULL &&
+	    notice->kind != NOTICE_RISK) {
+		notice->state = DELIVERY_HELD;
+		notice->reason = task->manner->hold;
+	}
 	r = ledger_decide(task->ledger, notice, task->facts->now, &id, error);
 	if (r <= 0)
 		return r;
-	if (task->adopt)
+	if (task->manner->adopt)
 		task->count->adopted++;
-	else if (notice->state == DELIVERY_DECIDED)
-		task->count->to_send++;
-	else
+	else if (notice->state == DELIVERY_CANCELLED)
 		task->count->not_sent++;
+	else
+		task->count->to_send++;
+	task->count->held += notice->state == DELIVERY_HELD;
 	log_decision(task, notice);
 	return 0;
 }
@@ -251,7 +257,7 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 	size_t count = 0;
 	int r = 0;
 
-	if (!task->adopt && (changed || needs_history(task->facts))) {
+	if (!task->manner->adopt && (changed || needs_history(task->facts))) {
 		r = ledger_history(task->ledger, task->facts->challenge->id, &history, &count,
 				   error);
 		if (r < 0)
@@ -304,17 +310,17 @@ static void log_problems(const struct challenge *challenge, unsigned found)
 }
 
 int decide_challenge(struct ledger *ledger, const struct config *config, struct facts *facts,
-		     struct challenge *challenge, bool adopt, bool loud, struct instant now,
-		     struct decided *ret, struct error *error)
+		     struct challenge *challenge, const struct manner *manner,
+		     struct instant now, struct decided *ret, struct error *error)
 {
 	struct error unknown = { 0 };
 	const struct policy *policy;
-	struct task task = { .ledger = ledger, .facts = facts, .adopt = adopt, .count = ret };
+	struct task task = { .ledger = ledger, .facts = facts, .manner = manner, .count = ret };
 	int r;
 
 	policy = config_policy(config, challenge->policy, challenge->policy_version, &unknown);
 	if (policy == NULL) {
-		if (loud)
+		if (manner->loud)
 			log_fault(challenge, unknown.text);
 		return ledger_schedule(ledger, challenge->id, INSTANT_NEVER, error);
 	}
@@ -322,9 +328,9 @@ int decide_challenge(struct ledger *ledger, const struct config *config, struct 
 	r = facts_read(facts, policy, challenge, now, error);
 	if (r < 0)
 		return r;
-	if (loud)
+	if (manner->loud)
 		log_problems(challenge, facts->state.problems);
-	r = decide_entries(&task, loud, error);
+	r = decide_entries(&task, manner->loud, error);
 	if (r < 0)
 		return r;
 	return ledger_schedule(ledger, challenge->id, facts->next, error);

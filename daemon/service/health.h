@@ -26,10 +26,11 @@ struct health {
 	const char *trouble; /* ""; what is wrong */
 	int64_t oldest_send; /* INT64_MAX: none */
 	size_t in_hand;
-	int64_t ready;      /* mails that wait to be sent */
-	int64_t held;       /* mails that wait for a person */
-	int64_t decided;    /* notices that wait for sending hours */
-	const char *pause;  /* ""; why the queue is paused */
+	int64_t ready;     /* mails that wait to be sent */
+	int64_t held;      /* mails that wait for a person */
+	int64_t flood;     /* of notices that fell due far above the usual, held; 0: no flood */
+	int64_t decided;   /* notices that wait for sending hours */
+	const char *pause; /* ""; why the queue is paused */
 	const char *reload; /* ""; what the last reload came to, if it was refused */
 };
 

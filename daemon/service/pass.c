@@ -3,6 +3,7 @@
 
 #include "adapter/journal.h"
 #include "base/list.h"
+#include "service/breaker.h"
 #include "service/crash.h"
 #include "service/decide.h"
 #include "service/render.h"
@@ -25,6 +26,7 @@ struct pass {
 	struct world world;
 	struct store *store;
 	struct facts facts;
+	struct breaker breaker;
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
@@ -334,6 +336,11 @@ static int fail_store(struct trouble *trouble, int r)
 	return r;
 }
 
+static const char *reason_to_hold(const struct pass *pass)
+{
+	return pass->breaker.holds ? ledger_flood_reason : NULL;
+}
+
 /* Reads up to BATCH changed challenges: 1 when there may be more. Inside both transactions. */
 static int decide_changed(struct pass *pass, struct instant now, struct decided *count,
 			  struct trouble *trouble, struct error *error)
@@ -361,7 +368,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	while (n < BATCH) {
 		struct challenge *challenge = NULL;
 		struct error why = { 0 };
-		bool adopt;
+		struct manner manner = { .loud = true, .hold = reason_to_hold(pass) };
 
 		r = store_next(pass->store, &challenge, &why);
 		if (r < 0) {
@@ -376,9 +383,9 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 			continue;
 		}
 		after = challenge->change_seq;
-		adopt = first.is_first && challenge->change_seq <= first.until;
-		r = decide_challenge(ledger, pass->world.config, &pass->facts, challenge, adopt,
-				     true, now, &found, error);
+		manner.adopt = first.is_first && challenge->change_seq <= first.until;
+		r = decide_challenge(ledger, pass->world.config, &pass->facts, challenge,
+				     &manner, now, &found, error);
 		if (r < 0)
 			return r;
 	}
@@ -391,6 +398,8 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	count->to_send += found.to_send;
 	count->not_sent += found.not_sent + found.cancelled;
 	count->adopted += found.adopted;
+	if (r >= 0)
+		r = breaker_count(&pass->breaker, &pass->world, found.to_send, now, error);
 	if (r >= 0)
 		r = ledger_set_number(ledger, "change_seq", after, error);
 	if (r < 0)
@@ -485,8 +494,9 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 		log_bad_row(&why);
 		return ledger_schedule(ledger, id, instant_add(now, BAD_ROW_SECONDS), error);
 	}
-	return decide_challenge(ledger, pass->world.config, &pass->facts, challenge, false,
-				false, now, count, error);
+	return decide_challenge(ledger, pass->world.config, &pass->facts, challenge,
+				&(struct manner){ .hold = reason_to_hold(pass) }, now, count,
+				error);
 }
 
 static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t count,
@@ -501,6 +511,8 @@ static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t 
 	r = ledger_begin(ledger, error);
 	for (size_t i = 0; i < count && r >= 0; i++)
 		r = decide_one(pass, ids[i], now, ret, trouble, error);
+	if (r >= 0)
+		r = breaker_count(&pass->breaker, &pass->world, ret->to_send, now, error);
 	store_end(pass->store);
 	crash_point("scheduled challenges decided, not committed");
 	if (r >= 0)
@@ -585,7 +597,8 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
-	if (changed == 1)
+	r = breaker_look(&pass->breaker, &pass->world, error);
+	if (r >= 0 && changed == 1)
 		r = decide_all_changed(pass, now, &count, report, trouble, error);
 	if (r >= 0)
 		r = decide_scheduled(pass, now, &count, report, trouble, error);
@@ -595,6 +608,11 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->decided = count.to_send;
 	report->not_sent = count.not_sent;
 	report->adopted = count.adopted;
+	if (!report->more) {
+		r = breaker_tell(&pass->breaker, &pass->world, now, &report->flood, error);
+		if (r < 0)
+			return r;
+	}
 	r = render_mails(&pass->world, pass->store, &pass->facts, now, &rendered,
 			 &trouble->store, error);
 	if (r < 0)

@@ -48,6 +48,7 @@ struct pass_report {
 	size_t not_sent;     /* recorded with a reason not to be */
 	size_t adopted;      /* of them, since the ledger was new */
 	size_t mails;        /* rendered and ready */
+	int64_t flood;       /* notices that are held since far more fell due than usual */
 	bool more;           /* stopped at its measure: run again soon */
 	struct instant wake; /* the ledger's next instant; NEVER */
 };

@@ -949,20 +949,31 @@ int render_mails(const struct world *world, struct store *store, struct facts *f
 	return 0;
 }
 
-/* A mail about no challenge, to the partnership's inbox: a template by that name, a number. */
-static int store_summary(const struct world *world, const char *summary, int64_t number,
-			 struct instant now, struct error *error)
+/* FNV-1a: tells the copies for several addresses apart, and hides nothing that must be hidden,
+ * for the Message-ID is keyed. */
+static int64_t hash_of(const char *address)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *address != '\0'; address++)
+		hash = (hash ^ (unsigned char)*address) * UINT64_C(0x100000001b3);
+	return (int64_t)hash;
+}
+
+/* A mail about no challenge: a template by that name, with one number. */
+static int store_summary(const struct world *world, const char *address, const char *summary,
+			 int64_t number, struct instant now, struct error *error)
 {
 	static const struct zone utc = { .name = "UTC" };
 	const struct config *config = world->config;
 	const struct zone *zone =
 		config->policy_count > 0 ? calendar_zone(config->policies[0]->calendar) : &utc;
 	/* It carries no notice: its name, its number and its time tell it from others. */
-	const int64_t serial[] = { -1, summary[0], number, now.seconds };
+	const int64_t serial[] = { -1, summary[0], number, now.seconds, hash_of(address) };
 	struct letter letter = letter_for(world, zone, now);
 	const struct outgoing out = {
 		.letter = &letter,
-		.address = config->partnership.inbox,
+		.address = address,
 		.language = "en",
 		.serial = serial,
 		.serial_count = COUNT(serial),
@@ -976,11 +987,26 @@ static int store_summary(const struct world *world, const char *summary, int64_t
 int render_adoption(const struct world *world, size_t adopted, struct instant now,
 		    struct error *error)
 {
-	return store_summary(world, "adoption", (int64_t)adopted, now, error);
+	return store_summary(world, world->config->partnership.inbox, "adoption",
+			     (int64_t)adopted, now, error);
 }
 
 int render_refusal(const struct world *world, int64_t contact, struct instant now,
 		   struct error *error)
 {
-	return store_summary(world, "refused", contact, now, error);
+	return store_summary(world, world->config->partnership.inbox, "refused", contact, now,
+			     error);
+}
+
+int render_flood(const struct world *world, int64_t held, struct instant now,
+		 struct error *error)
+{
+	const struct config *config = world->config;
+	int r = store_summary(world, config->partnership.inbox, "flood", held, now, error);
+
+	for (size_t i = 0; i < config->alarm_to_count && r >= 0; i++)
+		if (strcmp(config->alarm_to[i], config->partnership.inbox) != 0)
+			r = store_summary(world, config->alarm_to[i], "flood", held, now,
+					  error);
+	return r;
 }

@@ -43,6 +43,7 @@ struct service {
 	bool ledger_told;
 	char trouble[300];
 	char reload[600];
+	int64_t flood;
 	char status[2000]; /* as told last */
 };
 
@@ -65,6 +66,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 		.in_hand = post->busy,
 		.pause = post->paused ? post->pause_text : "",
 		.reload = service->reload,
+		.flood = service->flood,
 	};
 	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
 	struct error ignored = { 0 };
@@ -185,6 +187,7 @@ static void cycle(struct service *service)
 	} else {
 		service->ledger_told = false;
 		service->last_poll = boot_seconds(service);
+		service->flood = report.flood;
 		(void)snprintf(service->trouble, sizeof service->trouble, "%s", report.text);
 	}
 	arm_boot(service, service->poll_timer, interval);
