@@ -137,6 +137,18 @@ struct ledger_notice {
 };
 
 /*
+ * The decision that one of the entry's roles (its place in entry->to) is to be told: DECIDED,
+ * to go at the entry's own time. Strings are borrowed from the policy, the challenge and the
+ * entry. The one place where a key is made of facts: the daemon and challengectl share it.
+ */
+struct ledger_notice ledger_notice_of(const struct policy *policy,
+				      const struct challenge *challenge,
+				      const struct entry *entry, size_t role);
+
+/* The reason of what is left unsent since it was past when somebody began to watch. */
+extern const char ledger_adopted_reason[];
+
+/*
  * Records the decision unless its key is there: 1 with *ret_id when it is new, 0 when it was
  * decided before (then *ret_id names that one). Must be inside a transaction.
  */

@@ -98,6 +98,37 @@ json_t *notice_facts(const struct ledger_notice *notice)
 			 "firm", notice->firm, "provisional", notice->provisional);
 }
 
+const char ledger_adopted_reason[] = "adopted";
+
+struct ledger_notice ledger_notice_of(const struct policy *policy,
+				      const struct challenge *challenge,
+				      const struct entry *entry, size_t role)
+{
+	return (struct ledger_notice){
+		.challenge = challenge->id,
+		.reference = challenge->reference,
+		.policy = policy->id,
+		.policy_version = policy->version,
+		.event = entry->event,
+		.stage = entry->stage < 0 ? "" : policy->stages[entry->stage].id,
+		.obligation =
+			entry->obligation < 0 ? "" : policy->obligations[entry->obligation].id,
+		.kind = entry->kind,
+		.step = entry->step,
+		.occurrence = entry->occurrence,
+		.role = policy->roles[entry->to.role[role]].token,
+		.at = entry->at,
+		.send_at = entry->send_at,
+		.started = entry->started,
+		.due = entry->due,
+		.firm = entry->firm,
+		.provisional = entry->provisional,
+		.state = DELIVERY_DECIDED,
+		.reason = "",
+		.policy_digest = policy->digest,
+	};
+}
+
 /* --- deciding ------------------------------------------------------------------------------
  */
 

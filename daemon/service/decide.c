@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-const char decide_adopted[] = "adopted";
 const char decide_replaced[] = "later reminder due";
 static const char answered[] = "ended by a recorded event before it went";
 static const char nothing_told[] = "nothing had been sent that needs standing down";
@@ -71,7 +70,7 @@ static const char *reason_for_silence(const struct task *task, size_t entry,
 				      const struct ledger_notice *notice)
 {
 	if (task->manner->adopt)
-		return decide_adopted;
+		return ledger_adopted_reason;
 	if (facts_is_ended(task->facts, entry))
 		return answered;
 	if (facts_is_replaced(task->facts, entry))
@@ -94,33 +93,6 @@ static struct instant time_to_go(const struct facts *facts, const struct entry *
 	    instant_equal(opening, facts->now))
 		return entry->send_at;
 	return opening;
-}
-
-static struct ledger_notice notice_of(const struct facts *facts, const struct entry *entry,
-				      const char *role)
-{
-	return (struct ledger_notice){
-		.challenge = facts->challenge->id,
-		.reference = facts->challenge->reference,
-		.policy = facts->policy->id,
-		.policy_version = facts->policy->version,
-		.event = entry->event,
-		.stage = facts_stage_id(facts->policy, entry),
-		.obligation = facts_obligation_id(facts->policy, entry),
-		.kind = entry->kind,
-		.step = entry->step,
-		.occurrence = entry->occurrence,
-		.role = role,
-		.at = entry->at,
-		.send_at = time_to_go(facts, entry),
-		.started = entry->started,
-		.due = entry->due,
-		.firm = entry->firm,
-		.provisional = entry->provisional,
-		.state = DELIVERY_DECIDED,
-		.reason = "",
-		.policy_digest = facts->policy->digest,
-	};
 }
 
 static int record(const struct task *task, struct ledger_notice *notice, const char *reason,
@@ -156,9 +128,11 @@ static int decide_entry(const struct task *task, size_t place, struct error *err
 
 	for (size_t i = 0; i < entry->to.count; i++) {
 		struct ledger_notice notice =
-			notice_of(task->facts, entry,
-				  task->facts->policy->roles[entry->to.role[i]].token);
-		int r = record(task, &notice, reason_for_silence(task, place, &notice), error);
+			ledger_notice_of(task->facts->policy, task->facts->challenge, entry, i);
+		int r;
+
+		notice.send_at = time_to_go(task->facts, entry);
+		r = record(task, &notice, reason_for_silence(task, place, &notice), error);
 
 		if (r < 0)
 			return r;

@@ -37,8 +37,7 @@ MUST_CHECK int decide_challenge(struct ledger *ledger, const struct config *conf
 				const struct manner *manner, struct instant now,
 				struct decided *ret, struct error *error);
 
-/* The reasons that decisions are recorded with. */
-extern const char decide_adopted[];
+/* The reason of what a later notice of its kind makes needless. */
 extern const char decide_replaced[];
 
 #endif
