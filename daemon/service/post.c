@@ -2,6 +2,7 @@
 #include "service/post.h"
 
 #include "adapter/journal.h"
+#include "adapter/sender_process.h"
 #include "core/delivery.h"
 #include "service/crash.h"
 #include "service/senders.h"
@@ -36,8 +37,7 @@ struct in_hand {
 	int doubts;
 	int64_t contact;
 	struct instant created;
-	char *references; /* one line */
-	bool ended;       /* `sent` holds its outcome, which is not recorded yet */
+	bool ended; /* `sent` holds its outcome, which is not recorded yet */
 	struct sent sent;
 };
 
@@ -58,35 +58,6 @@ struct post {
 static int64_t boot_seconds(const struct post *post)
 {
 	return post->world.clock->boot_seconds(post->world.clock->self);
-}
-
-/* --- relay -----------------------------------------------------------------------------------
- */
-
-static struct sender_relay relay_of(const struct mail_settings *mail)
-{
-	static const char *const logins[] = {
-		[LOGIN_NONE] = "",
-		[LOGIN_PLAIN] = "PLAIN",
-		[LOGIN_LOGIN] = "LOGIN",
-		[LOGIN_XOAUTH2] = "XOAUTH2",
-	};
-
-	return (struct sender_relay){
-		.url = mail->relay,
-		.clear_text = mail->clear_text,
-		.ca = mail->relay_ca,
-		.ehlo = mail->ehlo,
-		.login = logins[mail->login],
-		.user = mail->user,
-		.credential = mail->credential,
-		.tenant = mail->tenant,
-		.client = mail->client,
-		.token_url = mail->token_url,
-		.connect_seconds = 30,
-		.reply_seconds = 120,
-		.dot_seconds = 600,
-	};
 }
 
 static int connections_of(const struct mail_settings *mail)
@@ -144,7 +115,7 @@ int post_create(const struct world *world, const char *program, struct post **re
 		struct error *error)
 {
 	CLEANUP(post_destroyp) struct post *post = calloc(1, sizeof *post);
-	struct sender_relay relay = relay_of(&world->config->mail);
+	struct sender_relay relay = sender_process_relay(&world->config->mail);
 	int r;
 
 	if (post == NULL)
@@ -166,8 +137,6 @@ void post_destroy(struct post *post)
 	if (post == NULL)
 		return;
 	senders_destroy(post->senders);
-	for (size_t i = 0; i < COUNT(post->hand); i++)
-		free(post->hand[i].references);
 	free(post->rate.sent);
 	free(post);
 }
@@ -179,7 +148,7 @@ void post_destroyp(struct post **post)
 
 int post_configure(struct post *post, const struct world *world, struct error *error)
 {
-	struct sender_relay relay = relay_of(&world->config->mail);
+	struct sender_relay relay = sender_process_relay(&world->config->mail);
 	int r = rate_configure(&post->rate, world->config->mail.per_minute, error);
 
 	if (r < 0)
@@ -207,7 +176,6 @@ static struct in_hand *find_in_hand(struct post *post, int64_t id)
 
 static void let_go(struct in_hand *hand)
 {
-	free(hand->references);
 	*hand = (struct in_hand){ 0 };
 }
 
@@ -221,11 +189,7 @@ static void hold(struct post *post, const struct ledger_mail *mail)
 		.doubts = mail->doubts,
 		.contact = mail->contact,
 		.created = mail->created,
-		.references = strdup(mail->references == NULL ? "" : mail->references),
 	};
-	for (char *c = hand->references; c != NULL && *c != '\0'; c++)
-		if (*c == '\n')
-			*c = ' ';
 }
 
 /* --- pausing ---------------------------------------------------------------------------------
@@ -411,13 +375,29 @@ static void reply_numbers(const struct sent *sent, char out[static 40])
 			       sent->result.curl_code);
 }
 
-static void log_outcome(const struct in_hand *hand, const struct finding *finding,
-			const struct sent *sent)
+/* What the mail was about, in one line that stands in `room`; only the ledger knows. */
+static const char *read_references(struct post *post, int64_t id, struct text *room)
 {
+	CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
+	struct error ignored = { 0 };
+
+	/* A line without its references is better than none. */
+	if (ledger_mail(post->world.ledger, id, &mail, &ignored) != 1 ||
+	    mail.references == NULL)
+		return "";
+	for (const char *c = mail.references; *c != '\0'; c++)
+		text_append_char(room, *c == '\n' ? ' ' : *c);
+	return text_string(room);
+}
+
+static void log_outcome(struct post *post, const struct in_hand *hand,
+			const struct finding *finding, const struct sent *sent)
+{
+	CLEANUP(text_clear) struct text about = { 0 };
 	char mail[24];
 	char contact[24];
 	char numbers[40];
-	const char *references = hand->references == NULL ? "" : hand->references;
+	const char *references = read_references(post, hand->id, &about);
 	const struct journal_field fields[] = {
 		{ "MAIL", mail },
 		{ "CONTACT", contact },
@@ -543,11 +523,24 @@ static int claim_one(struct post *post, struct instant until, struct error *erro
 	return r < 0 ? r : 1;
 }
 
+/* 1 when a mail may be waiting, told without a write lock: most polls find none. */
+static int something_waits(struct post *post, struct error *error)
+{
+	int64_t counts[DELIVERY_STATE_COUNT];
+	int r = ledger_count(post->world.ledger, counts, error);
+
+	if (r < 0)
+		return r;
+	return counts[DELIVERY_READY] + counts[DELIVERY_RETRY] + counts[DELIVERY_IN_DOUBT] > 0;
+}
+
 int post_run(struct post *post, struct instant until, struct error *error)
 {
 	while (room(post) > 0) {
-		int r = claim_one(post, until, error);
+		int r = something_waits(post, error);
 
+		if (r == 1)
+			r = claim_one(post, until, error);
 		if (r <= 0)
 			return r;
 	}
@@ -583,7 +576,7 @@ static int record_and_claim(struct post *post, struct in_hand *hand, struct inst
 		return r;
 	}
 	crash_point("outcome committed");
-	log_outcome(hand, &finding, sent);
+	log_outcome(post, hand, &finding, sent);
 	post->fallen_through += finding.fall_through;
 	post->accepted += finding.event == JOURNAL_ACCEPTED;
 	let_go(hand);
