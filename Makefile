@@ -89,6 +89,17 @@ unit-tests: $(UNIT)
 $(BUILD)/tests/oracle/count: $(BUILD)/tests/oracle/count.o $(below_adapter)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
 
+# Figures, one JSON line each; what they need besides comes with `scripts/deps bench`.
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(call archive,service) $(below_adapter)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+$(BUILD)/bench/bench_curl: $(BUILD)/tests/bench/bench_curl.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+bench: all $(BENCHES)
+	@BUILD=$(BUILD) tests/bench/bench.py $(BENCH)
+
 print-unit:
 	@echo $(UNIT)
 
@@ -156,6 +167,6 @@ install: all units
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all always units crash unit-tests print-unit layering check san cover clang tidy fmt install clean
+.PHONY: all always units bench crash unit-tests print-unit layering check san cover clang tidy fmt install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
