@@ -59,8 +59,9 @@ const char *const letter_template_names[LETTER_TEMPLATES] = {
 	[TEMPLATE_BREACH] = "breach",   [TEMPLATE_ESCALATION] = "escalation",
 	[TEMPLATE_OVERDUE] = "overdue", [TEMPLATE_QUIET] = "quiet",
 	[TEMPLATE_DIGEST] = "digest",   [TEMPLATE_ADOPTION] = "adoption",
-	[TEMPLATE_ALARM] = "alarm",     [TEMPLATE_SAFE] = "safe",
-	[TEMPLATE_FOOT] = "foot",
+	[TEMPLATE_ALARM] = "alarm",     [TEMPLATE_TEST] = "test",
+	[TEMPLATE_REFUSED] = "refused", [TEMPLATE_FLOOD] = "flood",
+	[TEMPLATE_SAFE] = "safe",       [TEMPLATE_FOOT] = "foot",
 };
 
 static const char *const date_names[] = { "weekday", "day", "month", "year" };
@@ -134,6 +135,9 @@ static const struct phrase_rule {
 	LETTER_PHRASE("subject.quiet", false),
 	LETTER_PHRASE("subject.digest", false),
 	LETTER_PHRASE("subject.adoption", false),
+	LETTER_PHRASE("subject.test", false),
+	LETTER_PHRASE("subject.refused", false),
+	LETTER_PHRASE("subject.flood", false),
 	LETTER_PHRASE("subject.alarm", false),
 	LETTER_PHRASE("subject.safe", false),
 	LETTER_PHRASE("headline.risk.owner", false),

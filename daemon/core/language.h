@@ -74,6 +74,9 @@ enum letter_template {
 	TEMPLATE_DIGEST,
 	TEMPLATE_ADOPTION,
 	TEMPLATE_ALARM,
+	TEMPLATE_TEST,
+	TEMPLATE_REFUSED,
+	TEMPLATE_FLOOD,
 	TEMPLATE_SAFE, /* the fixed text for when another fails: {reference} alone */
 	TEMPLATE_FOOT, /* ends every notice: {foot} */
 	LETTER_TEMPLATES,

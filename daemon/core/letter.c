@@ -608,12 +608,20 @@ static void write_digest(struct writer *writer, struct letter_text *out)
 	lay_out(&out->body, fill_template(writer, TEMPLATE_DIGEST, &values, data, count));
 }
 
+static enum letter_template summary_template(const char *name)
+{
+	static const enum letter_template all[] = { TEMPLATE_ADOPTION, TEMPLATE_TEST,
+						    TEMPLATE_REFUSED, TEMPLATE_FLOOD };
+
+	for (size_t i = 0; i < COUNT(all); i++)
+		if (strcmp(name, letter_template_names[all[i]]) == 0)
+			return all[i];
+	return TEMPLATE_ALARM;
+}
+
 static void write_summary(struct writer *writer, struct letter_text *out)
 {
-	const char *name = writer->letter->summary;
-	enum letter_template which = strcmp(name, letter_template_names[TEMPLATE_ADOPTION]) == 0
-					     ? TEMPLATE_ADOPTION
-					     : TEMPLATE_ALARM;
+	enum letter_template which = summary_template(writer->letter->summary);
 	struct values values;
 	char key[KEY_SIZE];
 

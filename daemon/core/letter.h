@@ -64,9 +64,11 @@ struct letter {
 	const char *partnership_inbox;
 	const char *reply_to;  /* for mailto: answers; "" leaves them out */
 	const char *emergency; /* risk mails: mail is not the safeguard */
-	/* For the daemon's own summaries (adoption, alarm): a template by that name, with
-	 * counts. */
-	const char *summary; /* "": notices; else "adoption", "alarm" */
+	/*
+	 * For mails about no challenge: a template by that name, with one number. "": notices;
+	 * else "adoption", "flood" (how many), "refused" (which contact), "test", "alarm".
+	 */
+	const char *summary;
 	int64_t summary_count;
 	const char *summary_text; /* one sentence of facts for an alarm, no personal data; "" */
 };

@@ -2,6 +2,7 @@
 #include "service/post.h"
 
 #include "adapter/journal.h"
+#include "adapter/sender_process.h"
 #include "core/delivery.h"
 #include "service/crash.h"
 #include "service/senders.h"
@@ -59,35 +60,6 @@ static int64_t boot_seconds(const struct post *post)
 	return post->world.clock->boot_seconds(post->world.clock->self);
 }
 
-/* --- relay -----------------------------------------------------------------------------------
- */
-
-static struct sender_relay relay_of(const struct mail_settings *mail)
-{
-	static const char *const logins[] = {
-		[LOGIN_NONE] = "",
-		[LOGIN_PLAIN] = "PLAIN",
-		[LOGIN_LOGIN] = "LOGIN",
-		[LOGIN_XOAUTH2] = "XOAUTH2",
-	};
-
-	return (struct sender_relay){
-		.url = mail->relay,
-		.clear_text = mail->clear_text,
-		.ca = mail->relay_ca,
-		.ehlo = mail->ehlo,
-		.login = logins[mail->login],
-		.user = mail->user,
-		.credential = mail->credential,
-		.tenant = mail->tenant,
-		.client = mail->client,
-		.token_url = mail->token_url,
-		.connect_seconds = 30,
-		.reply_seconds = 120,
-		.dot_seconds = 600,
-	};
-}
-
 static int connections_of(const struct mail_settings *mail)
 {
 	if (mail->connections < 1)
@@ -143,7 +115,7 @@ int post_create(const struct world *world, const char *program, struct post **re
 		struct error *error)
 {
 	CLEANUP(post_destroyp) struct post *post = calloc(1, sizeof *post);
-	struct sender_relay relay = relay_of(&world->config->mail);
+	struct sender_relay relay = sender_process_relay(&world->config->mail);
 	int r;
 
 	if (post == NULL)
@@ -176,7 +148,7 @@ void post_destroyp(struct post **post)
 
 int post_configure(struct post *post, const struct world *world, struct error *error)
 {
-	struct sender_relay relay = relay_of(&world->config->mail);
+	struct sender_relay relay = sender_process_relay(&world->config->mail);
 	int r = rate_configure(&post->rate, world->config->mail.per_minute, error);
 
 	if (r < 0)

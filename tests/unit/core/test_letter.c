@@ -211,6 +211,9 @@ static const struct letter_case {
 		       { COMMON, .kind = NOTICE_RISK, TOLD, .reference = "2026-017" } } },
 	{ "adoption", .summary = "adoption", .summary_count = 12,
 	  .summary_text = "7 open challenges were in the store." },
+	{ "test", .summary = "test" },
+	{ "refused", .summary = "refused", .summary_count = 17 },
+	{ "flood", .summary = "flood", .summary_count = 1000 },
 	{ "alarm", .summary = "alarm", .summary_text = "The relay refuses the login (535)." },
 };
 #pragma GCC diagnostic pop
