@@ -15,6 +15,7 @@ static const char taken_away[] = "the facts no longer ask for it";
 struct task {
 	struct ledger *ledger;
 	const struct facts *facts;
+	const struct config *config;
 	const struct ledger_notice *history; /* NULL unless something was cleared */
 	size_t history_count;
 	bool adopt;
@@ -96,6 +97,17 @@ static struct instant time_to_go(const struct facts *facts, const struct entry *
 	return opening;
 }
 
+/* What a decision rests on besides the facts: for the case review that asks years later. */
+static void name_the_basis(const struct task *task, struct ledger_notice *notice)
+{
+	const struct policy *policy = task->facts->policy;
+	const struct named_calendar *calendar = config_calendar_of(task->config, policy);
+
+	notice->policy_digest = policy->digest;
+	notice->calendar_version = calendar != NULL ? calendar->version : "";
+	notice->zone_version = calendar_zone(policy->calendar)->digest;
+}
+
 static struct ledger_notice notice_of(const struct facts *facts, const struct entry *entry,
 				      const char *role)
 {
@@ -119,7 +131,6 @@ static struct ledger_notice notice_of(const struct facts *facts, const struct en
 		.provisional = entry->provisional,
 		.state = DELIVERY_DECIDED,
 		.reason = "",
-		.policy_digest = facts->policy->digest,
 	};
 }
 
@@ -131,6 +142,7 @@ static int record(const struct task *task, struct ledger_notice *notice, const c
 
 	notice->reason = reason;
 	notice->state = reason[0] == '\0' ? DELIVERY_DECIDED : DELIVERY_CANCELLED;
+	name_the_basis(task, notice);
 	r = ledger_decide(task->ledger, notice, task->facts->now, &id, error);
 	if (r <= 0)
 		return r;
@@ -309,7 +321,9 @@ int decide_challenge(struct ledger *ledger, const struct config *config, struct 
 {
 	struct error unknown = { 0 };
 	const struct policy *policy;
-	struct task task = { .ledger = ledger, .facts = facts, .adopt = adopt, .count = ret };
+	struct task task = {
+		.ledger = ledger, .facts = facts, .config = config, .adopt = adopt, .count = ret
+	};
 	int r;
 
 	policy = config_policy(config, challenge->policy, challenge->policy_version, &unknown);
