@@ -119,16 +119,11 @@ static void verdict_by_child(const char *bytes, struct verdict *ret)
 		;
 }
 
-bool source_open(struct source *source, const char *path, struct fault_list *faults)
+bool source_parse(struct source *source, const char *path, struct fault_list *faults)
 {
-	struct error error = { 0 };
 	struct verdict verdict;
 
 	source->name = path;
-	if (file_bytes_read(path, &source->bytes, &error) < 0) {
-		fault_add(faults, path, 0, "", "%s", error.text);
-		return false;
-	}
 	config_scan(source->bytes.data, source->bytes.length, path, faults, &source->scanned);
 	if (source->scanned.hopeless)
 		return false;
@@ -156,7 +151,10 @@ void source_clear(struct source *source)
 
 int setting_line(const config_setting_t *setting)
 {
-	return (int)config_setting_source_line(setting);
+	int line = (int)config_setting_source_line(setting);
+
+	/* The root has none: what the file lacks is said of its first line. */
+	return line > 0 ? line : 1;
 }
 
 static void path_append(const config_setting_t *setting, struct text *path)

@@ -84,25 +84,29 @@ int ctl_print_json(struct ctl *ctl, json_t *document)
 /* --- the configuration and the time ---------------------------------------------------------
  */
 
+struct config *ctl_load_config(struct ctl *ctl, const char *file)
+{
+	CLEANUP(fault_list_clear) struct fault_list faults = { 0 };
+	struct error error = { 0 };
+	struct config *config = config_load(file, &faults, &error);
+
+	if (config != NULL)
+		return config;
+	fault_sort(&faults);
+	for (size_t i = 0; i < faults.count; i++) {
+		CLEANUP(text_clear) struct text line = { 0 };
+
+		fault_format(&faults.item[i], &line);
+		(void)fprintf(ctl->err, "%s\n", text_string(&line));
+	}
+	(void)ctl_fail(ctl, &error, "Check it with: challengectl check");
+	return NULL;
+}
+
 const struct config *ctl_config(struct ctl *ctl)
 {
-	struct fault_list faults = { 0 };
-	struct error error = { 0 };
-
-	if (ctl->config != NULL)
-		return ctl->config;
-	ctl->config = config_load(ctl->config_file, &faults, &error);
-	if (ctl->config == NULL) {
-		fault_sort(&faults);
-		for (size_t i = 0; i < faults.count; i++) {
-			CLEANUP(text_clear) struct text line = { 0 };
-
-			fault_format(&faults.item[i], &line);
-			(void)fprintf(ctl->err, "%s\n", text_string(&line));
-		}
-		(void)ctl_fail(ctl, &error, "Check it with: challengectl check");
-	}
-	fault_list_clear(&faults);
+	if (ctl->config == NULL)
+		ctl->config = ctl_load_config(ctl, ctl->config_file);
 	return ctl->config;
 }
 
@@ -407,6 +411,27 @@ static int help_command(struct ctl *ctl, const struct command *command)
 /* --- the whole ------------------------------------------------------------------------------
  */
 
+/* A --config behind the name of a command that has one of its own is not the common one. */
+static bool is_common_config(const struct command *const *table, size_t count, int argc,
+			     char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		const struct command *command;
+		int words;
+
+		if (strncmp(argv[i], "--config", strlen("--config")) == 0)
+			break;
+		if (strcmp(argv[i], "--at") == 0) {
+			i++; /* its value is no command */
+			continue;
+		}
+		command = find_at(table, count, argc - i, argv + i, &words);
+		if (command != NULL)
+			return !command->has_config;
+	}
+	return true;
+}
+
 static int dispatch(struct ctl *ctl, const struct command *const *table, size_t count, int argc,
 		    char **argv)
 {
@@ -417,8 +442,10 @@ static int dispatch(struct ctl *ctl, const struct command *const *table, size_t 
 		(void)fprintf(ctl->out, "%s %s\n", ctl->program, VERSION);
 		return EXIT_DONE;
 	}
-	if (ctl_option(ctl, &argc, argv, "--config", &ctl->config_file) < 0 ||
-	    ctl_option(ctl, &argc, argv, "--at", &ctl->at) < 0)
+	if (is_common_config(table, count, argc, argv) &&
+	    ctl_option(ctl, &argc, argv, "--config", &ctl->config_file) < 0)
+		return EXIT_USAGE;
+	if (ctl_option(ctl, &argc, argv, "--at", &ctl->at) < 0)
 		return EXIT_USAGE;
 	ctl->json = ctl_flag(&argc, argv, "--json") || ctl->json;
 	if (argc > 0 && strcmp(argv[0], "help") == 0) {

@@ -38,11 +38,15 @@ struct command {
 	/* argv holds what follows the command's name, with a NULL behind it; common options are
 	 * taken out already. */
 	int (*run)(struct ctl *ctl, int argc, char **argv);
+	bool has_config; /* a --config behind its name is an option of its own */
 };
 
 /* The configuration, loaded once; NULL after every fault has been printed (status
  * EXIT_COULD_NOT). */
 const struct config *ctl_config(struct ctl *ctl);
+
+/* Another one; the same when it has faults. Free with config_free. */
+struct config *ctl_load_config(struct ctl *ctl, const char *file);
 
 /* The folder of the ledger: $STATE_DIRECTORY when systemd set it, else the configuration's. */
 const char *ctl_state_folder(const struct config *config);

@@ -28,7 +28,9 @@ extern const struct command command_queue_show;
 extern const struct command command_raise;
 extern const struct command command_record;
 extern const struct command command_show;
+extern const struct command command_simulate;
 extern const struct command command_status;
+extern const struct command command_test_mail;
 extern const struct command command_timeline;
 
 #endif

@@ -27,7 +27,9 @@ static const struct command *const table[] = {
 	&command_raise,
 	&command_record,
 	&command_show,
+	&command_simulate,
 	&command_status,
+	&command_test_mail,
 	&command_timeline,
 };
 /* clang-format on */

@@ -2,10 +2,11 @@
 #include "service/engine.h"
 
 #include "adapter/journal.h"
+#include "adapter/sender_process.h"
 #include "service/crash.h"
-#include "service/senders.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,7 +63,7 @@ static struct world world_of(const struct engine *engine)
 
 static int open_work(struct engine *engine, struct error *error)
 {
-	CLEANUP(freep) char *program = senders_program();
+	CLEANUP(freep) char *program = sender_process_program();
 	struct world world = world_of(engine);
 	int r;
 
@@ -176,6 +177,19 @@ static int take_on(struct engine *engine, struct setup *setup, struct error *err
 	return 0;
 }
 
+void engine_note(struct engine *engine, const char *kind)
+{
+	struct error ignored = { 0 };
+	char payload[200];
+
+	/* The digest is hexadecimal: nothing here needs quoting. */
+	(void)snprintf(payload, sizeof payload,
+		       "{\"version\": \"" VERSION "\", \"configuration\": \"%.64s\"}",
+		       engine->setup.config->digest);
+	if (ledger_note(engine->ledger, kind, payload, clock_now(engine->clock), &ignored) < 0)
+		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "%s", ignored.text);
+}
+
 bool engine_reload(struct engine *engine, struct error *error)
 {
 	CLEANUP(fault_list_clear) struct fault_list faults = { 0 };
@@ -191,6 +205,8 @@ bool engine_reload(struct engine *engine, struct error *error)
 			     error->text);
 		return false;
 	}
+	if (engine->recovered) /* the clock has been found sane: times may be written */
+		engine_note(engine, "reloaded");
 	journal_send(JOURNAL_RELOADED, NULL, 0, "configuration %.12s is in use",
 		     engine->setup.config->digest);
 	return true;

@@ -46,4 +46,10 @@ MUST_CHECK int engine_cycle(struct engine *engine, struct pass_report *ret,
  */
 bool engine_reload(struct engine *engine, struct error *error);
 
+/*
+ * An entry of that kind in the chain, with the program's version and the configuration's
+ * digest. A ledger that cannot take it fails the next cycle too, which tells.
+ */
+void engine_note(struct engine *engine, const char *kind);
+
 #endif

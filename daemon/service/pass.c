@@ -28,6 +28,9 @@ struct pass {
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
+	bool clock_seen; /* the two below hold the latest moment at which the clock was right */
+	struct instant seen;
+	int64_t seen_boot;
 	bool wal_told;
 	size_t orphans_told;
 	int32_t horizon_told; /* civil day */
@@ -106,6 +109,26 @@ bool clock_is_sane(struct instant now, struct instant latest_written)
 	       !instant_before(now, instant_add(latest_written, -CLOCK_BACKWARD_SECONDS));
 }
 
+static void tell_clock(struct pass *pass, const struct pass_report *report)
+{
+	if (!pass->clock_told)
+		journal_send(JOURNAL_CLOCK_INSANE, NULL, 0, "%s", report->text);
+	pass->clock_told = true;
+}
+
+/*
+ * Within one process the clock cannot gain days on CLOCK_BOOTTIME, which counts suspends too:
+ * somebody set it. Between two processes a gap is downtime.
+ */
+static bool clock_jumped(const struct pass *pass, struct instant now)
+{
+	int64_t boot = pass->world.clock->boot_seconds(pass->world.clock->self);
+
+	return pass->clock_seen &&
+	       (now.seconds - pass->seen.seconds) - (boot - pass->seen_boot) >
+		       CLOCK_FORWARD_SECONDS;
+}
+
 /* 1: sane, 0: not. */
 static int check_clock(struct pass *pass, struct instant now, struct pass_report *report,
 		       struct error *error)
@@ -116,7 +139,20 @@ static int check_clock(struct pass *pass, struct instant now, struct pass_report
 
 	if (r < 0)
 		return r;
+	if (clock_jumped(pass, now)) {
+		report->trouble = PASS_CLOCK;
+		(void)snprintf(report->text, sizeof report->text,
+			       "the clock jumped forward to %s: nothing is decided or sent "
+			       "until it is set back, or the daemon is started anew to confirm "
+			       "it",
+			       instant_format(now, 0, text));
+		tell_clock(pass, report);
+		return 0;
+	}
 	if (clock_is_sane(now, latest)) {
+		pass->clock_seen = true;
+		pass->seen = now;
+		pass->seen_boot = pass->world.clock->boot_seconds(pass->world.clock->self);
 		if (pass->clock_told)
 			journal_send(JOURNAL_CLOCK_SANE, NULL, 0,
 				     "the clock is right again: deciding and sending go on");
@@ -128,9 +164,7 @@ static int check_clock(struct pass *pass, struct instant now, struct pass_report
 		       "the clock shows %s, which cannot be: nothing is decided or sent until "
 		       "it is set",
 		       instant_format(now, 0, text));
-	if (!pass->clock_told)
-		journal_send(JOURNAL_CLOCK_INSANE, NULL, 0, "%s", report->text);
-	pass->clock_told = true;
+	tell_clock(pass, report);
 	return 0;
 }
 

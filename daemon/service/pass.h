@@ -58,8 +58,11 @@ struct pass_report {
  */
 MUST_CHECK int pass_run(struct pass *pass, struct pass_report *ret, struct error *error);
 
-/* True when this clock may be acted on (design section 4, "Clock"); *ret_text says why not. */
-enum { CLOCK_BACKWARD_SECONDS = 300 };
+/* True when this clock may be acted on (design section 4, "Clock"). */
+enum {
+	CLOCK_BACKWARD_SECONDS = 300,      /* before what was written: borne */
+	CLOCK_FORWARD_SECONDS = 36 * 3600, /* against CLOCK_BOOTTIME: borne */
+};
 bool clock_is_sane(struct instant now, struct instant latest_written);
 
 #endif

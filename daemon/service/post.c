@@ -2,8 +2,10 @@
 #include "service/post.h"
 
 #include "adapter/journal.h"
+#include "adapter/sender_process.h"
 #include "core/delivery.h"
 #include "service/crash.h"
+#include "service/render.h"
 #include "service/senders.h"
 
 #include <poll.h>
@@ -17,6 +19,7 @@ enum {
 	RATE_MOST = 10000,
 	ABANDON_LOOKS = 50,
 	ABANDON_MILLISECONDS = 50,
+	FAILING_SECONDS = 3600, /* from then on a retry is an alarm */
 };
 
 static const int64_t pauses[] = { 60, 120, 300, 900 };
@@ -36,8 +39,7 @@ struct in_hand {
 	int doubts;
 	int64_t contact;
 	struct instant created;
-	char *references; /* one line */
-	bool ended;       /* `sent` holds its outcome, which is not recorded yet */
+	bool ended; /* `sent` holds its outcome, which is not recorded yet */
 	struct sent sent;
 };
 
@@ -58,35 +60,6 @@ struct post {
 static int64_t boot_seconds(const struct post *post)
 {
 	return post->world.clock->boot_seconds(post->world.clock->self);
-}
-
-/* --- relay -----------------------------------------------------------------------------------
- */
-
-static struct sender_relay relay_of(const struct mail_settings *mail)
-{
-	static const char *const logins[] = {
-		[LOGIN_NONE] = "",
-		[LOGIN_PLAIN] = "PLAIN",
-		[LOGIN_LOGIN] = "LOGIN",
-		[LOGIN_XOAUTH2] = "XOAUTH2",
-	};
-
-	return (struct sender_relay){
-		.url = mail->relay,
-		.clear_text = mail->clear_text,
-		.ca = mail->relay_ca,
-		.ehlo = mail->ehlo,
-		.login = logins[mail->login],
-		.user = mail->user,
-		.credential = mail->credential,
-		.tenant = mail->tenant,
-		.client = mail->client,
-		.token_url = mail->token_url,
-		.connect_seconds = 30,
-		.reply_seconds = 120,
-		.dot_seconds = 600,
-	};
 }
 
 static int connections_of(const struct mail_settings *mail)
@@ -144,7 +117,7 @@ int post_create(const struct world *world, const char *program, struct post **re
 		struct error *error)
 {
 	CLEANUP(post_destroyp) struct post *post = calloc(1, sizeof *post);
-	struct sender_relay relay = relay_of(&world->config->mail);
+	struct sender_relay relay = sender_process_relay(&world->config->mail);
 	int r;
 
 	if (post == NULL)
@@ -166,8 +139,6 @@ void post_destroy(struct post *post)
 	if (post == NULL)
 		return;
 	senders_destroy(post->senders);
-	for (size_t i = 0; i < COUNT(post->hand); i++)
-		free(post->hand[i].references);
 	free(post->rate.sent);
 	free(post);
 }
@@ -179,7 +150,7 @@ void post_destroyp(struct post **post)
 
 int post_configure(struct post *post, const struct world *world, struct error *error)
 {
-	struct sender_relay relay = relay_of(&world->config->mail);
+	struct sender_relay relay = sender_process_relay(&world->config->mail);
 	int r = rate_configure(&post->rate, world->config->mail.per_minute, error);
 
 	if (r < 0)
@@ -207,7 +178,6 @@ static struct in_hand *find_in_hand(struct post *post, int64_t id)
 
 static void let_go(struct in_hand *hand)
 {
-	free(hand->references);
 	*hand = (struct in_hand){ 0 };
 }
 
@@ -221,11 +191,7 @@ static void hold(struct post *post, const struct ledger_mail *mail)
 		.doubts = mail->doubts,
 		.contact = mail->contact,
 		.created = mail->created,
-		.references = strdup(mail->references == NULL ? "" : mail->references),
 	};
-	for (char *c = hand->references; c != NULL && *c != '\0'; c++)
-		if (*c == '\n')
-			*c = ' ';
 }
 
 /* --- pausing ---------------------------------------------------------------------------------
@@ -240,15 +206,17 @@ static void pause_queue(struct post *post, const char *why)
 {
 	int64_t seconds;
 	const struct journal_field fields[] = { { "REASON", why } };
-	bool told = is_paused(post); /* several connections fail alike: one alarm */
+	bool told = post->pause_level > 0 && strcmp(post->pause_text, why) == 0;
 
-	if (told)
-		return;
+	if (is_paused(post))
+		return; /* several connections fail alike */
 	if (post->pause_level < COUNT(pauses))
 		post->pause_level++;
 	seconds = pauses[post->pause_level - 1];
 	post->paused_until = boot_seconds(post) + seconds;
 	(void)snprintf(post->pause_text, sizeof post->pause_text, "%s", why);
+	if (told)
+		return; /* one alarm, however long it lasts; STATUS goes on saying it */
 	journal_send(JOURNAL_QUEUE_PAUSED, fields, COUNT(fields),
 		     "sending is paused, trying again in %lld minutes: %s",
 		     (long long)(seconds / 60), why);
@@ -319,10 +287,11 @@ static struct finding try_later(const struct in_hand *hand, struct instant now,
 				const char *reply)
 {
 	int64_t wait = delivery_backoff(hand->attempts, random_number());
+	int64_t age = now.seconds - hand->created.seconds;
 
-	if (now.seconds - hand->created.seconds > DELIVERY_PARK_SECONDS)
+	if (age > DELIVERY_PARK_SECONDS)
 		return hold_it(reply, "kept failing for days");
-	return (struct finding){ JOURNAL_RETRY,
+	return (struct finding){ age < FAILING_SECONDS ? JOURNAL_RETRY : JOURNAL_FAILING,
 				 { .state = DELIVERY_RETRY,
 				   .reply = reply,
 				   .next_attempt = instant_add(now, wait),
@@ -411,13 +380,29 @@ static void reply_numbers(const struct sent *sent, char out[static 40])
 			       sent->result.curl_code);
 }
 
-static void log_outcome(const struct in_hand *hand, const struct finding *finding,
-			const struct sent *sent)
+/* What the mail was about, in one line that stands in `room`; only the ledger knows. */
+static const char *read_references(struct post *post, int64_t id, struct text *room)
 {
+	CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
+	struct error ignored = { 0 };
+
+	/* A line without its references is better than none. */
+	if (ledger_mail(post->world.ledger, id, &mail, &ignored) != 1 ||
+	    mail.references == NULL)
+		return "";
+	for (const char *c = mail.references; *c != '\0'; c++)
+		text_append_char(room, *c == '\n' ? ' ' : *c);
+	return text_string(room);
+}
+
+static void log_outcome(struct post *post, const struct in_hand *hand,
+			const struct finding *finding, const struct sent *sent)
+{
+	CLEANUP(text_clear) struct text about = { 0 };
 	char mail[24];
 	char contact[24];
 	char numbers[40];
-	const char *references = hand->references == NULL ? "" : hand->references;
+	const char *references = read_references(post, hand->id, &about);
 	const struct journal_field fields[] = {
 		{ "MAIL", mail },
 		{ "CONTACT", contact },
@@ -450,8 +435,25 @@ static void note_relay(struct post *post, const struct sent *sent)
 	if (verdict == VERDICT_RELAY_FAULT)
 		pause_queue(post, sent->result.reply);
 	else if (verdict == VERDICT_ACCEPTED || verdict == VERDICT_ADDRESS ||
+		 (verdict == VERDICT_RETRY && sent->result.at_rcpt) ||
 		 (verdict == VERDICT_HOLD && !sent->result.unfit))
 		relay_is_well(post);
+}
+
+/* The business unit is told once of an address that is refused, not at each mail. */
+static int warn_of_refusal(struct post *post, int64_t contact, struct instant now,
+			   struct error *error)
+{
+	CLEANUP(freep) struct ledger_refusal *known = NULL;
+	size_t count = 0;
+	int r = ledger_refused_contacts(post->world.ledger, &known, &count, error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		if (known[i].contact == contact)
+			return 0;
+	return render_refusal(&post->world, contact, now, error);
 }
 
 /* Records one outcome, inside a transaction. */
@@ -462,7 +464,9 @@ static int record(struct post *post, const struct in_hand *hand, const struct fi
 
 	if (r < 0 || !finding->fall_through)
 		return r < 0 ? r : 0;
-	r = ledger_fall_through(post->world.ledger, hand->id, now, error);
+	r = warn_of_refusal(post, hand->contact, now, error);
+	if (r >= 0)
+		r = ledger_fall_through(post->world.ledger, hand->id, now, error);
 	return r < 0 ? r : 0;
 }
 
@@ -543,11 +547,24 @@ static int claim_one(struct post *post, struct instant until, struct error *erro
 	return r < 0 ? r : 1;
 }
 
+/* 1 when a mail may be waiting, told without a write lock: most polls find none. */
+static int something_waits(struct post *post, struct error *error)
+{
+	int64_t counts[DELIVERY_STATE_COUNT];
+	int r = ledger_count(post->world.ledger, counts, error);
+
+	if (r < 0)
+		return r;
+	return counts[DELIVERY_READY] + counts[DELIVERY_RETRY] + counts[DELIVERY_IN_DOUBT] > 0;
+}
+
 int post_run(struct post *post, struct instant until, struct error *error)
 {
 	while (room(post) > 0) {
-		int r = claim_one(post, until, error);
+		int r = something_waits(post, error);
 
+		if (r == 1)
+			r = claim_one(post, until, error);
 		if (r <= 0)
 			return r;
 	}
@@ -583,7 +600,7 @@ static int record_and_claim(struct post *post, struct in_hand *hand, struct inst
 		return r;
 	}
 	crash_point("outcome committed");
-	log_outcome(hand, &finding, sent);
+	log_outcome(post, hand, &finding, sent);
 	post->fallen_through += finding.fall_through;
 	post->accepted += finding.event == JOURNAL_ACCEPTED;
 	let_go(hand);

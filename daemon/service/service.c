@@ -43,6 +43,7 @@ struct service {
 	bool ledger_told;
 	char trouble[300];
 	char reload[600];
+	char status[2000]; /* as told last */
 };
 
 static int64_t boot_seconds(const struct service *service)
@@ -78,6 +79,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 	return health;
 }
 
+/* Says what changed: an idle poll sends nothing. */
 static void tell(struct service *service, const char *before)
 {
 	CLEANUP(text_clear) struct text status = { 0 };
@@ -85,9 +87,19 @@ static void tell(struct service *service, const char *before)
 	struct health health = look_at_health(service, &post);
 
 	health_status(&health, &status);
+	if (before[0] == '\0' && strcmp(text_string(&status), service->status) == 0)
+		return;
+	(void)snprintf(service->status, sizeof service->status, "%s", text_string(&status));
 	/* Nobody listens outside systemd: that is fine. */
 	(void)sd_notifyf(0, "%sSTATUS=%s", before, text_string(&status));
-	if (service->watchdog > 0 && health_is_alive(&health))
+}
+
+static void ping(struct service *service)
+{
+	struct post_state post = post_state(service->engine.post);
+	struct health health = look_at_health(service, &post);
+
+	if (health_is_alive(&health))
 		(void)sd_notify(0, "WATCHDOG=1");
 }
 
@@ -201,7 +213,7 @@ static int on_alive(sd_event_source *source, uint64_t at, void *context)
 	struct service *service = context;
 
 	(void)at;
-	tell(service, "");
+	ping(service);
 	arm_boot(service, source, (int64_t)(service->watchdog / second / 3 + 1));
 	return 0;
 }
@@ -226,6 +238,7 @@ static void take_results(struct service *service)
 		ledger_failed(service, &error);
 	state = post_state(service->engine.post);
 	arm_post(service);
+	tell(service, "");
 	/* An address was refused: its notices are to be rendered for somebody else, now. */
 	if (state.fallen_through > 0 && !service->stopping)
 		arm(service->wake_timer, 0);

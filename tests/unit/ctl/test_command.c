@@ -40,7 +40,23 @@ static int say_no(struct ctl *ctl, int argc, char **argv)
 static const struct command tell_command = { "tell", "tells", "Usage: tell\n", tell };
 static const struct command tell_twice = { "tell twice", "tells", "Usage: twice", tell };
 static const struct command no_command = { "no", "says no", "Usage: no\n", say_no };
-static const struct command *const table[] = { &no_command, &tell_command, &tell_twice };
+
+/* A command with a --config of its own. */
+static int tell_both(struct ctl *ctl, int argc, char **argv)
+{
+	const char *own = "-";
+
+	if (ctl_option(ctl, &argc, argv, "--config", &own) < 0)
+		return EXIT_USAGE;
+	(void)fprintf(ctl->out, "config=%s own=%s", ctl->config_file, own);
+	return ctl_arguments(ctl, argc, argv, 0, 0);
+}
+
+static const struct command both_command = {
+	.name = "both", .summary = "two", .usage = "", .run = tell_both, .has_config = true
+};
+static const struct command *const table[] = { &no_command, &tell_command, &tell_twice,
+					       &both_command };
 
 static struct instant then(void *self)
 {
@@ -107,6 +123,21 @@ static const struct row {
 	  { "--json", "--config", "f", "--own=x", "tell", "a" },
 	  EXIT_DONE,
 	  "own=x json at=- config=f [a]",
+	  "" },
+	{ "a --config before a command that has one of its own is the common one",
+	  { "--config", "old", "both" },
+	  EXIT_DONE,
+	  "config=old own=-",
+	  "" },
+	{ "a --config behind a command that has one of its own is that one",
+	  { "both", "--config", "new" },
+	  EXIT_DONE,
+	  "config=default own=new",
+	  "" },
+	{ "both may be given",
+	  { "--at", "both", "--config=old", "both", "--config=new" },
+	  EXIT_DONE,
+	  "config=old own=new",
 	  "" },
 	{ "a command's own option with its value before the command",
 	  { "--own", "x", "tell", "a" },

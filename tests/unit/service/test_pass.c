@@ -60,6 +60,7 @@ struct bench {
 	struct registrar *registrar;
 	struct pass *pass;
 	struct instant now;
+	int64_t boot;
 	int64_t challenge;
 	int64_t events[8];
 	size_t event_count;
@@ -71,10 +72,9 @@ static struct instant told_now(void *self)
 	return ((struct bench *)self)->now;
 }
 
-static int64_t no_boot(void *self)
+static int64_t told_boot(void *self)
 {
-	(void)self;
-	return 0;
+	return ((struct bench *)self)->boot;
 }
 
 static struct instant at(const char *written)
@@ -109,7 +109,7 @@ static void write_file(const char *folder, const char *name, const char *format,
 			fail_msg("%s: %s", #call, error.text); \
 	} while (0)
 
-static const struct clock bench_clock = { .now = told_now, .boot_seconds = no_boot };
+static const struct clock bench_clock = { .now = told_now, .boot_seconds = told_boot };
 
 struct world_of_bench {
 	struct clock clock;
@@ -256,6 +256,7 @@ enum act {
 	RAISE,   /* a challenge is raised at that time, under policy version `word` or 1 */
 	RECORD,  /* an event of kind `word` happened then */
 	VOID,    /* the event recorded last is taken back */
+	JUMP,    /* the clock is set to that time, and a pass taken */
 	RUN,     /* the daemon takes a pass at that time */
 	MAILED,  /* the relay has taken everything that is ready */
 	RESTART, /* the daemon ends and begins */
@@ -399,6 +400,17 @@ static const struct scene scenes[] = {
 	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, MON10 }, { RAISE, MON9 },
 	    { RUN, "2026-11-23T09:56:00Z" } }, "inform receiving.practitioner decided\n",
 	  "pat@council.test " },
+	{ "a clock that jumps forward by two days decides nothing",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { JUMP, WED9 } }, "", "" },
+	{ "once it is set back, all goes on",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { JUMP, WED9 }, { JUMP, MON9 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "a new start confirms it",
+	  { { STORE }, { RUN, MON9 }, { RAISE, WED9 }, { JUMP, WED9 }, { RESTART }, { JUMP, WED9 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "a jump of a day is borne",
+	  { { STORE }, { RUN, MON9 }, { RAISE, TUE9 }, { JUMP, TUE9 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
 	{ "without a store nothing is decided", { { RUN, MON9 } }, "", "" },
 	{ "a store that appears is read",
 	  { { RUN, MON9 }, { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 } },
@@ -452,7 +464,10 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 		MUST(register_event(bench->registrar, bench->challenge, &recording,
 				    &bench->events[bench->event_count++], &error));
 		return;
+	case JUMP:
 	case RUN:
+		if (what == RUN)
+			bench->boot += at(when).seconds - bench->now.seconds;
 		bench->now = at(when);
 		MUST(pass_run(bench->pass, &report, &error));
 		assert_false(report.more);
