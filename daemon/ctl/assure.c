@@ -250,7 +250,7 @@ static void look_at_agency(struct assure *assure, const struct agency *agency)
 static int read_refused(struct assure *assure)
 {
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
-	CLEANUP(freep) int64_t *refused = NULL;
+	CLEANUP(freep) struct ledger_refusal *refused = NULL;
 	struct error error = { 0 };
 
 	if (ledger_open(ctl_state_folder(assure->ctl->config), LEDGER_READ, &ledger, &error) >=
@@ -263,9 +263,8 @@ static int read_refused(struct assure *assure)
 	assure->refused = calloc(assure->refused_count + 1, sizeof *assure->refused);
 	if (assure->refused == NULL)
 		return ctl_cannot(assure->ctl, "out of memory");
-	if (assure->refused_count > 0)
-		memcpy(assure->refused, refused,
-		       assure->refused_count * sizeof *assure->refused);
+	for (size_t i = 0; i < assure->refused_count; i++)
+		assure->refused[i] = refused[i].contact;
 	return EXIT_DONE;
 }
 
