@@ -65,6 +65,7 @@ struct retention {
 struct config {
 	const char *file;   /* as given */
 	const char *digest; /* SHA-256 over the bytes of every file read, hexadecimal */
+	const char *text;   /* every file read, to be kept: config_load_text reads it */
 	const char *store;  /* absolute, or relative to the working folder: resolved already */
 	const char *state; /* folder of the ledger; $STATE_DIRECTORY is the caller's business */
 	const char *templates; /* folder */
@@ -100,6 +101,13 @@ MUST_CHECK struct config *config_load(const char *file, struct fault_list *fault
 MUST_CHECK struct config *config_load_policies(const char *file, const char *const *policies,
 					       size_t count, struct fault_list *faults,
 					       struct error *error);
+
+/*
+ * A configuration as it was when `text` was its config.text, whatever became of its files
+ * since. Faults as above: a later program may know better.
+ */
+MUST_CHECK struct config *config_load_text(const char *text, struct fault_list *faults,
+					   struct error *error);
 
 /* NULL is fine. */
 void config_free(struct config *config);

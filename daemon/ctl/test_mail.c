@@ -133,7 +133,7 @@ static int write_mail(struct test *test, const struct language *language, struct
 		.root_id = "",
 		.language = language_tag(language),
 		.body = text_string(&letter.body),
-		.html = "",
+		.html = text_string(&letter.html),
 	};
 	return message_write(&message, ret, error);
 }
