@@ -158,4 +158,4 @@ clean:
 
 .PHONY: all always units crash unit-tests print-unit layering check san cover clang tidy fmt install clean
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
