@@ -43,6 +43,8 @@ struct service {
 	bool ledger_told;
 	char trouble[300];
 	char reload[600];
+	char approval[260];
+	int64_t held_notices; /* of the HELD of the ledger, those that wait for an approval */
 	char status[2000]; /* as told last */
 };
 
@@ -65,6 +67,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 		.in_hand = post->busy,
 		.pause = post->paused ? post->pause_text : "",
 		.reload = service->reload,
+		.approval = service->approval,
 	};
 	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
 	struct error ignored = { 0 };
@@ -73,7 +76,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 	if (ledger_count(service->engine.ledger, counts, &ignored) == 0) {
 		health.ready = counts[DELIVERY_READY] + counts[DELIVERY_RETRY] +
 			       counts[DELIVERY_IN_DOUBT];
-		health.held = counts[DELIVERY_HELD];
+		health.held = counts[DELIVERY_HELD] - service->held_notices;
 		health.decided = counts[DELIVERY_DECIDED];
 	}
 	return health;
@@ -186,6 +189,9 @@ static void cycle(struct service *service)
 		service->ledger_told = false;
 		service->last_poll = boot_seconds(service);
 		(void)snprintf(service->trouble, sizeof service->trouble, "%s", report.text);
+		(void)snprintf(service->approval, sizeof service->approval, "%s",
+			       report.approval);
+		service->held_notices = report.held_notices;
 	}
 	arm_boot(service, service->poll_timer, interval);
 	arm_wake(service, &report);
