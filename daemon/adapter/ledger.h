@@ -62,6 +62,24 @@ MUST_CHECK int ledger_begin(struct ledger *ledger, struct error *error);
 MUST_CHECK int ledger_commit(struct ledger *ledger, struct error *error);
 void ledger_rollback(struct ledger *ledger);
 
+/*
+ * From hold to let_go the file stays locked for reading, so that a run of questions and commits
+ * does not each lock it, look for a journal and read its header anew (twenty system calls and a
+ * sync of the folder). Others read meanwhile, but none can commit: hold for moments, and let go
+ * before a wait. Holding twice is holding once; not to hold, where the file cannot be read, is
+ * no error. ledger_begin lets go by itself when another writer is first, and ledger_rollback
+ * always does.
+ */
+void ledger_hold(struct ledger *ledger);
+void ledger_let_go(struct ledger *ledger);
+
+/*
+ * While the ledger is held: true when nobody has committed since it was let go the last time,
+ * and nothing in it waits for an instant that has come. Then ledger_latest, ledger_count and
+ * ledger_next_wake answer from memory, and the file was not even locked.
+ */
+bool ledger_is_quiet(const struct ledger *ledger, struct instant now);
+
 /* --- what it remembers of the store and of itself -------------------------------------------
  */
 

@@ -576,6 +576,8 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
+	if (changed == 0 && ledger_is_quiet(pass->world.ledger, now))
+		return 0;
 	if (changed == 1)
 		r = decide_all_changed(pass, now, &count, report, trouble, error);
 	tell_moves(pass, count.moved);
