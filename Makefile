@@ -24,6 +24,7 @@ ALL_CFLAGS = -std=gnu17 $(WARN) -Idaemon -I$(BUILD) $(DEFINE) $(shell pkg-config
              $(HARDEN) $(CFLAGS) $(EXTRA_CFLAGS)
 ALL_LDFLAGS = -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 LIBS_MAIN  := $(shell pkg-config --libs libsystemd sqlite3 libconfig jansson nettle)
+LIBS_CTL   := $(LIBS_MAIN) -lcsv
 LIBS_SEND  := $(shell pkg-config --libs libcurl jansson nettle)
 
 LAYERS   := base core adapter service sender ctl
@@ -34,7 +35,12 @@ PROGRAMS := $(BUILD)/challenge-notifyd $(BUILD)/challenge-notify-sender $(BUILD)
 
 all: $(PROGRAMS)
 
-$(BUILD)/%.o: %.c Makefile
+# Places and version are compiled in: `make install` with other ones than `make` builds anew.
+$(BUILD)/defines: always
+	@mkdir -p $(@D)
+	@echo '$(DEFINE)' | cmp -s - $@ || echo '$(DEFINE)' > $@
+
+$(BUILD)/%.o: %.c Makefile $(BUILD)/defines
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -51,7 +57,7 @@ $(BUILD)/challenge-notifyd: $(BUILD)/daemon/service/main.o $(call archive,servic
 $(BUILD)/challenge-notify-sender: $(BUILD)/daemon/sender/main.o $(call archive,sender) $(below_adapter)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_SEND)
 $(BUILD)/challengectl: $(BUILD)/daemon/ctl/main.o $(call archive,ctl) $(below_adapter)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_CTL)
 
 # The store's schema ships as a file and is what `challengectl init` runs: one text, two places.
 $(BUILD)/store_sql.inc: conf/store.sql
@@ -69,10 +75,10 @@ $(call unit,$(1)): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(2)
 endef
 $(eval $(call unit_rule,base,$(call archive,base)))
 $(eval $(call unit_rule,core,$(call archive,core) $(call archive,base)))
-$(eval $(call unit_rule,adapter,$(LIB_TESTS) $(below_adapter),$(LIBS_MAIN) $(LIBS_SEND)))
+$(eval $(call unit_rule,adapter,$(LIB_TESTS) $(below_adapter),$(LIBS_CTL) $(LIBS_SEND)))
 $(eval $(call unit_rule,service,$(LIB_TESTS) $(call archive,service) $(below_adapter),$(LIBS_MAIN)))
 $(eval $(call unit_rule,sender,$(LIB_TESTS) $(call archive,sender) $(below_adapter),$(LIBS_SEND)))
-$(eval $(call unit_rule,ctl,$(LIB_TESTS) $(call archive,ctl) $(below_adapter),$(LIBS_MAIN)))
+$(eval $(call unit_rule,ctl,$(LIB_TESTS) $(call archive,ctl) $(below_adapter),$(LIBS_CTL)))
 UNIT := $(foreach l,$(LAYERS),$(call unit,$(l)))
 
 # Rows of tests name only what they mean.
@@ -83,6 +89,17 @@ unit-tests: $(UNIT)
 # The oracles of tests/oracle ask this program how the daemon counts.
 $(BUILD)/tests/oracle/count: $(BUILD)/tests/oracle/count.o $(below_adapter)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+
+# Figures, one JSON line each; what they need besides comes with `scripts/deps bench`.
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(call archive,service) $(below_adapter)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+$(BUILD)/bench/bench_curl: $(BUILD)/tests/bench/bench_curl.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+bench: all $(BENCHES)
+	@BUILD=$(BUILD) tests/bench/bench.py $(BENCH)
 
 print-unit:
 	@echo $(UNIT)
@@ -112,25 +129,45 @@ tidy:
 fmt:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-install: all
+# What a file of systemd/ says of places is said here.
+RENDER  = sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@bindir@|$(PREFIX)/bin|g' -e 's|@libexecdir@|$(LIBEXECDIR)|g' \
+          -e 's|@sysconfdir@|$(SYSCONFDIR)|g'
+UNITS  := $(notdir $(wildcard systemd/*.service systemd/*.timer))
+SHARE   = $(DESTDIR)$(PREFIX)/share
+EXAMPLE = $(SHARE)/challenge-notifyd/example
+COMPLETION := daemon/ctl/challengectl.bash-completion
+WORDS  := $(shell cd conf && find templates -type f)
+
+# Unit files with their places filled in, below $(UNITS_INTO); install does it, and so do tests.
+units:
+	@install -d $(UNITS_INTO)
+	@for unit in $(UNITS); do $(RENDER) systemd/$$unit > $(UNITS_INTO)/$$unit && chmod 644 $(UNITS_INTO)/$$unit || exit 1; done
+
+install: UNITS_INTO = $(DESTDIR)$(UNITDIR)
+install: all units
 	install -D -m 755 $(BUILD)/challenge-notifyd $(DESTDIR)$(PREFIX)/sbin/challenge-notifyd
 	install -D -m 755 $(BUILD)/challengectl $(DESTDIR)$(PREFIX)/bin/challengectl
 	install -D -m 755 $(BUILD)/challenge-notify-sender $(DESTDIR)$(LIBEXECDIR)/challenge-notify-sender
-	install -d $(DESTDIR)$(UNITDIR)
-	sed 's|@sbindir@|$(PREFIX)/sbin|' systemd/challenge-notifyd.service > $(DESTDIR)$(UNITDIR)/challenge-notifyd.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/challenge-notifyd.service
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) systemd/unit-failed
+	sed 's|/etc/challenge-notifyd|$(SYSCONFDIR)/challenge-notifyd|' scripts/update-holidays > $(DESTDIR)$(LIBEXECDIR)/update-holidays
+	chmod 755 $(DESTDIR)$(LIBEXECDIR)/update-holidays
 	install -D -m 644 systemd/challenge-notifyd.sysusers $(DESTDIR)$(SYSUSERSDIR)/challenge-notifyd.conf
 	install -D -m 644 systemd/challenge-notifyd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/challenge-notifyd.conf
 	install -D -m 644 systemd/challenge-notifyd.catalog $(DESTDIR)$(CATALOGDIR)/challenge-notifyd.catalog
-	for page in daemon/man/*.[1-9]; do install -D -m 644 "$$page" \
-	  "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}" || exit 1; done
-	# An administrator's files are never overwritten.
-	install -d $(DESTDIR)$(SYSCONFDIR)/challenge-notifyd
-	cp -Rn conf/. $(DESTDIR)$(SYSCONFDIR)/challenge-notifyd/
+	for section in 1 5 8; do install -D -m 644 -t $(SHARE)/man/man$$section daemon/man/*.$$section || exit 1; done
+	if [ -e $(COMPLETION) ]; then install -D -m 644 $(COMPLETION) $(SHARE)/bash-completion/completions/challengectl; fi
+	install -D -m 644 -t $(SHARE)/challenge-notifyd conf/store.sql
+	install -D -m 644 -t $(EXAMPLE) conf/challenge-notifyd.conf conf/bank-holidays.json systemd/remote-relay.conf
+	install -D -m 644 -t $(EXAMPLE)/policies conf/policies/*.conf
+# Words that somebody has made their own stay: then the new ones lie beside them.
+	for file in $(WORDS); do \
+	  to=$(DESTDIR)$(SYSCONFDIR)/challenge-notifyd/$$file; \
+	  if [ -e $$to ] && ! cmp -s conf/$$file $$to; then to=$$to.new; fi; \
+	  install -D -m 644 conf/$$file $$to || exit 1; done
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all crash unit-tests print-unit layering check san cover clang tidy fmt install clean
+.PHONY: all always units bench crash unit-tests print-unit layering check san cover clang tidy fmt install clean
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/daemon $(BUILD)/tests -type f -name '*.d' 2>/dev/null)

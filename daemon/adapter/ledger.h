@@ -285,10 +285,14 @@ MUST_CHECK int ledger_record(struct ledger *ledger, int64_t mail,
  * remembers the contact as refused. Once for a mail that is REFUSED (else -EINVAL). */
 MUST_CHECK int ledger_fall_through(struct ledger *ledger, int64_t mail, struct instant now,
 				   struct error *error);
-/* Contacts whose address was refused since they were last confirmed; malloc'd, freed by the
+/* Contacts whose address was refused and not forgotten, in order of id; malloc'd, freed by the
  * caller. */
-MUST_CHECK int ledger_refused_contacts(struct ledger *ledger, int64_t **ret, size_t *ret_count,
-				       struct error *error);
+struct ledger_refusal {
+	int64_t contact;
+	struct instant at; /* the latest */
+};
+MUST_CHECK int ledger_refused_contacts(struct ledger *ledger, struct ledger_refusal **ret,
+				       size_t *ret_count, struct error *error);
 /* The contact's address was confirmed or changed: it may be used again. */
 MUST_CHECK int ledger_forget_refused(struct ledger *ledger, int64_t contact,
 				     struct error *error);

@@ -96,6 +96,7 @@ void sender_put_relay(struct text *out, const struct sender_relay *relay)
 	put_number(out, relay->connect_seconds);
 	put_number(out, relay->reply_seconds);
 	put_number(out, relay->dot_seconds);
+	put_number(out, relay->tell);
 	frame_end(out, start);
 }
 
@@ -135,6 +136,16 @@ void sender_put_result(struct text *out, int64_t mail, const struct attempt_resu
 	frame_end(out, start);
 }
 
+void sender_put_step(struct text *out, const struct sender_step *step)
+{
+	size_t start = frame_begin(out, FRAME_STEP);
+
+	put_number(out, step->mail);
+	put_number(out, (int64_t)step->who);
+	put_string(out, step->words);
+	frame_end(out, start);
+}
+
 /* ---- reading ---- */
 
 static bool is_frame_type(char type)
@@ -143,6 +154,7 @@ static bool is_frame_type(char type)
 	case FRAME_RELAY:
 	case FRAME_MAIL:
 	case FRAME_BODY:
+	case FRAME_STEP:
 	case FRAME_RESULT:
 		return true;
 	}
@@ -274,6 +286,7 @@ int sender_read_relay(const char *payload, size_t length, struct sender_relay *r
 	relay.connect_seconds = take_range(&cursor, 1, LONGEST_WAIT_SECONDS);
 	relay.reply_seconds = take_range(&cursor, 1, LONGEST_WAIT_SECONDS);
 	relay.dot_seconds = take_range(&cursor, 1, LONGEST_WAIT_SECONDS);
+	relay.tell = take_flag(&cursor);
 	if (cursor_end(&cursor) < 0)
 		return -EPROTO;
 	*ret = relay;
@@ -341,5 +354,19 @@ int sender_read_result(const char *payload, size_t length, int64_t *ret_mail,
 	memcpy(result.reply, reply, strlen(reply) + 1);
 	*ret_mail = mail;
 	*ret = result;
+	return 0;
+}
+
+int sender_read_step(const char *payload, size_t length, struct sender_step *ret)
+{
+	struct cursor cursor = { payload, length, false };
+	struct sender_step step = { 0 };
+
+	step.mail = take_number(&cursor);
+	step.who = (enum sender_speaker)take_range(&cursor, SAID_BY_RELAY, SAID_AS_NOTE);
+	step.words = take_string(&cursor);
+	if (cursor_end(&cursor) < 0 || !is_clean(step.words))
+		return -EPROTO;
+	*ret = step;
 	return 0;
 }

@@ -5,7 +5,8 @@
  * Frames: type (1 byte), length (4 bytes, big endian), payload of length-prefixed fields. The
  * daemon sends one RELAY first, then one MAIL at a time; the sender answers each MAIL with
  * BODY, just before it lets the last chunk go, and RESULT. An EOF before BODY means the mail
- * cannot have been taken, after it that it is in doubt.
+ * cannot have been taken, after it that it is in doubt. Where the relay frame asks for it, STEP
+ * frames tell the conversation as it goes, for a person who tests the relay.
  */
 #ifndef ADAPTER_SENDER_CHANNEL_H
 #define ADAPTER_SENDER_CHANNEL_H
@@ -17,7 +18,13 @@
 /* Of a payload, in bytes; a longer one is not a frame of ours. */
 enum { SENDER_PAYLOAD_MOST = (1 << 20) - 8, SENDER_FRAME_HEAD = 5 };
 
-enum sender_frame { FRAME_RELAY = 'R', FRAME_MAIL = 'M', FRAME_BODY = 'B', FRAME_RESULT = 'O' };
+enum sender_frame {
+	FRAME_RELAY = 'R',
+	FRAME_MAIL = 'M',
+	FRAME_BODY = 'B',
+	FRAME_STEP = 'S',
+	FRAME_RESULT = 'O',
+};
 
 /* One immutable relay configuration; a changed one is a new process. Strings "" where not set.
  */
@@ -35,6 +42,7 @@ struct sender_relay {
 	int connect_seconds; /* 30 */
 	int reply_seconds;   /* 120 */
 	int dot_seconds;     /* 600 */
+	bool tell;           /* each step of the conversation, as STEP frames */
 };
 
 struct sender_mail {
@@ -45,6 +53,16 @@ struct sender_mail {
 	size_t length;
 };
 
+/* A note tells what lies below SMTP. */
+enum sender_speaker { SAID_BY_RELAY, SAID_BY_US, SAID_AS_NOTE };
+
+/* One step of the conversation. Secrets never stand in it: of AUTH only the mechanism does. */
+struct sender_step {
+	int64_t mail;
+	enum sender_speaker who;
+	const char *words; /* one printable line, shorter than REPLY_SIZE */
+};
+
 /*
  * Each appends one whole frame; a failed text says out of memory or too large. No string may
  * be NULL.
@@ -53,6 +71,7 @@ void sender_put_relay(struct text *out, const struct sender_relay *relay);
 void sender_put_mail(struct text *out, const struct sender_mail *mail);
 void sender_put_body(struct text *out, int64_t mail);
 void sender_put_result(struct text *out, int64_t mail, const struct attempt_result *result);
+void sender_put_step(struct text *out, const struct sender_step *step);
 
 /*
  * The first frame in bytes. 1 with its type, payload and the number of bytes it takes; 0: not
@@ -68,5 +87,6 @@ MUST_CHECK int sender_read_mail(const char *payload, size_t length, struct sende
 MUST_CHECK int sender_read_body(const char *payload, size_t length, int64_t *ret_mail);
 MUST_CHECK int sender_read_result(const char *payload, size_t length, int64_t *ret_mail,
 				  struct attempt_result *ret);
+MUST_CHECK int sender_read_step(const char *payload, size_t length, struct sender_step *ret);
 
 #endif

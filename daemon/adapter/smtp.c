@@ -206,6 +206,74 @@ static void shut_sockets(struct smtp *smtp, int how)
 		(void)shutdown(smtp->sockets[i], how); /* not connected yet: as good */
 }
 
+/* ---- what is told of it ---- */
+
+static void tell_line(const struct smtp *smtp, enum sender_speaker who, const char *words,
+		      size_t length)
+{
+	const struct smtp_watch *watch = smtp->watch;
+
+	if (watch == NULL || watch->step == NULL)
+		return;
+	while (length > 0 && (words[length - 1] == '\n' || words[length - 1] == '\r'))
+		length--;
+	watch->step(watch->self, who, words, length);
+}
+
+/* Of the words that belong to a login only the mechanism is told. */
+static void tell_said(const struct smtp *smtp, const char *line, size_t length)
+{
+	static const char secret[] = "(the login, which is not shown)";
+	CLEANUP(text_clear) struct text said = { 0 };
+	size_t mechanism = 5;
+
+	if (strcmp(smtp->dialogue.verb, "AUTH") != 0) {
+		tell_line(smtp, SAID_BY_US, line, length);
+		return;
+	}
+	if (length < 5 || memcmp(line, "AUTH ", 5) != 0) {
+		tell_line(smtp, SAID_BY_US, secret, sizeof secret - 1);
+		return;
+	}
+	while (mechanism < length && line[mechanism] > ' ')
+		mechanism++;
+	text_append_bytes(&said, line, mechanism);
+	if (mechanism < length && line[mechanism] == ' ')
+		text_appendf(&said, " %s", secret);
+	if (!text_failed(&said))
+		tell_line(smtp, SAID_BY_US, said.data, said.length);
+}
+
+/* Of libcurl's own remarks those that help with names, connections and TLS. */
+static void tell_remark(const struct smtp *smtp, const char *remark, size_t length)
+{
+	static const char *const helpful[] = { "Could not resolve",
+					       "Trying ",
+					       "Connected to ",
+					       "connect to ",
+					       "SSL connection using",
+					       " subject:",
+					       " expire date:",
+					       " issuer:",
+					       " SSL certificate verify",
+					       "SSL certificate problem",
+					       "SSL: no alternative certificate",
+					       " CAfile:" };
+
+	while (length > 0 && *remark == ' ' && remark[1] == ' ') {
+		remark++;
+		length--;
+	}
+	for (size_t i = 0; i < COUNT(helpful); i++)
+		if (length > strlen(helpful[i]) &&
+		    memcmp(remark, helpful[i], strlen(helpful[i])) == 0) {
+			bool blank = *remark == ' ';
+
+			tell_line(smtp, SAID_AS_NOTE, remark + blank, length - blank);
+			return;
+		}
+}
+
 /* ---- what the server says ---- */
 
 /* The three digits that a reply line begins with; -1: not a reply line. */
@@ -277,6 +345,7 @@ static size_t on_line(char *line, size_t size, size_t count, void *self)
 	if (code < 0 || smtp->dialogue.leaving)
 		return length; /* libcurl skips the former as well */
 	smtp->dialogue.greeted = true;
+	tell_line(smtp, SAID_BY_RELAY, line, length);
 	note_reply(smtp, line, length);
 	smtp->dialogue.new_line = false;
 	if (length > 9 && memcmp(line + 4, "AUTH ", 5) == 0)
@@ -316,6 +385,8 @@ static int on_said(CURL *curl, curl_infotype type, char *line, size_t length, vo
 	struct dialogue *dialogue = &smtp->dialogue;
 
 	(void)curl;
+	if (type == CURLINFO_TEXT)
+		tell_remark(smtp, line, length);
 	if (type != CURLINFO_HEADER_OUT)
 		return 0;
 	if (length >= 4 && memcmp(line, "QUIT", 4) == 0) {
@@ -326,6 +397,7 @@ static int on_said(CURL *curl, curl_infotype type, char *line, size_t length, vo
 		return 0;
 	}
 	note_verb(dialogue, line, length);
+	tell_said(smtp, line, length);
 	if (strcmp(dialogue->verb, "EHLO") == 0 || strcmp(dialogue->verb, "HELO") == 0)
 		dialogue->login_offered = false;
 	if (strcmp(dialogue->verb, "MAIL") == 0 && smtp->login && !dialogue->authenticated) {
@@ -338,6 +410,7 @@ static int on_said(CURL *curl, curl_infotype type, char *line, size_t length, vo
 /* The end of the body is ours to know: libcurl need not ask once more after it. */
 static size_t on_read(char *buffer, size_t size, size_t count, void *self)
 {
+	static const char text_and_dot[] = "(the mail, and the dot that ends it)";
 	struct smtp *smtp = self;
 	size_t room = size * count;
 	size_t left = smtp->mail->length - smtp->offset;
@@ -351,6 +424,7 @@ static size_t on_read(char *buffer, size_t size, size_t count, void *self)
 		(void)curl_easy_setopt(smtp->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT,
 				       smtp->dot_seconds); /* in range since smtp_create */
 		smtp->body_sent = true;
+		tell_line(smtp, SAID_BY_US, text_and_dot, sizeof text_and_dot - 1);
 	}
 	memcpy(buffer, smtp->mail->bytes + smtp->offset, take);
 	smtp->offset += take;

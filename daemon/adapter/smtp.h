@@ -19,6 +19,11 @@ struct smtp_watch {
 	bool (*body)(void *self);
 	/* At every turn of the dialogue, at least once a second; false: give up now. */
 	bool (*go_on)(void *self);
+	/*
+	 * Each line that either says, and what lies below SMTP, without any secret;
+	 * not NUL-terminated, and still to be cleaned. NULL: nobody asks.
+	 */
+	void (*step)(void *self, enum sender_speaker who, const char *words, size_t length);
 	void *self;
 };
 

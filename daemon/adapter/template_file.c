@@ -17,7 +17,10 @@
 enum { FILE_MOST = 64 * 1024, LANGUAGES_MOST = 64, PATH_SIZE = 4096 };
 
 static const char fallback_name[] = "en";
-static const char suffix[] = ".txt";
+static const char *const suffixes[] = {
+	[TEMPLATE_PLAIN] = ".txt",
+	[TEMPLATE_HTML] = ".html",
+};
 
 struct language_set {
 	struct language *fallback; /* "en" */
@@ -150,41 +153,97 @@ static bool join_path(const struct reader *reader, const char *name, const char 
 
 /* ---- templates --------------------------------------------------------------------------- */
 
-static void read_template(const struct reader *reader, enum letter_template which)
+static bool is_fallback(const struct reader *reader)
+{
+	return strcmp(language_name(reader->language), fallback_name) == 0;
+}
+
+static void set_template(const struct reader *reader, enum letter_template which,
+			 enum template_form form, const char *path, const char *source)
+{
+	struct error error = { 0 };
+	int line = 0;
+	int r = form == TEMPLATE_HTML
+			? language_set_html(reader->language, which, source, &line, &error)
+			: language_set_template(reader->language, which, source, &line, &error);
+
+	if (r < 0)
+		fault_add(reader->faults, path, line, "", "%s", error.text);
+}
+
+/* False when there is no such file. */
+static bool read_template(const struct reader *reader, enum letter_template which,
+			  enum template_form form)
 {
 	CLEANUP(text_clear) struct text text = { 0 };
-	struct error error = { 0 };
 	char path[PATH_SIZE];
-	int line = 0;
 	int r;
 
-	if (!join_path(reader, letter_template_names[which], suffix, path))
-		return;
+	if (!join_path(reader, letter_template_names[which], suffixes[form], path))
+		return true;
 	r = read_file(path, reader->faults, &text);
-	if (r == -ENOENT && strcmp(language_name(reader->language), fallback_name) == 0)
+	if (r == 0)
+		set_template(reader, which, form, path, text_string(&text));
+	return r != -ENOENT;
+}
+
+static void tell_missing(const struct reader *reader, enum letter_template which,
+			 enum template_form form)
+{
+	char path[PATH_SIZE];
+
+	if (join_path(reader, letter_template_names[which], suffixes[form], path))
 		fault_add(reader->faults, path, 0, "", "this template is missing");
-	if (r < 0)
+}
+
+/*
+ * Every template of one form. English must be whole, but for HTML: without its frame all mails
+ * are plain text, and that is an administrator's choice.
+ */
+static void read_templates(const struct reader *reader, enum template_form form)
+{
+	bool missing[LETTER_TEMPLATES] = { false };
+
+	for (size_t i = 0; i < LETTER_TEMPLATES; i++) {
+		enum letter_template which = (enum letter_template)i;
+
+		if (letter_template_exists(which, form))
+			missing[i] = !read_template(reader, which, form);
+	}
+	if (!is_fallback(reader) || (form == TEMPLATE_HTML && missing[TEMPLATE_FRAME]))
 		return;
-	if (language_set_template(reader->language, which, text_string(&text), &line, &error) <
-	    0)
-		fault_add(reader->faults, path, line, "", "%s", error.text);
+	for (size_t i = 0; i < LETTER_TEMPLATES; i++)
+		if (missing[i])
+			tell_missing(reader, (enum letter_template)i, form);
+}
+
+static bool is_template_name(const char *name, size_t length, enum template_form form)
+{
+	for (size_t i = 0; i < LETTER_TEMPLATES; i++)
+		if (letter_template_exists((enum letter_template)i, form) &&
+		    strlen(letter_template_names[i]) == length &&
+		    strncmp(letter_template_names[i], name, length) == 0)
+			return true;
+	return false;
 }
 
 /* A template by a name that nothing uses is a slip of the pen. */
 static void check_name(const struct reader *reader, const char *name)
 {
 	size_t length = strlen(name);
-	size_t stem = length - strlen(suffix);
 	char path[PATH_SIZE];
 
-	if (name[0] == '.' || length <= strlen(suffix) || strcmp(name + stem, suffix) != 0)
-		return;
-	for (size_t i = 0; i < LETTER_TEMPLATES; i++)
-		if (strlen(letter_template_names[i]) == stem &&
-		    strncmp(letter_template_names[i], name, stem) == 0)
-			return;
-	if (join_path(reader, name, "", path))
-		fault_add(reader->faults, path, 0, "", "no mail is written from this template");
+	for (size_t form = 0; form < COUNT(suffixes); form++) {
+		size_t ending = strlen(suffixes[form]);
+
+		if (name[0] == '.' || length <= ending ||
+		    strcmp(name + length - ending, suffixes[form]) != 0 ||
+		    is_template_name(name, length - ending, (enum template_form)form))
+			continue;
+		if (join_path(reader, name, "", path))
+			fault_add(reader->faults, path, 0, "",
+				  "no mail is written from this template");
+	}
 }
 
 static void check_names(const struct reader *reader)
@@ -279,8 +338,8 @@ static struct language *read_language(const char *folder, const char *name,
 	if (reader.language == NULL || !join_path(&reader, name, "", path))
 		return reader.language;
 	reader.folder = path;
-	for (size_t i = 0; i < LETTER_TEMPLATES; i++)
-		read_template(&reader, (enum letter_template)i);
+	read_templates(&reader, TEMPLATE_PLAIN);
+	read_templates(&reader, TEMPLATE_HTML);
 	check_names(&reader);
 	read_phrases(&reader);
 	return reader.language;
@@ -382,10 +441,24 @@ void template_file_destroyp(struct language_set **set)
 	template_file_destroy(*set);
 }
 
+static const struct language *find_language(const struct language_set *set, const char *name,
+					    size_t length)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const char *own = language_name(set->item[i]);
+
+		if (strlen(own) == length && strncasecmp(own, name, length) == 0)
+			return set->item[i];
+	}
+	return NULL;
+}
+
 const struct language *template_file_language(const struct language_set *set, const char *name)
 {
-	for (size_t i = 0; i < set->count; i++)
-		if (strcmp(language_name(set->item[i]), name) == 0)
-			return set->item[i];
-	return set->fallback;
+	const struct language *found = find_language(set, name, strlen(name));
+
+	/* "cy-GB" is served by "cy" (RFC 4647 3.4). */
+	if (found == NULL)
+		found = find_language(set, name, strcspn(name, "-"));
+	return found != NULL ? found : set->fallback;
 }

@@ -20,7 +20,7 @@ template_file_load(const char *folder, struct fault_list *faults, struct error *
 void template_file_destroy(struct language_set *set);
 void template_file_destroyp(struct language_set **set);
 
-/* The language of that name, else "en". */
+/* The language of that name ("cy"; "cy" too for "cy-GB" without a folder), else "en". */
 const struct language *template_file_language(const struct language_set *set, const char *name);
 
 #endif

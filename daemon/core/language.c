@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "core/html.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -48,20 +49,43 @@ const char *const letter_field_names[LETTER_FIELDS] = {
 	[FIELD_COUNT_OF] = "count",
 	[FIELD_NUMBER] = "number",
 	[FIELD_FACTS] = "facts",
+	[FIELD_OPEN] = "open",
+	[FIELD_DUE_TODAY] = "due_today",
+	[FIELD_OVERDUE] = "overdue",
+	[FIELD_WAITING] = "waiting",
+	[FIELD_HELD] = "held",
+	[FIELD_MORE] = "more",
+	[FIELD_TROUBLE] = "trouble",
 	[FIELD_GREETING] = "greeting",
 	[FIELD_HEADLINE] = "headline",
+	[FIELD_ANSWER_TO] = "answer_to",
+	[FIELD_LANGUAGE] = "language",
+	[FIELD_SUBJECT] = "subject",
 	[FIELD_FOOT] = "foot",
+	[FIELD_CONTENT] = "content",
 };
 
+/* The gaps that hold an address to follow: these alone may stand in href="". */
+static const char *const link_names[] = { "link",          "guidance",    "learning_url",
+					  "answered_link", "agreed_link", "not_agreed_link" };
+
 const char *const letter_template_names[LETTER_TEMPLATES] = {
-	[TEMPLATE_RISK] = "risk",       [TEMPLATE_INFORM] = "inform",
-	[TEMPLATE_CLEARED] = "cleared", [TEMPLATE_REMINDER] = "reminder",
-	[TEMPLATE_BREACH] = "breach",   [TEMPLATE_ESCALATION] = "escalation",
-	[TEMPLATE_OVERDUE] = "overdue", [TEMPLATE_QUIET] = "quiet",
-	[TEMPLATE_DIGEST] = "digest",   [TEMPLATE_ADOPTION] = "adoption",
-	[TEMPLATE_ALARM] = "alarm",     [TEMPLATE_SAFE] = "safe",
-	[TEMPLATE_FOOT] = "foot",
+	[TEMPLATE_RISK] = "risk",         [TEMPLATE_INFORM] = "inform",
+	[TEMPLATE_CLEARED] = "cleared",   [TEMPLATE_REMINDER] = "reminder",
+	[TEMPLATE_BREACH] = "breach",     [TEMPLATE_ESCALATION] = "escalation",
+	[TEMPLATE_OVERDUE] = "overdue",   [TEMPLATE_QUIET] = "quiet",
+	[TEMPLATE_FEEDBACK] = "feedback", [TEMPLATE_DIGEST] = "digest",
+	[TEMPLATE_ADOPTION] = "adoption", [TEMPLATE_WATCH] = "watch",
+	[TEMPLATE_DAILY] = "daily",       [TEMPLATE_ALARM] = "alarm",
+	[TEMPLATE_TEST] = "test",         [TEMPLATE_REFUSED] = "refused",
+	[TEMPLATE_FLOOD] = "flood",       [TEMPLATE_SAFE] = "safe",
+	[TEMPLATE_FOOT] = "foot",         [TEMPLATE_FRAME] = "frame",
 };
+
+bool letter_template_exists(enum letter_template which, enum template_form form)
+{
+	return form == TEMPLATE_HTML ? which != TEMPLATE_SAFE : which != TEMPLATE_FRAME;
+}
 
 static const char *const date_names[] = { "weekday", "day", "month", "year" };
 static const char *const time_names[] = { "hour", "minute" };
@@ -134,6 +158,11 @@ static const struct phrase_rule {
 	LETTER_PHRASE("subject.quiet", false),
 	LETTER_PHRASE("subject.digest", false),
 	LETTER_PHRASE("subject.adoption", false),
+	LETTER_PHRASE("subject.watch", false),
+	LETTER_PHRASE("subject.daily", false),
+	LETTER_PHRASE("subject.test", false),
+	LETTER_PHRASE("subject.refused", false),
+	LETTER_PHRASE("subject.flood", false),
 	LETTER_PHRASE("subject.alarm", false),
 	LETTER_PHRASE("subject.safe", false),
 	LETTER_PHRASE("headline.risk.owner", false),
@@ -152,6 +181,20 @@ static const struct phrase_rule {
 	LETTER_PHRASE("headline.overdue.told", false),
 	LETTER_PHRASE("headline.quiet.owner", false),
 	LETTER_PHRASE("headline.quiet.told", false),
+	LETTER_PHRASE("trouble.paused", false),
+	LETTER_PHRASE("trouble.paused.help", false),
+	LETTER_PHRASE("trouble.held", false),
+	LETTER_PHRASE("trouble.held.help", false),
+	LETTER_PHRASE("trouble.store", false),
+	LETTER_PHRASE("trouble.store.help", false),
+	LETTER_PHRASE("trouble.reload", false),
+	LETTER_PHRASE("trouble.reload.help", false),
+	LETTER_PHRASE("trouble.approval", false),
+	LETTER_PHRASE("trouble.approval.help", false),
+	LETTER_PHRASE("trouble.holidays", false),
+	LETTER_PHRASE("trouble.holidays.help", false),
+	LETTER_PHRASE("trouble.orphans", false),
+	LETTER_PHRASE("trouble.orphans.help", false),
 	LETTER_PHRASE("next.risk", true),
 	LETTER_PHRASE("next.inform", true),
 	LETTER_PHRASE("next.cleared", true),
@@ -172,7 +215,7 @@ struct language {
 	const char *name;
 	const struct language *fallback;
 	struct arena arena;
-	const char *templates[LETTER_TEMPLATES];
+	const char *templates[2][LETTER_TEMPLATES]; /* by enum template_form */
 	struct phrase *phrases;
 	size_t count;
 	size_t capacity;
@@ -207,12 +250,23 @@ const char *language_name(const struct language *language)
 	return language->name;
 }
 
-const char *language_template(const struct language *language, enum letter_template which)
+static const char *find_template(const struct language *language, enum template_form form,
+				 enum letter_template which)
 {
 	for (; language != NULL; language = language->fallback)
-		if (language->templates[which] != NULL)
-			return language->templates[which];
+		if (language->templates[form][which] != NULL)
+			return language->templates[form][which];
 	return NULL;
+}
+
+const char *language_template(const struct language *language, enum letter_template which)
+{
+	return find_template(language, TEMPLATE_PLAIN, which);
+}
+
+const char *language_html(const struct language *language, enum letter_template which)
+{
+	return find_template(language, TEMPLATE_HTML, which);
 }
 
 static const struct phrase *own_phrase(const struct language *language, const char *key)
@@ -250,27 +304,60 @@ const char *language_required(size_t n)
 	return NULL;
 }
 
-int language_set_template(struct language *language, enum letter_template which,
-			  const char *source, int *ret_line, struct error *error)
+static bool repeats(enum letter_template which)
 {
-	/* {foot} is made from the foot, and the fixed text must not depend on anything else. */
+	return which == TEMPLATE_DIGEST || which == TEMPLATE_WATCH;
+}
+
+/* How many of the fields a template may use: they stand in that order for this reason. */
+static size_t fields_of(enum letter_template which)
+{
+	switch (which) {
+	case TEMPLATE_SAFE: /* must not depend on anything that may fail */
+		return FIELD_REFERENCE + 1;
+	case TEMPLATE_FOOT: /* {foot} is made from it */
+		return FIELD_FOOT;
+	case TEMPLATE_FRAME:
+		return LETTER_FIELDS;
+	default:
+		return FIELD_CONTENT;
+	}
+}
+
+static int set_template(struct language *language, enum letter_template which,
+			enum template_form form, const char *source, int *ret_line,
+			struct error *error)
+{
 	const struct template_data data = {
 		.names = letter_field_names,
-		.count = which == TEMPLATE_SAFE   ? FIELD_REFERENCE + 1
-			 : which == TEMPLATE_FOOT ? FIELD_FOOT
-						  : LETTER_FIELDS,
-		.repeat = which == TEMPLATE_DIGEST ? LETTER_REPEAT : NULL,
+		.count = fields_of(which),
+		.form = form,
+		.repeat = repeats(which) ? LETTER_REPEAT : NULL,
 	};
 	int r = template_check(source, &data, ret_line, error);
 
+	if (r == 0 && form == TEMPLATE_HTML)
+		r = html_check(source, link_names, COUNT(link_names), ret_line, error);
 	if (r < 0)
 		return r;
 	if (source[strspn(source, " \t\r\n")] == '\0') {
 		*ret_line = 1;
 		return error_set(error, EINVAL, "an empty template");
 	}
-	language->templates[which] = arena_string(&language->arena, source);
-	return language->templates[which] != NULL ? 0 : error_memory(error);
+	language->templates[form][which] = arena_string(&language->arena, source);
+	return language->templates[form][which] != NULL ? 0 : error_memory(error);
+}
+
+int language_set_template(struct language *language, enum letter_template which,
+			  const char *source, int *ret_line, struct error *error)
+{
+	return set_template(language, which, TEMPLATE_PLAIN, source, ret_line, error);
+}
+
+int language_set_html(struct language *language, enum letter_template which, const char *source,
+		      int *ret_line, struct error *error)
+{
+	return set_template(language, which, TEMPLATE_HTML, source, ret_line, error);
 }
 
 static bool applies(const struct phrase_rule *rule, const char *key)

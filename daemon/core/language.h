@@ -51,17 +51,31 @@ enum letter_field {
 	FIELD_COUNT_OF, /* {count} */
 	FIELD_NUMBER,
 	FIELD_FACTS,
+	FIELD_OPEN,
+	FIELD_DUE_TODAY,
+	FIELD_OVERDUE,
+	FIELD_WAITING,
+	FIELD_HELD,
+	FIELD_MORE,
+	FIELD_TROUBLE,
 	FIELD_GREETING,
 	FIELD_HEADLINE,
+	FIELD_ANSWER_TO,
+	FIELD_LANGUAGE,
+	FIELD_SUBJECT,
 	FIELD_FOOT,
+	FIELD_CONTENT, /* in the frame alone */
 	LETTER_FIELDS,
 };
 extern const char *const letter_field_names[LETTER_FIELDS];
 
-/* The one block that repeats: {#notices}, in the digest. */
+/* The one block that repeats: {#notices}, in the digest and in the watch-list. */
 #define LETTER_REPEAT "notices"
 
-/* One file each, "NAME.txt". Those of notices come first, in the order of enum notice_kind. */
+/*
+ * One file each: "NAME.txt", and "NAME.html" for the same in HTML. Those of notices come first,
+ * in the order of enum notice_kind.
+ */
 enum letter_template {
 	TEMPLATE_RISK,
 	TEMPLATE_INFORM,
@@ -71,14 +85,24 @@ enum letter_template {
 	TEMPLATE_ESCALATION,
 	TEMPLATE_OVERDUE,
 	TEMPLATE_QUIET,
+	TEMPLATE_FEEDBACK, /* reminder, breach and overdue, where feedback is what is owed */
 	TEMPLATE_DIGEST,
 	TEMPLATE_ADOPTION,
+	TEMPLATE_WATCH, /* every open challenge, for the business unit */
+	TEMPLATE_DAILY, /* proof of life */
 	TEMPLATE_ALARM,
-	TEMPLATE_SAFE, /* the fixed text for when another fails: {reference} alone */
-	TEMPLATE_FOOT, /* ends every notice: {foot} */
+	TEMPLATE_TEST,
+	TEMPLATE_REFUSED,
+	TEMPLATE_FLOOD,
+	TEMPLATE_SAFE,  /* the fixed text for when another fails: {reference} alone; no HTML */
+	TEMPLATE_FOOT,  /* ends every notice: {foot} */
+	TEMPLATE_FRAME, /* HTML alone: what stands around {content} in every mail */
 	LETTER_TEMPLATES,
 };
 extern const char *const letter_template_names[LETTER_TEMPLATES];
+
+/* Whether there is such a file: neither a fixed text in HTML nor a frame of plain text. */
+bool letter_template_exists(enum letter_template which, enum template_form form);
 
 struct language;
 
@@ -92,10 +116,13 @@ const char *language_name(const struct language *language);
 const char *language_tag(const struct language *language);
 
 /*
- * Takes a copy. 0; -EINVAL with the line that is wrong; -ENOMEM.
+ * Takes a copy. 0; -EINVAL with the line that is wrong; -ENOMEM. HTML is held to the rules of
+ * core/html besides.
  */
 MUST_CHECK int language_set_template(struct language *language, enum letter_template which,
 				     const char *source, int *ret_line, struct error *error);
+MUST_CHECK int language_set_html(struct language *language, enum letter_template which,
+				 const char *source, int *ret_line, struct error *error);
 
 /*
  * Takes a copy. 0; -EEXIST when it has this phrase already; -ENOENT for a key that means
@@ -107,6 +134,7 @@ MUST_CHECK int language_set_phrase(struct language *language, const char *key,
 
 /* NULL: neither here nor in the fallback. */
 const char *language_template(const struct language *language, enum letter_template which);
+const char *language_html(const struct language *language, enum letter_template which);
 const char *language_phrase(const struct language *language, const char *key);
 
 /* The nth phrase that a complete language must have; NULL past the last. */

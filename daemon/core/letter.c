@@ -31,7 +31,13 @@ enum {
 	LINK_MOST = 1000,
 	SUBJECT_MOST = 180,
 	KEY_SIZE = 128,
+	/* A digest lists all that it tells. In HTML no more than so many: mail programs cut a
+	 * longer page off, and then the text says more. */
+	HTML_ITEMS = 100,
 };
+
+/* Filled from templates, and so HTML already where the letter is. */
+static const bool is_html[LETTER_FIELDS] = { [FIELD_FOOT] = true, [FIELD_CONTENT] = true };
 
 static const char yes[] = "yes"; /* a flag's value: never shown, only asked for */
 
@@ -44,7 +50,8 @@ struct writer {
 	const struct letter *letter;
 	struct arena arena;
 	bool no_memory;
-	bool failed; /* a phrase or template did not work out: the fixed text goes */
+	bool failed;      /* a phrase or template did not work out: the fixed text goes */
+	bool html_failed; /* ... one in HTML: the text goes alone */
 };
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -92,7 +99,8 @@ static const char *clean(struct writer *writer, const char *value, size_t most)
 /* A link as it is, or nothing: a link cut or altered leads elsewhere. */
 static const char *clean_link(struct writer *writer, const char *link)
 {
-	if (link == NULL || strlen(link) > LINK_MOST)
+	if (link == NULL || strlen(link) > LINK_MOST ||
+	    (strncasecmp(link, "https://", 8) != 0 && strncasecmp(link, "http://", 7) != 0))
 		return "";
 	for (const char *c = link; *c != '\0'; c++)
 		if (*c <= ' ' || *c > '~' || strchr("<>\"\\^`{|}", *c) != NULL)
@@ -119,15 +127,16 @@ static void append_percent_encoded(struct text *text, const char *value)
 static const char *fill(struct writer *writer, const char *source,
 			const struct template_data *data)
 {
+	bool *failed = data->form == TEMPLATE_HTML ? &writer->html_failed : &writer->failed;
 	struct text text = { 0 };
 	struct error error = { 0 };
 
 	if (source == NULL || source[0] == '\0') {
-		writer->failed = true;
+		*failed = true;
 		return "";
 	}
 	if (template_render(source, data, &text, &error) == -EINVAL) {
-		writer->failed = true;
+		*failed = true;
 		text_clear(&text);
 		return "";
 	}
@@ -283,11 +292,8 @@ static const char *answer_link(struct writer *writer, const char *reference,
 	const char *reply_to = writer->letter->reply_to;
 	const char *answer = say_with(writer, answer_key, NULL, NULL, 0);
 	struct text link = { 0 };
-	const char *at;
+	const char *at = strchr(reply_to, '@');
 
-	if (reply_to == NULL || address_check(reply_to, NULL) < 0)
-		return "";
-	at = strchr(reply_to, '@');
 	text_append(&link, "mailto:");
 	for (const char *c = reply_to; c < at; c++) {
 		const char one[] = { *c, '\0' };
@@ -313,9 +319,8 @@ static void set_letter_values(struct writer *writer, struct values *values)
 	values->of[FIELD_PARTNERSHIP] = clean(writer, letter->partnership_name, TITLE_MOST);
 	values->of[FIELD_TELEPHONE] = clean(writer, letter->partnership_telephone, TITLE_MOST);
 	values->of[FIELD_INBOX] = clean(writer, letter->partnership_inbox, TITLE_MOST);
-	values->of[FIELD_COUNT_OF] = number(
-		writer, 1, letter->count > 0 ? (int64_t)letter->count : letter->summary_count);
-	values->of[FIELD_FACTS] = clean(writer, letter->summary_text, PARAGRAPH_MOST);
+	values->of[FIELD_LANGUAGE] = language_tag(writer->language);
+	values->of[FIELD_COUNT_OF] = number(writer, 1, (int64_t)letter->count);
 	for (size_t i = 0; i < letter->count; i++)
 		if (letter->notices[i].kind == NOTICE_RISK)
 			values->of[FIELD_EMERGENCY] =
@@ -386,6 +391,8 @@ static void set_times(struct writer *writer, const struct letter_notice *notice,
 static void set_notice_values(struct writer *writer, const struct letter_notice *notice,
 			      struct values *values)
 {
+	const char *reply_to = writer->letter->reply_to != NULL ? writer->letter->reply_to : "";
+
 	set_facts(writer, notice, values);
 	set_times(writer, notice, values);
 	values->of[FIELD_OWED] = say_of(writer, "owed", notice, values);
@@ -393,8 +400,10 @@ static void set_notice_values(struct writer *writer, const struct letter_notice 
 	if (!instant_is_never(notice->next_at))
 		values->of[FIELD_NEXT] =
 			say_kind(writer, "next", notice->next_kind, "", values);
-	if (is_asked(writer, notice)) {
+	if (is_asked(writer, notice) && address_check(reply_to, NULL) == 0) {
 		const char *reference = values->of[FIELD_REFERENCE];
+
+		values->of[FIELD_ANSWER_TO] = clean(writer, reply_to, TITLE_MOST);
 
 		values->of[FIELD_ANSWERED_LINK] =
 			answer_link(writer, reference, "answer.answered");
@@ -489,55 +498,134 @@ static void lay_out(struct text *out, const char *body)
 	}
 }
 
+/* Without the blanks and empty lines that sections leave: HTML reads the same without. */
+static void lay_out_html(struct text *out, const char *html)
+{
+	while (*html != '\0') {
+		size_t indent = strspn(html, " \t");
+		size_t length = strcspn(html, "\n");
+
+		if (indent < length) {
+			text_append_bytes(out, html + indent, length - indent);
+			text_append_char(out, '\n');
+		}
+		html += length + (html[length] == '\n');
+	}
+}
+
 /* ---- the letter -------------------------------------------------------------------------- */
 
-static void set_subject(struct writer *writer, const char *subject, struct text *out)
+/* What one letter is made from: the template, and the values in its gaps. */
+struct draft {
+	enum letter_template which;
+	struct values values;
+	const struct template_data *items; /* of {#notices} */
+	size_t item_count;
+	bool has_foot;
+};
+
+static void set_subject(struct writer *writer, struct draft *draft, const char *subject,
+			struct text *out)
 {
 	const char *prefix = clean(writer, writer->letter->subject_prefix, REFERENCE_MOST);
 
+	draft->values.of[FIELD_SUBJECT] = clean(writer, subject, SUBJECT_MOST);
 	if (prefix[0] != '\0')
 		text_appendf(out, "%s ", prefix);
-	text_append(out, clean(writer, subject, SUBJECT_MOST));
+	text_append(out, draft->values.of[FIELD_SUBJECT]);
 }
 
-static const char *fill_template(struct writer *writer, enum letter_template which,
-				 const struct values *values, const struct template_data *items,
-				 size_t count)
+static const char *fill_template(struct writer *writer, const struct draft *draft,
+				 enum letter_template which, enum template_form form)
 {
 	const struct template_data data = {
 		.names = letter_field_names,
-		.values = values->of,
+		.values = draft->values.of,
 		.count = LETTER_FIELDS,
-		.repeat = which == TEMPLATE_DIGEST ? LETTER_REPEAT : NULL,
-		.items = items,
-		.item_count = count,
+		.form = form,
+		.is_html = is_html,
+		.repeat = which == TEMPLATE_DIGEST || which == TEMPLATE_WATCH ? LETTER_REPEAT
+									      : NULL,
+		.items = draft->items,
+		.item_count = draft->item_count,
 	};
+	const char *source = form == TEMPLATE_HTML ? language_html(writer->language, which)
+						   : language_template(writer->language, which);
 
-	return fill(writer, language_template(writer->language, which), &data);
+	return fill(writer, source, &data);
+}
+
+/* The items' values are the same in both forms; how they land is not. */
+static void set_form(struct draft *draft, struct template_data *items, enum template_form form)
+{
+	for (size_t i = 0; i < draft->item_count; i++) {
+		items[i].form = form;
+		items[i].is_html = is_html;
+	}
+}
+
+static void write_html(struct writer *writer, struct draft *draft, struct text *out)
+{
+	/* No frame, or no template within it: this language's mails are text. */
+	if (draft->item_count > HTML_ITEMS ||
+	    language_html(writer->language, TEMPLATE_FRAME) == NULL ||
+	    language_html(writer->language, draft->which) == NULL)
+		return;
+	if (draft->has_foot)
+		draft->values.of[FIELD_FOOT] =
+			fill_template(writer, draft, TEMPLATE_FOOT, TEMPLATE_HTML);
+	draft->values.of[FIELD_CONTENT] =
+		fill_template(writer, draft, draft->which, TEMPLATE_HTML);
+	lay_out_html(out, fill_template(writer, draft, TEMPLATE_FRAME, TEMPLATE_HTML));
+}
+
+/* Text first: it is whole by itself, and what the HTML makes of the foot replaces its own. */
+static void write_bodies(struct writer *writer, struct draft *draft,
+			 struct template_data *items, struct letter_text *out)
+{
+	draft->items = items;
+	set_form(draft, items, TEMPLATE_PLAIN);
+	if (draft->has_foot)
+		draft->values.of[FIELD_FOOT] =
+			fill_template(writer, draft, TEMPLATE_FOOT, TEMPLATE_PLAIN);
+	lay_out(&out->body, fill_template(writer, draft, draft->which, TEMPLATE_PLAIN));
+	set_form(draft, items, TEMPLATE_HTML);
+	write_html(writer, draft, &out->html);
 }
 
 /* What every letter of notices has around it. */
-static void set_frame(struct writer *writer, struct values *values)
+static void set_frame(struct writer *writer, struct draft *draft)
 {
+	struct values *values = &draft->values;
+
 	if (writer->letter->misdirected)
 		values->of[FIELD_MISDIRECTED] = say(writer, "misdirected", values);
 	values->of[FIELD_GREETING] = say(writer, "greeting", values);
-	values->of[FIELD_FOOT] = fill_template(writer, TEMPLATE_FOOT, values, NULL, 0);
+	draft->has_foot = true;
+}
+
+/* Feedback to whoever raised the challenge has words of its own, however late it is. */
+static enum letter_template template_of(const struct letter_notice *notice)
+{
+	bool waits = notice->kind == NOTICE_REMINDER || notice->kind == NOTICE_BREACH ||
+		     notice->kind == NOTICE_OVERDUE;
+
+	return notice->feedback && waits ? TEMPLATE_FEEDBACK
+					 : (enum letter_template)notice->kind;
 }
 
 static void write_notice(struct writer *writer, struct letter_text *out)
 {
 	const struct letter_notice *notice = &writer->letter->notices[0];
-	struct values values;
-	const char *body;
+	struct draft draft = { .which = template_of(notice) };
 
-	set_letter_values(writer, &values);
-	set_notice_values(writer, notice, &values);
-	set_frame(writer, &values);
-	set_subject(writer, say_kind(writer, "subject", notice->kind, "", &values),
+	set_letter_values(writer, &draft.values);
+	set_notice_values(writer, notice, &draft.values);
+	set_frame(writer, &draft);
+	set_subject(writer, &draft,
+		    say_kind(writer, "subject", notice->kind, "", &draft.values),
 		    &out->subject);
-	body = fill_template(writer, (enum letter_template)notice->kind, &values, NULL, 0);
-	lay_out(&out->body, body);
+	write_bodies(writer, &draft, NULL, out);
 }
 
 /* Titles or references of all notices, each once, as one phrase. */
@@ -577,50 +665,120 @@ static struct instant first_due(const struct writer *writer)
 	return first;
 }
 
-static void write_digest(struct writer *writer, struct letter_text *out)
+/* The values of each notice, for a template that repeats; NULL with no_memory set. */
+static struct values *set_items(struct writer *writer, struct draft *draft,
+				struct template_data **ret)
 {
 	size_t count = writer->letter->count;
-	struct values *items = arena_alloc(&writer->arena, count * sizeof *items);
-	struct template_data *data = arena_alloc(&writer->arena, count * sizeof *data);
-	struct values values;
+	struct values *items = arena_alloc(&writer->arena, (count + 1) * sizeof *items);
+	struct template_data *data = arena_alloc(&writer->arena, (count + 1) * sizeof *data);
 
 	if (items == NULL || data == NULL) {
 		writer->no_memory = true;
-		return;
+		return NULL;
 	}
-	set_letter_values(writer, &values);
 	for (size_t i = 0; i < count; i++) {
-		items[i] = values;
+		items[i] = draft->values;
 		set_notice_values(writer, &writer->letter->notices[i], &items[i]);
 		items[i].of[FIELD_NUMBER] = number(writer, 1, (int64_t)i + 1);
 		data[i] = (struct template_data){ .names = letter_field_names,
 						  .values = items[i].of,
 						  .count = LETTER_FIELDS };
 	}
-	values.of[FIELD_REFERENCE] = join_all(writer, items, count, FIELD_REFERENCE);
-	values.of[FIELD_ROLE] = join_all(writer, items, count, FIELD_ROLE);
-	values.of[FIELD_DUE] = say_moment(writer, first_due(writer));
-	values.of[FIELD_GUIDANCE] = items[0].of[FIELD_GUIDANCE];
-	values.of[FIELD_LEARNING_TITLE] = items[0].of[FIELD_LEARNING_TITLE];
-	values.of[FIELD_LEARNING_URL] = items[0].of[FIELD_LEARNING_URL];
-	set_frame(writer, &values);
-	set_subject(writer, say(writer, "subject.digest", &values), &out->subject);
-	lay_out(&out->body, fill_template(writer, TEMPLATE_DIGEST, &values, data, count));
+	draft->item_count = count;
+	*ret = data;
+	return items;
+}
+
+static void write_digest(struct writer *writer, struct letter_text *out)
+{
+	size_t count = writer->letter->count;
+	struct draft draft = { .which = TEMPLATE_DIGEST };
+	struct values *values = &draft.values;
+	struct template_data *data;
+	struct values *items;
+
+	set_letter_values(writer, values);
+	items = set_items(writer, &draft, &data);
+	if (items == NULL)
+		return;
+	values->of[FIELD_REFERENCE] = join_all(writer, items, count, FIELD_REFERENCE);
+	values->of[FIELD_ROLE] = join_all(writer, items, count, FIELD_ROLE);
+	values->of[FIELD_DUE] = say_moment(writer, first_due(writer));
+	values->of[FIELD_GUIDANCE] = items[0].of[FIELD_GUIDANCE];
+	values->of[FIELD_LEARNING_TITLE] = items[0].of[FIELD_LEARNING_TITLE];
+	values->of[FIELD_LEARNING_URL] = items[0].of[FIELD_LEARNING_URL];
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].of[FIELD_YOU_OWE][0] != '\0')
+			values->of[FIELD_YOU_OWE] = yes;
+		if (items[i].of[FIELD_ANSWER_TO][0] != '\0')
+			values->of[FIELD_ANSWER_TO] = items[i].of[FIELD_ANSWER_TO];
+	}
+	set_frame(writer, &draft);
+	set_subject(writer, &draft, say(writer, "subject.digest", values), &out->subject);
+	write_bodies(writer, &draft, data, out);
+}
+
+static enum letter_template summary_template(const char *name)
+{
+	static const enum letter_template all[] = { TEMPLATE_ADOPTION, TEMPLATE_WATCH,
+						    TEMPLATE_DAILY,    TEMPLATE_TEST,
+						    TEMPLATE_REFUSED,  TEMPLATE_FLOOD };
+
+	for (size_t i = 0; i < COUNT(all); i++)
+		if (strcmp(name, letter_template_names[all[i]]) == 0)
+			return all[i];
+	return TEMPLATE_ALARM;
+}
+
+static void set_counts(struct writer *writer, struct values *values)
+{
+	const struct letter_counts *counts = &writer->letter->counts;
+
+	values->of[FIELD_COUNT_OF] = number(writer, 1, writer->letter->summary_count);
+	values->of[FIELD_OPEN] = number(writer, 1, counts->open);
+	values->of[FIELD_DUE_TODAY] = number(writer, 1, counts->due_today);
+	values->of[FIELD_OVERDUE] = number(writer, 1, counts->overdue);
+	values->of[FIELD_WAITING] = number(writer, 1, counts->waiting);
+	values->of[FIELD_HELD] = number(writer, 1, counts->held);
+	if (counts->more > 0)
+		values->of[FIELD_MORE] = number(writer, 1, counts->more);
+}
+
+static void set_trouble(struct writer *writer, struct values *values)
+{
+	const char *trouble = writer->letter->trouble;
+	char key[KEY_SIZE];
+
+	values->of[FIELD_FACTS] = clean(writer, writer->letter->summary_text, PARAGRAPH_MOST);
+	if (trouble == NULL || trouble[0] == '\0')
+		return;
+	(void)snprintf(key, sizeof key, "trouble.%s", trouble);
+	values->of[FIELD_TROUBLE] = say(writer, key, values);
+	(void)snprintf(key, sizeof key, "trouble.%s.help", trouble);
+	values->of[FIELD_FACTS] = say(writer, key, values);
 }
 
 static void write_summary(struct writer *writer, struct letter_text *out)
 {
-	const char *name = writer->letter->summary;
-	enum letter_template which = strcmp(name, letter_template_names[TEMPLATE_ADOPTION]) == 0
-					     ? TEMPLATE_ADOPTION
-					     : TEMPLATE_ALARM;
-	struct values values;
+	struct draft draft = { .which = summary_template(writer->letter->summary) };
+	struct template_data *data;
 	char key[KEY_SIZE];
 
-	set_letter_values(writer, &values);
-	(void)snprintf(key, sizeof key, "subject.%s", letter_template_names[which]);
-	set_subject(writer, say(writer, key, &values), &out->subject);
-	lay_out(&out->body, fill_template(writer, which, &values, NULL, 0));
+	set_letter_values(writer, &draft.values);
+	set_counts(writer, &draft.values);
+	draft.values.of[FIELD_AT] = say_moment(writer, writer->letter->now);
+	if (writer->letter->summary_at.seconds > 0) { /* a zeroed letter has none */
+		draft.values.of[FIELD_SINCE] = say_moment(writer, writer->letter->summary_at);
+		draft.values.of[FIELD_NEXT_AT] = draft.values.of[FIELD_SINCE];
+	}
+	set_trouble(writer, &draft.values);
+	draft.values.of[FIELD_GREETING] = say(writer, "greeting", &draft.values);
+	if (set_items(writer, &draft, &data) == NULL)
+		return;
+	(void)snprintf(key, sizeof key, "subject.%s", letter_template_names[draft.which]);
+	set_subject(writer, &draft, say(writer, key, &draft.values), &out->subject);
+	write_bodies(writer, &draft, data, out);
 }
 
 /* The references of all notices, each once, as the fixed text has them. */
@@ -644,27 +802,37 @@ static const char *list_references(struct writer *writer)
 /* The fixed text: nothing but the references goes into it. */
 static void write_safe(struct writer *writer, struct letter_text *out)
 {
-	struct values values;
+	struct draft draft = { .which = TEMPLATE_SAFE };
+	struct values *values = &draft.values;
 	const char *subject;
 	const char *body;
 
 	for (size_t i = 0; i < LETTER_FIELDS; i++)
-		values.of[i] = "";
-	values.of[FIELD_REFERENCE] = list_references(writer);
-	subject = say(writer, "subject.safe", &values);
-	body = fill_template(writer, TEMPLATE_SAFE, &values, NULL, 0);
+		values->of[i] = "";
+	values->of[FIELD_REFERENCE] = list_references(writer);
+	subject = say(writer, "subject.safe", values);
+	body = fill_template(writer, &draft, TEMPLATE_SAFE, TEMPLATE_PLAIN);
 	text_cut(&out->subject, 0);
 	text_cut(&out->body, 0);
-	set_subject(writer, subject[0] != '\0' ? subject : values.of[FIELD_REFERENCE],
+	text_cut(&out->html, 0);
+	set_subject(writer, &draft, subject[0] != '\0' ? subject : values->of[FIELD_REFERENCE],
 		    &out->subject);
-	lay_out(&out->body, body[0] != '\0' ? body : values.of[FIELD_REFERENCE]);
+	lay_out(&out->body, body[0] != '\0' ? body : values->of[FIELD_REFERENCE]);
+}
+
+static enum letter_result result_of(const struct writer *writer)
+{
+	if (writer->failed)
+		return LETTER_SAFE;
+	return writer->html_failed ? LETTER_TEXT_ALONE : LETTER_WHOLE;
 }
 
 int letter_write(const struct language *language, const struct letter *letter,
 		 struct letter_text *ret, struct error *error)
 {
 	struct writer writer = { .language = language, .letter = letter };
-	CLEANUP(letter_text_clear) struct letter_text text = { 0 };
+	CLEANUP(letter_text_clear)
+	struct letter_text text = { 0 };
 
 	if (letter->summary != NULL && letter->summary[0] != '\0')
 		write_summary(&writer, &text);
@@ -676,16 +844,23 @@ int letter_write(const struct language *language, const struct letter *letter,
 		write_digest(&writer, &text);
 	if (writer.failed && !writer.no_memory)
 		write_safe(&writer, &text);
+	if (writer.html_failed ||
+	    text_failed(&text.html)) { /* too long: the text says it all */
+		text_clear(&text.html);
+		writer.html_failed = true;
+	}
 	arena_clear(&writer.arena);
 
-	if (writer.no_memory || text_failed(&text.subject) || text_failed(&text.body))
+	if (writer.no_memory || text_failed(&text.subject) || text_failed(&text.body) ||
+	    text_failed(&text.html))
 		return error_memory(error);
 	*ret = TAKE(text);
-	return writer.failed ? 1 : 0;
+	return (int)result_of(&writer);
 }
 
 void letter_text_clear(struct letter_text *text)
 {
 	text_clear(&text->subject);
 	text_clear(&text->body);
+	text_clear(&text->html);
 }

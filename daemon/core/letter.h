@@ -1,5 +1,5 @@
 /*
- * letter - what a mail says: the notices for one person, as subject and text.
+ * letter - what a mail says: the notices for one person, as subject, text and HTML.
  *
  * Only what stands in these structs can reach a mail (design section 6): a reference, titles,
  * roles, due times, links, telephone numbers. Names of children, adults or the professionals
@@ -46,6 +46,16 @@ struct letter_notice {
 	const char *receiving_telephone;
 };
 
+/* The numbers of a summary; each stands where its template asks for it. */
+struct letter_counts {
+	int64_t open;      /* challenges */
+	int64_t due_today; /* of them, with a date that is still to come today */
+	int64_t overdue;   /* of them, past their time */
+	int64_t waiting;   /* mails that are ready or tried again */
+	int64_t held;      /* mails and notices that wait for a person */
+	int64_t more;      /* open challenges that a watch-list leaves out; 0: none */
+};
+
 /* Working days per civil language are the caller's; local times are in this zone. */
 struct letter {
 	const struct zone *zone;
@@ -64,23 +74,38 @@ struct letter {
 	const char *partnership_inbox;
 	const char *reply_to;  /* for mailto: answers; "" leaves them out */
 	const char *emergency; /* risk mails: mail is not the safeguard */
-	/* For the daemon's own summaries (adoption, alarm): a template by that name, with
-	 * counts. */
-	const char *summary; /* "": notices; else "adoption", "alarm" */
+	/*
+	 * For mails about no challenge: a template by that name, with one number. "": notices;
+	 * else "adoption", "flood" (how many), "refused" (which contact), "test", "alarm" (how
+	 * many), and with counts "daily" and "watch", whose rows the notices are: one open
+	 * challenge each, of which the reader is told.
+	 */
+	const char *summary;
 	int64_t summary_count;
-	const char *summary_text; /* one sentence of facts for an alarm, no personal data; "" */
+	struct letter_counts counts;
+	const char *summary_text; /* one sentence of facts, no personal data; "" */
+	const char *trouble; /* for "alarm": the phrases trouble.KEY and trouble.KEY.help; "" */
+	struct instant summary_at; /* since when, or the next event; NEVER */
 };
 
 struct letter_text {
 	struct text subject; /* one line of UTF-8 */
 	struct text body;    /* UTF-8, lines end in \n, none longer than 76 where words allow */
+	struct text html;    /* a whole document of UTF-8; "": the mail is text alone */
 };
 
 /*
- * Writes the letter. A template that fails (a placeholder it may not use, an empty phrase)
- * gives the language's fixed safe text with the reference alone; that is reported by 1, a
- * letter as asked by 0; -ENOMEM. Values are made harmless here: one line, sound UTF-8, cut to a
- * length; a link that is not plain printable ASCII without blanks or braces is left out.
+ * What became of it. As asked (without HTML where the language has no frame for it); the
+ * language's fixed safe text with the references alone, since a template or a phrase failed (a
+ * placeholder it may not use, an empty phrase); as asked, but for the HTML, whose template
+ * failed.
+ */
+enum letter_result { LETTER_WHOLE, LETTER_SAFE, LETTER_TEXT_ALONE };
+
+/*
+ * Writes the letter: an enum letter_result, or -ENOMEM. Values are made harmless here: one
+ * line, sound UTF-8, cut to a length; a link that is not plain printable ASCII without blanks
+ * or braces, or that is neither http nor https, is left out.
  */
 MUST_CHECK int letter_write(const struct language *language, const struct letter *letter,
 			    struct letter_text *ret, struct error *error);

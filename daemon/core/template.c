@@ -2,6 +2,8 @@
  * nothing. */
 #include "core/template.h"
 
+#include "core/html.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -67,9 +69,9 @@ static bool find(const struct template_data *data, const char *name, size_t *ret
 	return false;
 }
 
-/* *ret is "" when only checking. */
+/* *ret is "" when only checking. *ret_is_html (may be NULL): it is HTML already. */
 static int look_up(const struct walk *walk, const char *name, const char **ret,
-		   struct error *error)
+		   bool *ret_is_html, struct error *error)
 {
 	const struct template_data *data = walk->data;
 	size_t place;
@@ -80,6 +82,8 @@ static int look_up(const struct walk *walk, const char *name, const char **ret,
 			return fault(error, "no mail may use this placeholder", name);
 	}
 	*ret = walk->out != NULL ? data->values[place] : "";
+	if (ret_is_html != NULL)
+		*ret_is_html = data->is_html != NULL && data->is_html[place];
 	return 0;
 }
 
@@ -92,6 +96,14 @@ static void emit(struct walk *walk, const char *bytes, size_t length)
 {
 	if (walk->out != NULL && is_kept(walk))
 		text_append_bytes(walk->out, bytes, length);
+}
+
+static void emit_value(struct walk *walk, const char *value, bool is_html)
+{
+	if (walk->data->form == TEMPLATE_PLAIN || is_html)
+		emit(walk, value, strlen(value));
+	else if (walk->out != NULL && is_kept(walk))
+		html_escape(walk->out, value);
 }
 
 /* True when the line beginning here has section marks and blanks only, and at least one mark.
@@ -118,7 +130,7 @@ static bool is_bare_line(const char *at, const char *end)
 static int open_section(struct walk *walk, const struct tag *tag, struct error *error)
 {
 	const char *value;
-	int r = look_up(walk, tag->name, &value, error);
+	int r = look_up(walk, tag->name, &value, NULL, error);
 	struct open_section *section;
 
 	if (r < 0)
@@ -196,6 +208,7 @@ static int take_tag(struct walk *walk, const char **at, const char *end, struct 
 {
 	struct tag tag;
 	const char *value;
+	bool is_html;
 
 	if ((*at)[1] == '{' && *at + 1 < end) {
 		emit(walk, "{", 1);
@@ -217,16 +230,38 @@ static int take_tag(struct walk *walk, const char **at, const char *end, struct 
 	case MARK_VALUE:
 		break;
 	}
-	if (look_up(walk, tag.name, &value, error) < 0)
+	if (look_up(walk, tag.name, &value, &is_html, error) < 0)
 		return -EINVAL;
-	emit(walk, value, strlen(value));
+	emit_value(walk, value, is_html);
 	return 0;
+}
+
+/* Takes a <style> element as it is; 0 when there is none here. */
+static size_t take_style(struct walk *walk, const char *at, const char *end)
+{
+	size_t length;
+
+	if (walk->data->form != TEMPLATE_HTML || !html_is_style(at, &length))
+		return 0;
+	if (length > (size_t)(end - at))
+		length = (size_t)(end - at);
+	emit(walk, at, length);
+	for (size_t i = 0; i < length; i++)
+		walk->line += at[i] == '\n';
+	return length;
 }
 
 static int walk_over(struct walk *walk, const char *at, const char *end, struct error *error)
 {
 	walk->bare = is_bare_line(at, end);
 	while (at < end) {
+		size_t style = *at == '<' ? take_style(walk, at, end) : 0;
+
+		if (style > 0) {
+			walk->bare = false;
+			at += style;
+			continue;
+		}
 		if (*at == '{') {
 			int r = take_tag(walk, &at, end, error);
 

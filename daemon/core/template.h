@@ -16,14 +16,25 @@
 #include "base/error.h"
 #include "base/text.h"
 
+#include <stdbool.h>
+
 enum { TEMPLATE_DEPTH = 8, TEMPLATE_NAME_SIZE = 32 };
+
+/* How values land in the text. */
+enum template_form {
+	TEMPLATE_PLAIN, /* as they are */
+	TEMPLATE_HTML,  /* escaped; the inside of <style> holds no gaps, so CSS keeps its braces
+			 */
+};
 
 /* The names that may be used, and their values side by side; borrowed. */
 struct template_data {
 	const char *const *names;
 	const char *const *values; /* none NULL */
 	size_t count;
-	const char *repeat; /* the name that {#...} may have; NULL: none */
+	enum template_form form;
+	const bool *is_html; /* beside the names: values that are HTML already; NULL: none */
+	const char *repeat;  /* the name that {#...} may have; NULL: none */
 	const struct template_data *items;
 	size_t item_count;
 };

@@ -6,6 +6,7 @@ static const struct command *const table[] = {
 	&command_agency_add,
 	&command_agency_list,
 	&command_approve,
+	&command_assure,
 	&command_audit_export,
 	&command_audit_verify,
 	&command_check,
@@ -13,7 +14,9 @@ static const struct command *const table[] = {
 	&command_contact_away,
 	&command_contact_list,
 	&command_explain,
+	&command_export,
 	&command_forecast,
+	&command_import,
 	&command_init,
 	&command_list,
 	&command_queue_cancel,
@@ -26,6 +29,8 @@ static const struct command *const table[] = {
 	&command_record,
 	&command_show,
 	&command_simulate,
+	&command_status,
+	&command_test_mail,
 	&command_timeline,
 };
 /* clang-format on */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -108,6 +109,24 @@ static bool say_body(void *self)
 	return send_all(sender->channel, &frame, NULL) == 0;
 }
 
+/* A step that cannot be told (nobody listens any more) is noticed by is_heard. */
+static void say_step(void *self, enum sender_speaker who, const char *words, size_t length)
+{
+	struct sender *sender = self;
+	CLEANUP(text_clear) struct text frame = { 0 };
+	char clean[REPLY_SIZE];
+
+	delivery_reply_clean(words, length, clean);
+	sender_put_step(&frame, &(struct sender_step){ sender->mail, who, clean });
+	(void)!send_all(sender->channel, &frame, NULL);
+}
+
+static void say_note(struct sender *sender, const char *words)
+{
+	if (sender->relay.tell)
+		say_step(sender, SAID_AS_NOTE, words, strlen(words));
+}
+
 /* A daemon that has closed the channel will not hear the outcome: stop there. */
 static bool is_heard(void *self)
 {
@@ -178,10 +197,16 @@ static bool uses_token(const struct sender *sender)
 static int refresh_token(struct sender *sender, const char *secret, struct error *error)
 {
 	int64_t seconds = 0;
-	int r = token_fetch(&sender->relay, secret, &sender->token, &seconds, error);
+	char words[80];
+	int r;
 
+	say_note(sender, "asking for a token");
+	r = token_fetch(&sender->relay, secret, &sender->token, &seconds, error);
 	if (r < 0)
 		return r;
+	(void)snprintf(words, sizeof words, "a token that holds for %lld seconds",
+		       (long long)seconds);
+	say_note(sender, words);
 	if (seconds > TOKEN_EARLY_SECONDS)
 		seconds -= TOKEN_EARLY_SECONDS;
 	sender->token_until = sender->clock->boot_seconds(sender->clock->self) + seconds;
@@ -228,7 +253,12 @@ static struct attempt_result not_tried(const struct error *why)
 static struct attempt_result attempt(struct sender *sender, const struct sender_mail *mail,
 				     bool *ret_sound)
 {
-	const struct smtp_watch watch = { .body = say_body, .go_on = is_heard, .self = sender };
+	const struct smtp_watch watch = {
+		.body = say_body,
+		.go_on = is_heard,
+		.step = sender->relay.tell ? say_step : NULL,
+		.self = sender,
+	};
 	struct attempt_result result = { 0 };
 	struct error why = { 0 };
 

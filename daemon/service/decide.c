@@ -16,6 +16,7 @@ struct task {
 	struct ledger *ledger;
 	const struct facts *facts;
 	struct approval *approval;
+	const struct config *config;
 	const struct ledger_notice *history; /* NULL unless something was cleared */
 	size_t history_count;
 	bool adopt;
@@ -101,6 +102,17 @@ static struct instant time_to_go(const struct facts *facts, const struct entry *
 	return opening;
 }
 
+/* What a decision rests on besides the facts: for the case review that asks years later. */
+static void name_the_basis(const struct task *task, struct ledger_notice *notice)
+{
+	const struct policy *policy = task->facts->policy;
+	const struct named_calendar *calendar = config_calendar_of(task->config, policy);
+
+	notice->policy_digest = policy->digest;
+	notice->calendar_version = calendar != NULL ? calendar->version : "";
+	notice->zone_version = calendar_zone(policy->calendar)->digest;
+}
+
 static struct ledger_notice notice_of(const struct facts *facts, const struct entry *entry,
 				      const char *role)
 {
@@ -124,7 +136,6 @@ static struct ledger_notice notice_of(const struct facts *facts, const struct en
 		.provisional = entry->provisional,
 		.state = DELIVERY_DECIDED,
 		.reason = "",
-		.policy_digest = facts->policy->digest,
 	};
 }
 
@@ -164,6 +175,7 @@ static int record(struct task *task, struct ledger_notice *notice, const char *r
 	notice->state = reason[0] == '\0'           ? DELIVERY_DECIDED
 			: reason == approval_reason ? DELIVERY_HELD
 						    : DELIVERY_CANCELLED;
+	name_the_basis(task, notice);
 	notice->revives = notice->state == DELIVERY_CANCELLED ? NULL : revivable;
 	r = ledger_decide(task->ledger, notice, task->facts->now, &notice->id, error);
 	if (r == 2)
@@ -395,6 +407,7 @@ int decide_challenge(struct ledger *ledger, const struct config *config,
 	const struct policy *policy;
 	struct task task = { .ledger = ledger,
 			     .facts = facts,
+			     .config = config,
 			     .approval = approval,
 			     .adopt = adopt,
 			     .again = INSTANT_NEVER,

@@ -2,8 +2,8 @@
 #include "service/engine.h"
 
 #include "adapter/journal.h"
+#include "adapter/sender_process.h"
 #include "service/crash.h"
-#include "service/senders.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -63,7 +63,7 @@ static struct world world_of(const struct engine *engine)
 
 static int open_work(struct engine *engine, struct error *error)
 {
-	CLEANUP(freep) char *program = senders_program();
+	CLEANUP(freep) char *program = sender_process_program();
 	struct world world = world_of(engine);
 	int r;
 

@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A longer digest becomes several: a mail must fit through the pipe to its sender. */
+enum { DIGEST_MOST = 250 };
+
 /* One notice with all that its mail will say; strings live in the batch's arena. */
 struct planned {
 	const struct ledger_notice *notice;
@@ -31,7 +34,11 @@ struct batch {
 	struct store *store;
 	struct facts *facts;
 	struct instant now;
+	struct ledger_refusal *refusals; /* the times of those in `refused` */
+	int64_t *refused_ids;
 	struct refused refused;
+	int64_t *confirmed; /* contacts whose refusal is to be forgotten */
+	size_t confirmed_count;
 	struct ledger_notice *notices;
 	size_t notice_count;
 	struct planned *planned;
@@ -395,6 +402,35 @@ static int plan_notice(struct batch *batch, const struct directory *directory,
 	return 0;
 }
 
+static bool is_refused(const struct batch *batch, const struct contact *contact, size_t *ret)
+{
+	for (size_t i = 0; i < batch->refused.count; i++)
+		if (batch->refused_ids[i] == contact->id) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
+/* Somebody made sure of the contact after its address had been refused: it may be used again.
+ */
+static void pardon_confirmed(struct batch *batch, const struct directory *directory)
+{
+	for (size_t i = 0; i < directory->contact_count; i++) {
+		const struct contact *contact = &directory->contacts[i];
+		size_t place;
+
+		if (instant_is_never(contact->confirmed_at) ||
+		    !is_refused(batch, contact, &place) ||
+		    !instant_before(batch->refusals[place].at, contact->confirmed_at))
+			continue;
+		batch->confirmed[batch->confirmed_count++] = contact->id;
+		batch->refused.count--;
+		batch->refusals[place] = batch->refusals[batch->refused.count];
+		batch->refused_ids[place] = batch->refused_ids[batch->refused.count];
+	}
+}
+
 /* All notices of one challenge, from one reading of its facts. */
 static int plan_challenge(struct batch *batch, const struct ledger_notice *notices,
 			  size_t count, struct error *error)
@@ -427,6 +463,8 @@ static int plan_challenge(struct batch *batch, const struct ledger_notice *notic
 	agencies[2] = config->partnership.agency;
 	r = store_directory(batch->store, agencies, COUNT(agencies), &directory, error);
 	batch->store_failed = r < 0;
+	if (r == 0)
+		pardon_confirmed(batch, &directory);
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = plan_notice(batch, &directory, &notices[i], error);
 	return r;
@@ -574,6 +612,8 @@ struct outgoing {
 	bool important;
 	const int64_t *notices;
 	size_t notice_count;
+	const int64_t *serial; /* what the Message-ID is made from */
+	size_t serial_count;
 };
 
 static int write_bytes(const struct world *world, const struct outgoing *out,
@@ -589,11 +629,12 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 
 	if (r < 0)
 		return r;
-	if (r == 1)
-		journal_send(
-			JOURNAL_CONFIG_FAULT, NULL, 0,
-			"a template of language \"%s\" failed: the fixed text went instead",
-			out->language);
+	if (r != LETTER_WHOLE)
+		journal_send(JOURNAL_CONFIG_FAULT, NULL, 0,
+			     "a template of language \"%s\" failed: %s",
+			     language_name(language),
+			     r == LETTER_SAFE ? "the fixed text went instead"
+					      : "the mail went without HTML");
 	if (out->thread != 0) {
 		r = ledger_root_id(world->ledger, out->thread,
 				   domain_of(config->mail.from_address), &root, error);
@@ -614,7 +655,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		.language = language_tag(language),
 		.important = out->important,
 		.body = text_string(&letter.body),
-		.html = "",
+		.html = text_string(&letter.html),
 	};
 	r = message_write(&message, ret, error);
 	if (r == -EINVAL && message.to_name[0] != '\0') {
@@ -634,7 +675,7 @@ static int store_mail(const struct world *world, const struct outgoing *out,
 	CLEANUP(text_clear) struct text bytes = { 0 };
 	struct ledger_mail mail;
 	int64_t stored;
-	int r = ledger_message_id(world->ledger, out->notices, out->notice_count, out->contact,
+	int r = ledger_message_id(world->ledger, out->serial, out->serial_count, out->contact,
 				  domain_of(config->mail.from_address), &id, error);
 
 	if (r < 0)
@@ -676,6 +717,8 @@ static struct letter letter_for(const struct world *world, const struct zone *zo
 		.emergency = config->partnership.emergency,
 		.summary = "",
 		.summary_text = "",
+		.trouble = "",
+		.summary_at = INSTANT_NEVER,
 	};
 }
 
@@ -731,6 +774,8 @@ static int make_mail(struct batch *batch, const struct mail_plan *plan, struct e
 		.thread = first->notice->challenge,
 		.notices = plan->ids,
 		.notice_count = plan->count,
+		.serial = plan->ids,
+		.serial_count = plan->count,
 	};
 	int r = count_for_day(batch->world, plan, batch->now, error);
 
@@ -783,7 +828,7 @@ static int make_mails(struct batch *batch, struct error *error)
 	for (size_t from = 0, to; from < batch->planned_count && r == 0; from = to) {
 		struct mail_plan plan = { 0 };
 
-		for (to = from + 1; to < batch->planned_count &&
+		for (to = from + 1; to < batch->planned_count && to - from < DIGEST_MOST &&
 				    belongs(&batch->planned[from], &batch->planned[to]);
 		     to++)
 			;
@@ -808,6 +853,15 @@ static int cancel_ended(struct batch *batch, struct error *error)
 	return 0;
 }
 
+static int forget_confirmed(struct batch *batch, struct error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < batch->confirmed_count && r == 0; i++)
+		r = ledger_forget_refused(batch->world->ledger, batch->confirmed[i], error);
+	return r;
+}
+
 static int commit_batch(struct batch *batch, struct error *error)
 {
 	struct ledger *ledger = batch->world->ledger;
@@ -821,6 +875,8 @@ static int commit_batch(struct batch *batch, struct error *error)
 	r = make_mails(batch, error);
 	if (r == 0)
 		r = cancel_ended(batch, error);
+	if (r == 0)
+		r = forget_confirmed(batch, error);
 	crash_point("mails rendered, not committed");
 	if (r == 0)
 		r = ledger_commit(ledger, error);
@@ -835,17 +891,26 @@ static void batch_clear(struct batch *batch)
 	ledger_notices_free(batch->notices, batch->notice_count);
 	free(batch->planned);
 	free(batch->ended);
+	free(batch->refusals);
+	free(batch->refused_ids);
+	free(batch->confirmed);
 	arena_clear(&batch->arena);
 }
 
-static int read_refused(struct batch *batch, int64_t **ret, struct error *error)
+static int read_refused(struct batch *batch, struct error *error)
 {
-	int r = ledger_refused_contacts(batch->world->ledger, ret, &batch->refused.count,
-					error);
+	size_t count = 0;
+	int r = ledger_refused_contacts(batch->world->ledger, &batch->refusals, &count, error);
 
 	if (r < 0)
 		return r;
-	batch->refused.contact = *ret;
+	batch->refused_ids = calloc(count + 1, sizeof *batch->refused_ids);
+	batch->confirmed = calloc(count + 1, sizeof *batch->confirmed);
+	if (batch->refused_ids == NULL || batch->confirmed == NULL)
+		return error_memory(error);
+	for (size_t i = 0; i < count; i++)
+		batch->refused_ids[i] = batch->refusals[i].contact;
+	batch->refused = (struct refused){ batch->refused_ids, count };
 	return 0;
 }
 
@@ -858,14 +923,13 @@ int render_mails(const struct world *world, struct store *store, struct facts *f
 	struct batch batch = {
 		.world = world, .store = store, .facts = facts, .now = now, .count = &count
 	};
-	CLEANUP(freep) int64_t *refused = NULL;
 	int r = ledger_decided(world->ledger, now, RENDER_MOST, &batch.notices,
 			       &batch.notice_count, error);
 
 	if (r < 0)
 		return r;
 	if (batch.notice_count > 0) {
-		r = read_refused(&batch, &refused, error);
+		r = read_refused(&batch, error);
 		if (r < 0)
 			return r;
 		batch.ended = calloc(batch.notice_count, sizeof *batch.ended);
@@ -885,21 +949,38 @@ int render_mails(const struct world *world, struct store *store, struct facts *f
 	return 0;
 }
 
-int render_adoption(const struct world *world, size_t adopted, struct instant now,
-		    struct error *error)
+/* A mail about no challenge, to the partnership's inbox: a template by that name, a number. */
+static int store_summary(const struct world *world, const char *summary, int64_t number,
+			 struct instant now, struct error *error)
 {
 	static const struct zone utc = { .name = "UTC" };
 	const struct config *config = world->config;
 	const struct zone *zone =
 		config->policy_count > 0 ? calendar_zone(config->policies[0]->calendar) : &utc;
+	/* It carries no notice: its name, its number and its time tell it from others. */
+	const int64_t serial[] = { -1, summary[0], number, now.seconds };
 	struct letter letter = letter_for(world, zone, now);
-	struct outgoing out = {
+	const struct outgoing out = {
 		.letter = &letter,
 		.address = config->partnership.inbox,
 		.language = "en",
+		.serial = serial,
+		.serial_count = COUNT(serial),
 	};
 
-	letter.summary = "adoption";
-	letter.summary_count = (int64_t)adopted;
+	letter.summary = summary;
+	letter.summary_count = number;
 	return store_mail(world, &out, error);
+}
+
+int render_adoption(const struct world *world, size_t adopted, struct instant now,
+		    struct error *error)
+{
+	return store_summary(world, "adoption", (int64_t)adopted, now, error);
+}
+
+int render_refusal(const struct world *world, int64_t contact, struct instant now,
+		   struct error *error)
+{
+	return store_summary(world, "refused", contact, now, error);
 }

@@ -33,4 +33,8 @@ MUST_CHECK int render_mails(const struct world *world, struct store *store, stru
 MUST_CHECK int render_adoption(const struct world *world, size_t adopted, struct instant now,
 			       struct error *error);
 
+/* Tells the inbox that the relay refuses the address of this contact. As render_adoption. */
+MUST_CHECK int render_refusal(const struct world *world, int64_t contact, struct instant now,
+			      struct error *error);
+
 #endif

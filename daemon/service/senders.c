@@ -1,14 +1,12 @@
 /* senders.c - see senders.h. */
 #include "service/senders.h"
 
+#include "adapter/sender_process.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,7 +15,6 @@
 #include <unistd.h>
 
 enum {
-	CHANNEL_DESCRIPTOR = 3,     /* where a sender finds its end */
 	LEAVE_SECONDS = 10,         /* for the relay's answer to QUIT */
 	OUT_LIMIT = 4 * 1024 * 1024 /* one mail in one frame */
 };
@@ -51,35 +48,6 @@ struct senders {
 	int epoll;
 	struct slot slots[2 * SENDERS_MOST]; /* those of an old configuration beside new ones */
 };
-
-static bool is_own_program(const char *path)
-{
-	return access(path, X_OK) == 0;
-}
-
-char *senders_program(void)
-{
-	static const char name[] = "challenge-notify-sender";
-	const char *named = getenv("CHALLENGE_NOTIFY_SENDER");
-	char self[PATH_MAX];
-	ssize_t length;
-	char *slash;
-	char *beside = NULL;
-
-	if (named != NULL && named[0] != '\0')
-		return strdup(named);
-	length = readlink("/proc/self/exe", self, sizeof self - 1);
-	if (length <= 0)
-		return strdup(SENDER_PROGRAM);
-	self[length] = '\0';
-	slash = strrchr(self, '/');
-	if (slash == NULL || asprintf(&beside, "%.*s/%s", (int)(slash - self), self, name) < 0)
-		return strdup(SENDER_PROGRAM);
-	if (is_own_program(beside))
-		return beside;
-	free(beside);
-	return strdup(SENDER_PROGRAM);
-}
 
 int senders_create(const char *program, const struct sender_relay *relay, int connections,
 		   struct senders **ret, struct error *error)
@@ -215,102 +183,19 @@ static void watch(const struct senders *senders, struct slot *slot, int operatio
 	(void)epoll_ctl(senders->epoll, operation, slot->channel, &event);
 }
 
-/* Only what a sender needs: where its secret is. No PATH, no proxy, no locale. */
-static int build_environment(char *ret[3], char **ret_owned)
-{
-	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-	size_t count = 0;
-
-	*ret_owned = NULL;
-	if (credentials != NULL) {
-		if (asprintf(ret_owned, "CREDENTIALS_DIRECTORY=%s", credentials) < 0) {
-			*ret_owned = NULL;
-			return -ENOMEM;
-		}
-		ret[count++] = *ret_owned;
-	}
-	ret[count] = NULL;
-	return 0;
-}
-
-static int spawn_actions(posix_spawn_file_actions_t *actions, int channel)
-{
-	int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY,
-						 0);
-
-	if (r == 0)
-		r = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null",
-						     O_WRONLY, 0);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(actions, channel, CHANNEL_DESCRIPTOR);
-	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(actions, CHANNEL_DESCRIPTOR + 1);
-	return r;
-}
-
-/* Default signals and none blocked, whatever the event loop did to ours. */
-static int spawn_attributes(posix_spawnattr_t *attributes)
-{
-	sigset_t all;
-	sigset_t none;
-
-	(void)sigfillset(&all);
-	(void)sigemptyset(&none);
-	(void)posix_spawnattr_setsigdefault(attributes, &all);
-	(void)posix_spawnattr_setsigmask(attributes, &none);
-	return posix_spawnattr_setflags(attributes,
-					POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-}
-
-static int spawn(const char *program, int channel, pid_t *ret)
-{
-	char name[] = "challenge-notify-sender";
-	char *arguments[] = { name, NULL };
-	char *environment[3];
-	CLEANUP(freep) char *owned = NULL;
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int r;
-
-	if (build_environment(environment, &owned) < 0)
-		return ENOMEM;
-	r = posix_spawn_file_actions_init(&actions);
-	if (r != 0)
-		return r;
-	r = posix_spawnattr_init(&attributes);
-	if (r == 0) {
-		r = spawn_actions(&actions, channel);
-		if (r == 0)
-			r = spawn_attributes(&attributes);
-		if (r == 0)
-			r = posix_spawn(ret, program, &actions, &attributes, arguments,
-					environment);
-		(void)posix_spawnattr_destroy(&attributes);
-	}
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return r;
-}
-
 static int start(struct senders *senders, struct slot *slot, int64_t now, struct error *error)
 {
-	int pair[2];
-	pid_t pid;
-	int r;
+	struct sender_process process;
+	int r = sender_process_start(senders->program, getenv("CREDENTIALS_DIRECTORY"),
+				     &process, error);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_set(error, errno, "socket pair: %s", strerror(errno));
-	r = spawn(senders->program, pair[1], &pid);
-	(void)close(pair[1]);
-	if (r != 0) {
-		(void)close(pair[0]);
-		return error_set(error, r, "cannot start %s: %s", senders->program,
-				 strerror(r));
-	}
-	(void)fcntl(pair[0], F_SETFL, O_NONBLOCK); /* only the sender's end may block */
+	if (r < 0)
+		return r;
+	(void)fcntl(process.channel, F_SETFL, O_NONBLOCK); /* only the sender's end may block */
 	*slot = (struct slot){
 		.state = SLOT_IDLE,
-		.pid = pid,
-		.channel = pair[0],
+		.pid = process.pid,
+		.channel = process.channel,
 		.since = now,
 		.out.limit = OUT_LIMIT,
 		.in.limit = OUT_LIMIT,

@@ -83,10 +83,4 @@ int64_t senders_oldest(const struct senders *senders);
 /* Lets all idle senders go, so that their connections close in an orderly way. */
 void senders_let_go(struct senders *senders, int64_t now);
 
-/*
- * Where the sender program is: $CHALLENGE_NOTIFY_SENDER, else beside this executable when one
- * stands there, else where it is installed. Freed by the caller; NULL: out of memory.
- */
-MUST_CHECK char *senders_program(void);
-
 #endif

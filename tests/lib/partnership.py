@@ -4,6 +4,7 @@ Its calendar is open at every hour of every day, so that what is due may go now,
 """
 
 import contextlib
+import json
 import os
 import shutil
 import sqlite3
@@ -33,7 +34,7 @@ roles = ( {{ id = "practitioner"; title = "Practitioner"; instead = [ "manager" 
           {{ id = "chair"; title = "Independent chair"; }} );
 partnership = {{ agency = "partnership"; name = "Example Partnership"; inbox = "inbox@partnership.test";
                 telephone = "01632 960000"; emergency = "Telephone 999."; }};
-mail = {{ relay = "smtp://127.0.0.1:{port}"; from = "Professional Challenge <noreply@partnership.test>";
+mail = {{ relay = "{relay}://127.0.0.1:{port}"; {login} from = "Professional Challenge <noreply@partnership.test>";
          connections = {connections}; per_minute = 0; per_person_per_day = {ceiling};
          allow_domains = [ "partnership.test", "council.test", "health.test" ]; }};
 alarm = {{ to = [ "it@partnership.test" ]; }};
@@ -61,6 +62,14 @@ PEOPLE = (("partnership", "business_unit", "Unit", "unit@partnership.test"),
           ("health", "manager", "Hope", "hope@health.test"))
 
 
+def faketime():
+    """The library of Debian's package faketime; senders never see it, their environment is their own."""
+    found = list(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found:
+        raise RuntimeError("the package faketime is not installed: scripts/deps test")
+    return str(found[0])
+
+
 class Partnership:
     """Use as a context manager; the folder goes with it."""
 
@@ -72,6 +81,7 @@ class Partnership:
         self.ledger = self.state / "ledger.db"
         self.daemon = Path(daemon) if daemon else BUILD / "challenge-notifyd"
         self.settings = {"port": port, "connections": connections, "ceiling": ceiling, "hours": HOURS,
+                         "relay": "smtp", "login": "",
                          "templates": TOP / "conf" / "templates"}
         (self.folder / "policies").mkdir()
         (self.folder / "policies" / "test.conf").write_text(policy)
@@ -119,13 +129,28 @@ class Partnership:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "ASAN_OPTIONS") if name in os.environ}
         return {**kept, "CHALLENGE_NOTIFY_SENDER": str(BUILD / "challenge-notify-sender"), **more}
 
-    def run(self, *arguments, status=0, timeout=60, **environment):
-        """Runs the daemon to its end; its standard error, once its status is as wanted."""
+    def run(self, *arguments, status=0, timeout=60, later=0, **environment):
+        """Runs the daemon to its end, so many seconds from now; its standard error, once its status is as wanted."""
+        if later:
+            environment = {"LD_PRELOAD": faketime(), "FAKETIME": f"{later:+d}", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                           **environment}
         done = subprocess.run([self.daemon, "--config", self.config, *arguments], capture_output=True,
                               text=True, timeout=timeout, env=self.environment(**environment))
         if status is not None and done.returncode != status:
             raise AssertionError(f"status {done.returncode}, not {status}:\n{done.stderr}{done.stdout}")
         return done.stderr
+
+    def ctl(self, *arguments, status=0, text=None, **environment):
+        """Runs challengectl with --json; the document that it prints (None: none), or with status=None the
+        finished process."""
+        done = subprocess.run([BUILD / "challengectl", "--config", self.config, "--json", *map(str, arguments)],
+                              capture_output=True, text=True, timeout=60, input=text,
+                              env=self.environment(**environment))
+        if status is None:
+            return done
+        if done.returncode != status:
+            raise AssertionError(f"status {done.returncode}, not {status}:\n{done.stderr}{done.stdout}")
+        return json.loads(done.stdout) if done.stdout else None
 
     def start(self, **environment):
         return subprocess.Popen([self.daemon, "--config", self.config], stderr=subprocess.PIPE, text=True,

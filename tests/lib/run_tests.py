@@ -26,7 +26,7 @@ from pathlib import Path
 LOGS = Path("build/test-logs")
 JOBS = os.cpu_count() or 1
 # Random cases of each comparison: enough for every change, not for a night. Where a case is a process, fewer.
-ORACLE_CASES = {"compare_counting.py": "100000"}
+ORACLE_CASES = {"compare_counting.py": "500000"}
 ORACLE_CASES_ELSE = "1000"
 SKIP_STATUS = 77  # of a program that could not run here; its last line says why
 
@@ -304,25 +304,46 @@ def is_shell(path):
         return re.match(rb"#!\s*/(usr/)?bin/(env )?(ba|da)?sh\b", file.read(40)) is not None
 
 
+UNIT_PLACES = ("PREFIX=/usr", "SYSCONFDIR=/etc")
+EXPOSURE_MOST = 10  # tenths, as `systemd-analyze security` wants its threshold
+
+
 def block_units(block):
-    """Unit files, with the programs that they start replaced by one that is installed everywhere."""
-    units = [path for path in sorted(Path("systemd").glob("*"))
+    """Unit files as they are installed: their syntax, and how far the daemon is shut in."""
+    units = [path.name for path in sorted(Path("systemd").glob("*"))
              if path.suffix in (".service", ".timer", ".socket", ".path", ".target")]
-    if not units:
-        return
     if not shutil.which("systemd-analyze"):
-        yield Result(0, [], [(path.name, "systemd-analyze is not installed") for path in units], None)
+        yield Result(0, [], [(name, "systemd-analyze is not installed") for name in units], None)
         return
     folder = (LOGS / block / "files").resolve()
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for path in units:
-        text = re.sub(r"(?m)^(Exec\w+=[-:+!]*)(?:@\w+@)?/\S+", r"\1/bin/true", path.read_text())
-        (folder / path.name).write_text(text)
-    for path in units:
-        yield program(block, path.name,
-                      ["systemd-analyze", "verify", "--man=no", str(folder / path.name)], 60,
+    yield make(block, "rendered", *UNIT_PLACES, f"UNITS_INTO={folder}", "units")
+    for name in units:  # with programs replaced by one that is installed everywhere
+        text = re.sub(r"(?m)^(Exec\w+=[-@:+!]*)/\S+", r"\1/bin/true", (folder / name).read_text())
+        (folder / name).write_text(text)
+    for name in units:
+        # A template is verified as an instance of it.
+        shown = folder / name.replace("@.", "@example.")
+        if shown.name != name:
+            shutil.copy(folder / name, shown)
+        yield program(block, name, ["systemd-analyze", "verify", "--man=no", str(shown)], 60,
                       {"SYSTEMD_UNIT_PATH": f"{folder}:"})
+    yield exposure(block, "with a relay on this machine", folder)
+    drop_in = folder / "challenge-notifyd.service.d"
+    drop_in.mkdir()
+    shutil.copy("systemd/remote-relay.conf", drop_in)
+    yield exposure(block, "with a relay elsewhere", folder)
+
+
+def exposure(block, name, folder):
+    """The figure of systemd-analyze security; the whole list is in the log."""
+    unit = folder / "challenge-notifyd.service"
+    drop_ins = sorted((folder / "challenge-notifyd.service.d").glob("*.conf"))
+    whole = folder / name.replace(" ", "-") / unit.name  # the tool reads one file, without its drop-ins
+    whole.parent.mkdir()
+    whole.write_text("".join(path.read_text() for path in (unit, *drop_ins)))
+    return program(block, f"exposure {name}", ["systemd-analyze", "security", "--offline=true", "--no-pager",
+                                               f"--threshold={EXPOSURE_MOST}", str(whole)], 60)
 
 
 def block_integration(block):
@@ -332,7 +353,7 @@ def block_integration(block):
 
 def block_fault(block):
     for path in executables("fault/test_*.py"):
-        yield runnable(block, path, 300)
+        yield runnable(block, path, 600)  # one runs a cycle for every system call
 
 
 def block_oracle(block):
@@ -369,7 +390,7 @@ BLOCKS = {
     "clang": ("clang", block_clang),
     "static": ("banned calls, hardening of the programs", block_static),
     "scripts": ("shellcheck", block_scripts),
-    "units": ("systemd-analyze verify", block_units),
+    "units": ("systemd-analyze verify and security", block_units),
     "integration": ("integration tests", block_integration),
     "fault": ("fault tests", block_fault),
     "oracle": ("comparison with independent calculations", block_oracle),

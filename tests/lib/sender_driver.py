@@ -15,9 +15,10 @@ TOP = Path(__file__).resolve().parent.parent.parent
 PROGRAM = Path(os.environ.get("SENDER_PROGRAM", TOP / "build" / "challenge-notify-sender"))
 CHANNEL = 3  # the sender's descriptor
 FLAGS = ("body_sent", "at_rcpt", "greeted", "reused", "configuration", "unfit")
+SPEAKERS = ("relay", "us", "note")
 RELAY = {"url": "", "clear_text": False, "ca": "", "ehlo": "daemon.test", "login": "", "user": "",
          "credential": "", "tenant": "", "client": "", "token_url": "", "connect_seconds": 2,
-         "reply_seconds": 1, "dot_seconds": 1}  # in the order of the frame
+         "reply_seconds": 1, "dot_seconds": 1, "tell": False}  # in the order of the frame
 
 
 def field(value):
@@ -49,7 +50,7 @@ class Sender:
 
     def __init__(self, *, credentials=None, environment=None, program=PROGRAM, **relay):
         self.channel, theirs = socket.socketpair()
-        self.serial, self.input = 0, b""
+        self.serial, self.input, self.steps = 0, b"", []
         environment = {**os.environ, **(environment or {})}
         environment.pop("CREDENTIALS_DIRECTORY", None)
         if credentials:
@@ -113,6 +114,9 @@ class Sender:
             if kind == b"B":
                 assert number(values[0]) == self.serial, "BODY for another mail"
                 body_frame = True
+                continue
+            if kind == b"S":
+                self.steps.append((SPEAKERS[number(values[1])], values[2][:-1].decode("ascii")))
                 continue
             if kind != b"O":
                 return None

@@ -17,9 +17,12 @@
 
 static const char catalog[] = "systemd/challenge-notifyd.catalog";
 
-static char *read_catalog(void)
+/* The one MESSAGE_ID that no program of ours has: a script tells of a unit that failed. */
+static const char script[] = "systemd/unit-failed";
+
+static char *read_whole(const char *name)
 {
-	FILE *file = fopen(catalog, "r");
+	FILE *file = fopen(name, "r");
 	char *bytes = calloc(1, 1 << 16);
 
 	assert_non_null(file);
@@ -48,7 +51,7 @@ static void ids_are_unique(void **state)
 
 static void catalog_has_every_event(void **state)
 {
-	char *bytes = read_catalog();
+	char *bytes = read_whole(catalog);
 
 	(void)state;
 	for (int i = 0; i < JOURNAL_EVENT_COUNT; i++) {
@@ -63,14 +66,26 @@ static void catalog_has_every_event(void **state)
 	free(bytes);
 }
 
+static void copy_script_id(char ret[static 33])
+{
+	char *bytes = read_whole(script);
+	const char *at = strstr(bytes, "\nMESSAGE_ID=");
+
+	assert_non_null(at);
+	(void)snprintf(ret, 33, "%.32s", at + strlen("\nMESSAGE_ID="));
+	free(bytes);
+}
+
 static void catalog_has_nothing_else(void **state)
 {
-	char *bytes = read_catalog();
+	char *bytes = read_whole(catalog);
+	char of_script[33];
 	int entries = 0;
 
 	(void)state;
+	copy_script_id(of_script);
 	for (const char *at = bytes; (at = strstr(at, "\n-- ")) != NULL; at += 4) {
-		int known = 0;
+		int known = strncmp(at + 4, of_script, 32) == 0;
 
 		entries++;
 		for (int i = 0; i < JOURNAL_EVENT_COUNT; i++)
@@ -79,7 +94,7 @@ static void catalog_has_nothing_else(void **state)
 		if (known != 1)
 			fail_msg("%s: no event has the id %.32s", catalog, at + 4);
 	}
-	assert_int_equal(entries, JOURNAL_EVENT_COUNT);
+	assert_int_equal(entries, JOURNAL_EVENT_COUNT + 1);
 	free(bytes);
 }
 

@@ -547,7 +547,7 @@ static void a_refused_address_falls_through(void **state)
 	int64_t notice = decide_one(f, 1, 1);
 	int64_t mail = store_one(f, &notice, 1, 5);
 	struct ledger_notice *list = NULL;
-	int64_t *contacts = NULL;
+	struct ledger_refusal *contacts = NULL;
 	size_t count = 0;
 	int64_t again;
 
@@ -558,7 +558,8 @@ static void a_refused_address_falls_through(void **state)
 	assert_int_equal(-EINVAL, ledger_fall_through(f->ledger, mail, LATER(3), &f->error));
 	OK(f, ledger_refused_contacts(f->ledger, &contacts, &count, &f->error));
 	assert_int_equal(1, count);
-	assert_int_equal(5, contacts[0]);
+	assert_int_equal(5, contacts[0].contact);
+	assert_int_equal(LATER(3).seconds, contacts[0].at.seconds);
 	free(contacts);
 	OK(f, ledger_decided(f->ledger, LATER(3), 9, &list, &count, &f->error));
 	assert_int_equal(1, count);

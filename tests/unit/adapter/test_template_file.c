@@ -98,6 +98,19 @@ static const struct slip {
 	{ "a phrase that is missing", "en/phrases", "owed = a reply\n", "w", 0, "language_tag",
 	  "missing" },
 	{ "phrases that are missing", "en/phrases", "", "d", 0, "language_tag", "missing" },
+	{ "a placeholder that no mail may use, in HTML", "en/reminder.html", "<p>\n{note}</p>",
+	  "w", 2, "", "note" },
+	{ "an element that no mail may use", "en/quiet.html", "<p>\n\n<img></p>", "w", 3, "",
+	  "element: img" },
+	{ "a link that is not one", "en/quiet.html", "<a\nhref=\"{name}\">x</a>", "w", 2, "",
+	  "href" },
+	{ "an element left open", "cy/quiet.html", "<p>a", "w", 1, "", "left open" },
+	{ "the frame's gap outside the frame", "en/quiet.html", "{content}", "w", 1, "",
+	  "content" },
+	{ "an HTML template that is missing", "en/overdue.html", "", "d", 0, "", "missing" },
+	{ "an HTML template that no mail uses", "en/remindr.html", "x", "w", 0, "", "no mail" },
+	{ "a fixed text in HTML", "en/safe.html", "x", "w", 0, "", "no mail" },
+	{ "a frame of plain text", "en/frame.txt", "x", "w", 0, "", "no mail" },
 	{ "a template of another language is checked as well", "cy/quiet.txt", "{child}", "w",
 	  1, "", "child" },
 };
@@ -171,6 +184,10 @@ static void the_shipped_folder_loads(void **state)
 	assert_string_equal(language_tag(english), "en-GB");
 	assert_string_equal(language_name(welsh), "cy");
 	assert_string_equal(language_tag(welsh), "cy-GB");
+	assert_ptr_equal(template_file_language(set, "cy-GB"), welsh);
+	assert_ptr_equal(template_file_language(set, "CY"), welsh);
+	assert_ptr_equal(template_file_language(set, "cym"), english);
+	assert_ptr_equal(template_file_language(set, "en-GB"), english);
 	assert_ptr_equal(template_file_language(set, "fr"), english);
 	assert_ptr_equal(template_file_language(set, "../cy"), english);
 	assert_ptr_equal(template_file_language(set, ""), english);
@@ -201,6 +218,19 @@ static void a_welsh_template_comes_before_the_english_one(void **state)
 	assert_string_equal(
 		language_template(template_file_language(set, "cy"), TEMPLATE_QUIET),
 		"Tawel\n");
+	template_file_destroy(set);
+}
+
+static void without_the_frame_mails_are_text(void **state)
+{
+	char command[300];
+	struct language_set *set;
+
+	snprintf(command, sizeof command, "rm %s/en/frame.html %s/en/quiet.html",
+		 (char *)*state, (char *)*state);
+	run(command);
+	set = load(*state);
+	assert_null(language_html(template_file_language(set, "en"), TEMPLATE_FRAME));
 	template_file_destroy(set);
 }
 
@@ -281,6 +311,7 @@ int main(void)
 		cmocka_unit_test(what_welsh_lacks_is_taken_from_english),
 #define WITH_COPY(test) cmocka_unit_test_setup_teardown(test, copy_folder, remove_folder)
 		WITH_COPY(a_welsh_template_comes_before_the_english_one),
+		WITH_COPY(without_the_frame_mails_are_text),
 		WITH_COPY(line_ends_and_marks_of_other_systems_are_no_fault),
 		WITH_COPY(backups_of_an_editor_are_passed_over),
 		WITH_COPY(a_folder_without_english_is_refused),

@@ -1,0 +1,510 @@
+/*
+ * status.c - `challengectl status`: is it running, is it up to date, what is open, what waits,
+ * and what is wrong, with what to do about it; on one screen.
+ */
+#include "adapter/ledger_care.h"
+#include "base/list.h"
+#include "ctl/commands.h"
+#include "ctl/entry.h"
+#include "ctl/ledger_access.h"
+#include "ctl/lookup.h"
+#include "ctl/standing.h"
+#include "ctl/terminal.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LATE_SECONDS = 300,        /* what was due longer ago is waited for too long */
+	HOLIDAY_NOTICE_DAYS = 180, /* as `check` warns */
+	PROBLEMS_MOST = 64,
+};
+
+struct problem {
+	char what[300];
+	const char *advice;
+};
+
+struct status {
+	struct ctl *ctl;
+	struct instant now;
+	bool running;
+	bool ledger_known; /* the ledger could be read */
+	bool store_known;
+	struct instant written; /* when the daemon last wrote something; INT64_MIN: never */
+	struct instant next;
+	struct text in_force; /* digest of the daemon's configuration */
+	struct text approved; /* digest of the one that was approved; "": none is recorded */
+	int64_t seen;         /* the last change of the store that the daemon has looked at */
+	int64_t changes;      /* the last one there is */
+	int64_t queue[DELIVERY_STATE_COUNT];
+	size_t open;
+	size_t due; /* with a limit that ends by the close of the next working day */
+	size_t overdue;
+	size_t unreadable;
+	size_t no_policy;
+	size_t not_raised;
+	struct problem problem[PROBLEMS_MOST];
+	size_t problem_count;
+};
+
+static void status_clear(struct status *status)
+{
+	text_clear(&status->in_force);
+	text_clear(&status->approved);
+}
+
+/* `advice` is a sentence that is kept, not copied. Past the most there is one look is enough.
+ */
+static void add_problem(struct status *status, const char *advice, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+static void add_problem(struct status *status, const char *advice, const char *format, ...)
+{
+	va_list arguments;
+	struct problem *problem = &status->problem[status->problem_count];
+
+	if (status->problem_count == PROBLEMS_MOST)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(problem->what, sizeof problem->what, format, arguments); /* cut: fine */
+	va_end(arguments);
+	problem->advice = advice;
+	status->problem_count++;
+}
+
+/* --- what is looked at ----------------------------------------------------------------------
+ */
+
+struct look {
+	const struct calendar *calendar;
+	struct instant now;
+	struct instant soon;
+	bool due;
+	bool overdue;
+};
+
+static void look_at_owed(void *context, const struct owed *owed)
+{
+	struct look *look = context;
+
+	if (instant_is_never(owed->due))
+		return;
+	if (instant_before(owed->due, look->now))
+		look->overdue = true;
+	else if (!instant_before(look->soon, owed->due))
+		look->due = true;
+}
+
+/* When the next working day closes; in a calendar that has no more of them, now. */
+static struct instant next_close(const struct calendar *calendar, struct instant now)
+{
+	int32_t day;
+
+	if (calendar_step_days(calendar, calendar_day(calendar, now), 1, &day) < 0)
+		return now;
+	return calendar_closes(calendar, day);
+}
+
+static void count_challenge(struct status *status, const struct standing *standing,
+			    const struct timeline *timeline)
+{
+	struct look look = { .now = status->now };
+
+	if (standing->policy == NULL) {
+		status->no_policy++;
+		return;
+	}
+	if (instant_is_never(standing->raised)) {
+		status->not_raised++;
+		return;
+	}
+	if (standing->state.ended)
+		return;
+	status->open++;
+	look.soon = next_close(standing->policy->calendar, status->now);
+	timeline_owed(timeline, look_at_owed, &look);
+	if (look.overdue)
+		status->overdue++;
+	else if (look.due)
+		status->due++;
+}
+
+static int walk_store(struct status *status, struct store *store, struct error *error)
+{
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	CLEANUP(progress_end)
+	struct progress progress = progress_begin(status->ctl, "challenges");
+	struct challenge *challenge;
+	size_t done = 0;
+	int result =
+		timeline == NULL ? error_memory(error) : store_changed_since(store, 0, error);
+
+	while (result >= 0 && (result = store_next(store, &challenge, error)) > 0) {
+		struct standing standing;
+
+		progress_step(&progress, ++done);
+		if (challenge == NULL) {
+			status->unreadable++;
+			continue;
+		}
+		result = standing_find(status->ctl->config, timeline, challenge, status->now,
+				       &standing, error);
+		if (result >= 0)
+			count_challenge(status, &standing, timeline);
+	}
+	return result;
+}
+
+static void look_at_store(struct status *status)
+{
+	CLEANUP(store_closep) struct store *store = NULL;
+	struct error error = { 0 };
+	int result = store_open(status->ctl->config->store, &store, &error);
+
+	if (result >= 0)
+		result = store_begin(store, &error);
+	if (result >= 0) {
+		result = store_change_seq(store, &status->changes, &error);
+		if (result >= 0)
+			result = walk_store(status, store, &error);
+		store_end(store);
+	}
+	if (result < 0) {
+		add_problem(status,
+			    error.code == ENOENT ? "Make it with: challengectl init"
+						 : "Check the file, and the permissions of it "
+						   "and of its folder.",
+			    "the store cannot be read: %s", error.text);
+		return;
+	}
+	status->store_known = true;
+	if (store_is_wal(store))
+		add_problem(status, "Switch it back: PRAGMA journal_mode = TRUNCATE",
+			    "the store was switched to WAL, which risks damage");
+}
+
+static int read_ledger(struct status *status, struct ledger *ledger, struct error *error)
+{
+	int result = ledger_latest(ledger, &status->written, error);
+
+	if (result >= 0)
+		result = ledger_next_wake(ledger, &status->next, error);
+	if (result >= 0)
+		result = ledger_get(ledger, "configuration", &status->in_force, error);
+	if (result >= 0)
+		result = ledger_get(ledger, "approved", &status->approved, error);
+	if (result >= 0)
+		result = ledger_get_number(ledger, "change_seq", &status->seen, error);
+	if (result >= 0)
+		result = ledger_count(ledger, status->queue, error);
+	return result;
+}
+
+static void look_at_ledger(struct status *status)
+{
+	const char *folder = ctl_state_folder(status->ctl->config);
+	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
+	struct error error = { 0 };
+	int result = ledger_is_running(folder, &status->running, &error);
+
+	if (result >= 0 && !status->running)
+		add_problem(status,
+			    "Start it: systemctl start challenge-notifyd; why it stopped: "
+			    "journalctl -u challenge-notifyd",
+			    "challenge-notifyd is not running: nobody is told of anything");
+	if (result >= 0)
+		result = ledger_open(folder, LEDGER_READ, &ledger, &error);
+	if (result >= 0)
+		result = read_ledger(status, ledger, &error);
+	if (result >= 0)
+		status->ledger_known = true;
+	else if (result == -EACCES)
+		add_problem(status, "Run this as root or as the daemon's user.",
+			    "the ledger cannot be read: %s", error.text);
+	else
+		add_problem(status,
+			    result == -ENOENT ? "The daemon makes it when it first runs; is "
+						"--config the one it uses?"
+					      : "Check the file and its folder.",
+			    "the ledger cannot be read: %s", error.text);
+}
+
+/* --- what is wrong --------------------------------------------------------------------------
+ */
+
+static void judge_challenges(struct status *status)
+{
+	if (status->unreadable > 0)
+		add_problem(status, "The journal names them: journalctl -u challenge-notifyd",
+			    "%zu challenges cannot be read", status->unreadable);
+	if (status->no_policy > 0)
+		add_problem(status,
+			    "challengectl list shows them; put that version of the policy "
+			    "back into the folder of policies.",
+			    "%zu challenges name a policy that is not loaded: no clock runs "
+			    "for them",
+			    status->no_policy);
+	if (status->not_raised > 0)
+		add_problem(status, "challengectl list shows them; record: raised",
+			    "%zu challenges were never raised: no clock runs for them",
+			    status->not_raised);
+}
+
+static void judge_progress(struct status *status)
+{
+	if (!status->ledger_known)
+		return;
+	if (status->running && status->store_known && status->seen < status->changes)
+		add_problem(status,
+			    "It looks at every poll; if this stays, see systemctl status "
+			    "challenge-notifyd.",
+			    "%lld changes of the store were not looked at yet",
+			    (long long)(status->changes - status->seen));
+	if (status->running &&
+	    instant_before(instant_add(status->next, LATE_SECONDS), status->now))
+		add_problem(status, "See systemctl status challenge-notifyd.",
+			    "what was to happen earlier has not happened yet");
+	if (instant_before(instant_add(status->now, LATE_SECONDS), status->written))
+		add_problem(status, "Set the clock; all goes on by itself then.",
+			    "the clock is behind what the daemon has written: nothing is sent");
+	if (status->queue[DELIVERY_HELD] > 0)
+		add_problem(status,
+			    "challengectl queue list --state held shows them; release or "
+			    "cancel each.",
+			    "%lld mails or notices are held for a person",
+			    (long long)status->queue[DELIVERY_HELD]);
+	if (status->queue[DELIVERY_RETRY] > 0)
+		add_problem(status,
+			    "challengectl queue list --state retry shows the relay's words.",
+			    "%lld mails were not taken by the relay and are tried again",
+			    (long long)status->queue[DELIVERY_RETRY]);
+	if (status->queue[DELIVERY_IN_DOUBT] > 0)
+		add_problem(status, "Each is sent once more by itself, then held.",
+			    "of %lld mails it is in doubt whether the relay has them",
+			    (long long)status->queue[DELIVERY_IN_DOUBT]);
+}
+
+static void judge_configuration(struct status *status)
+{
+	const struct config *config = status->ctl->config;
+	const char *in_force = text_string(&status->in_force);
+	const char *approved = text_string(&status->approved);
+
+	if (status->ledger_known && in_force[0] != '\0' &&
+	    strcmp(in_force, config->digest) != 0)
+		add_problem(status, "Load them: systemctl reload challenge-notifyd",
+			    "the configuration files are not those that the daemon uses");
+	if (approved[0] != '\0' && in_force[0] != '\0' && strcmp(in_force, approved) != 0)
+		add_problem(status,
+			    "Look at what it changes, then: challengectl approve DIGEST",
+			    "the configuration in force is not approved: what it alone makes "
+			    "due is held");
+	for (size_t i = 0; i < config->calendar_count; i++) {
+		const struct named_calendar *named = &config->calendars[i];
+		int32_t until = calendar_plan(named->calendar)->covered_until;
+		char day[DAY_TEXT_SIZE];
+
+		if (until == INT32_MAX ||
+		    until - calendar_day(named->calendar, status->now) > HOLIDAY_NOTICE_DAYS)
+			continue;
+		add_problem(status,
+			    "Fetch the new one: scripts/update-holidays, or "
+			    "https://www.gov.uk/bank-holidays.json",
+			    "the holidays of \"%s\" are known until %s only", named->id,
+			    day_format(until, day));
+	}
+}
+
+/* --- shown ----------------------------------------------------------------------------------
+ */
+
+static json_t *queue_json(const struct status *status)
+{
+	json_t *queue = json_object();
+
+	for (int i = 0; i < DELIVERY_STATE_COUNT; i++)
+		if (json_object_set_new(queue, delivery_state_name((enum delivery_state)i),
+					json_integer(status->queue[i])) < 0) {
+			json_decref(queue);
+			return NULL;
+		}
+	return queue;
+}
+
+static json_t *problems_json(const struct status *status)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < status->problem_count; i++)
+		if (json_array_append_new(list, json_pack("{s:s, s:s}", "what",
+							  status->problem[i].what, "do",
+							  status->problem[i].advice)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+static json_t *holidays_json(const struct config *config)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < config->calendar_count; i++) {
+		int32_t until = calendar_plan(config->calendars[i].calendar)->covered_until;
+		char day[DAY_TEXT_SIZE];
+
+		if (json_array_append_new(
+			    list, json_pack("{s:s, s:s?}", "calendar", config->calendars[i].id,
+					    "known_until",
+					    until == INT32_MAX ? NULL
+							       : day_format(until, day))) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *text_or_null(const char *text)
+{
+	return text[0] != '\0' ? json_string(text) : json_null();
+}
+
+static json_t *moment_json(const struct status *status, struct instant at)
+{
+	if (!status->ledger_known || at.seconds == INT64_MIN)
+		return json_null();
+	return instant_json(status->ctl->config->calendars[0].calendar, at);
+}
+
+static json_t *status_json(const struct status *status)
+{
+	return json_pack(
+		"{s:b, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I, s:I}, s:o, s:{s:s, s:o, s:o},"
+		" s:o, s:o}",
+		"running", status->running, "last_written",
+		moment_json(status, status->written), "next_event",
+		moment_json(status, status->next), "store", "changes",
+		(json_int_t)status->changes, "seen", (json_int_t)status->seen, "challenges",
+		"open", (json_int_t)status->open, "due", (json_int_t)status->due, "overdue",
+		(json_int_t)status->overdue, "queue", queue_json(status), "configuration",
+		"files", status->ctl->config->digest, "in_force",
+		text_or_null(text_string(&status->in_force)), "approved",
+		text_or_null(text_string(&status->approved)), "holidays",
+		holidays_json(status->ctl->config), "problems", problems_json(status));
+}
+
+static void print_ledger(const struct status *status)
+{
+	FILE *out = status->ctl->out;
+	char when[WHEN_TEXT_SIZE];
+
+	(void)fprintf(out, "Service        %s\n", status->running ? "running" : "NOT running");
+	if (!status->ledger_known)
+		return;
+	(void)fprintf(out, "Last written   %s\n",
+		      status->written.seconds == INT64_MIN
+			      ? "never"
+			      : ctl_when(status->ctl, status->written, when));
+	if (status->store_known)
+		(void)fprintf(out, "Store          change %lld of %lld looked at\n",
+			      (long long)status->seen, (long long)status->changes);
+	(void)fprintf(out, "Next event     %s\n", ctl_when(status->ctl, status->next, when));
+	(void)fprintf(out, "Queue         ");
+	for (int i = 0; i < DELIVERY_STATE_COUNT; i++)
+		if (status->queue[i] > 0)
+			(void)fprintf(out, " %s %lld",
+				      delivery_state_name((enum delivery_state)i),
+				      (long long)status->queue[i]);
+	(void)fprintf(out, "\n");
+}
+
+static void print_configuration(const struct status *status)
+{
+	const struct config *config = status->ctl->config;
+	const char *in_force = text_string(&status->in_force);
+	const char *approved = text_string(&status->approved);
+	FILE *out = status->ctl->out;
+
+	(void)fprintf(out, "Configuration  %s\n", config->file);
+	(void)fprintf(out, "  files        %.16s\n", config->digest);
+	(void)fprintf(out, "  in force     %.16s\n", in_force[0] != '\0' ? in_force : "-");
+	if (approved[0] != '\0')
+		(void)fprintf(out, "  approved     %.16s\n", approved);
+	for (size_t i = 0; i < config->calendar_count; i++) {
+		int32_t until = calendar_plan(config->calendars[i].calendar)->covered_until;
+		char day[DAY_TEXT_SIZE];
+
+		if (until != INT32_MAX)
+			(void)fprintf(out, "Holidays       %s: known until %s\n",
+				      config->calendars[i].id, day_format(until, day));
+	}
+}
+
+static void print_problems(const struct status *status)
+{
+	FILE *out = status->ctl->out;
+
+	if (status->problem_count == 0)
+		(void)fprintf(out, "\n%sNo problems.%s\n", terminal_shade(out, SHADE_GOOD),
+			      terminal_plain(out));
+	for (size_t i = 0; i < status->problem_count; i++)
+		(void)fprintf(out, "%s%sPROBLEM%s %s\n        %s\n", i == 0 ? "\n" : "",
+			      terminal_shade(out, SHADE_BAD), terminal_plain(out),
+			      status->problem[i].what, status->problem[i].advice);
+}
+
+static int print_status(const struct status *status)
+{
+	print_ledger(status);
+	if (status->store_known)
+		(void)fprintf(status->ctl->out,
+			      "Challenges     %zu open, %zu due by the close of the next "
+			      "working day, %zu overdue\n",
+			      status->open, status->due, status->overdue);
+	print_configuration(status);
+	print_problems(status);
+	return EXIT_DONE;
+}
+
+static int run(struct ctl *ctl, int argc, char **argv)
+{
+	CLEANUP(status_clear)
+	struct status status = { .ctl = ctl, .written = { INT64_MIN }, .next = INSTANT_NEVER };
+	int result = ctl_arguments(ctl, argc, argv, 0, 0);
+
+	if (result != EXIT_DONE)
+		return result;
+	if (ctl_config(ctl) == NULL)
+		return EXIT_COULD_NOT;
+	if (!ctl_now(ctl, calendar_zone(ctl->config->calendars[0].calendar), &status.now))
+		return EXIT_USAGE;
+	look_at_ledger(&status);
+	look_at_store(&status);
+	judge_progress(&status);
+	judge_challenges(&status);
+	judge_configuration(&status);
+	result = ctl->json ? ctl_print_json(ctl, status_json(&status)) : print_status(&status);
+	if (result != EXIT_DONE)
+		return result;
+	return status.problem_count == 0 ? EXIT_DONE : EXIT_NO;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.summary = "show on one screen how everything is, and what to do about it",
+	.usage = "Usage: challengectl status [--at TIME]\n"
+		 "\n"
+		 "Is the service running, has it looked at all that is in the store, what is "
+		 "open,\n"
+		 "due and overdue, what waits in the queue, which configuration is in force; "
+		 "and\n"
+		 "every problem with what to do about it. Exit status 1 when there is one.\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl status --json\n",
+	.run = run,
+};
