@@ -70,8 +70,8 @@ static int run(struct engine *engine, struct pass_report *ret, struct error *err
 		if (ret->trouble == PASS_CLOCK)
 			return 0;
 		r = deliver(engine, clock_now(engine->clock), error);
-		if (r <= 0)
-			return r;
+		if (r <= 0) /* what went wrong is told by the next run */
+			return r < 0 ? r : engine_alarm(engine, ret, error);
 	}
 	return 0;
 }

@@ -23,6 +23,8 @@ struct world {
 
 struct pass;
 
+enum { PASS_HORIZON_DAYS = 180 }; /* of a holiday list that is left, to be warned of */
+
 /* Remembers from one cycle to the next; nothing is opened yet. */
 MUST_CHECK int pass_create(const struct world *world, struct pass **ret, struct error *error);
 void pass_destroy(struct pass *pass);
@@ -48,6 +50,7 @@ struct pass_report {
 	size_t not_sent;     /* recorded with a reason not to be */
 	size_t adopted;      /* of them, since the ledger was new */
 	size_t mails;        /* rendered and ready */
+	size_t orphans;      /* notices whose challenge or policy is not there */
 	bool more;           /* stopped at its measure: run again soon */
 	struct instant wake; /* the ledger's next instant; NEVER */
 };
