@@ -82,8 +82,8 @@ static int run(struct engine *engine, struct pass_report *ret, struct error *err
 			return 0;
 		r = deliver(engine, clock_now(engine->clock), error);
 		ledger_let_go(engine->ledger);
-		if (r <= 0)
-			return r;
+		if (r <= 0) /* what went wrong is told by the next run */
+			return r < 0 ? r : engine_alarm(engine, ret, error);
 	}
 	return 0;
 }

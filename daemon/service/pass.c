@@ -7,6 +7,7 @@
 #include "service/crash.h"
 #include "service/decide.h"
 #include "service/render.h"
+#include "service/routine.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +18,6 @@ enum {
 	BATCH = 200,            /* challenges of one transaction: some milliseconds */
 	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
 	BAD_ROW_SECONDS = 3600, /* a scheduled row that cannot be read is asked for again */
-	HORIZON_DAYS = 180,     /* of the holiday list, to be warned of */
 };
 
 static const struct instant first_sane = { 1767225600 }; /* 2026-01-01T00:00:00Z */
@@ -35,7 +35,9 @@ struct pass {
 	int64_t seen_boot;
 	bool wal_told;
 	size_t orphans_told;
-	int32_t horizon_told; /* civil day */
+	struct instant routine_looked;
+	struct instant routine_at; /* when mails that come by the calendar are due again */
+	int32_t horizon_told;      /* civil day */
 };
 
 int pass_create(const struct world *world, struct pass **ret, struct error *error)
@@ -72,6 +74,7 @@ int pass_configure(struct pass *pass, const struct world *world, struct error *e
 	pass->world = *world;
 	pass->reread = true;
 	pass->horizon_told = 0;
+	pass->routine_at = (struct instant){ INT64_MIN };
 	/* It may name another store. */
 	store_close(pass->store);
 	pass->store = NULL;
@@ -536,7 +539,7 @@ static void warn_of_horizon(struct pass *pass, struct instant now)
 		char until[DAY_TEXT_SIZE];
 
 		if (plan->covered_until == INT32_MAX ||
-		    plan->covered_until - today >= HORIZON_DAYS)
+		    plan->covered_until - today >= PASS_HORIZON_DAYS)
 			continue;
 		journal_send(JOURNAL_HORIZON, NULL, 0,
 			     "the bank holidays of calendar \"%s\" are known until %s only: "
@@ -562,6 +565,26 @@ static void tell_moves(const struct pass *pass, size_t moved)
 			     "configuration %.12s moved %zu deadlines of open challenges; each "
 			     "is recorded in the ledger",
 			     pass->approval.digest, moved);
+}
+
+/* After what is due has been decided, so that it counts the same. */
+static int run_routines(struct pass *pass, struct instant now, struct pass_report *report,
+			struct trouble *trouble, struct error *error)
+{
+	size_t mails = 0;
+	int r;
+
+	/* The end of a long catching-up is waited for; a clock set back is looked at anew. */
+	if (report->more || (instant_before(now, pass->routine_at) &&
+			     !instant_before(now, pass->routine_looked)))
+		return 0;
+	r = routine_run(&pass->world, pass->store, now, &mails, &pass->routine_at,
+			&trouble->store, error);
+	if (r < 0)
+		return r;
+	pass->routine_looked = now;
+	report->mails += mails;
+	return 0;
 }
 
 static int use_store(struct pass *pass, struct instant now, struct pass_report *report,
@@ -601,7 +624,8 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->not_sent += rendered.taken_back;
 	report->more = report->more || rendered.more;
 	tell_orphans(pass, rendered.orphaned);
-	return 0;
+	report->orphans = rendered.orphaned;
+	return run_routines(pass, now, report, trouble, error);
 }
 
 int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
@@ -635,6 +659,8 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 				  report.approval, error);
 	if (r < 0)
 		return r;
+	if (instant_before(now, pass->routine_at))
+		report.wake = instant_min(report.wake, pass->routine_at);
 	*ret = report;
 	return 0;
 }

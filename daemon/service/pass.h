@@ -23,6 +23,8 @@ struct world {
 
 struct pass;
 
+enum { PASS_HORIZON_DAYS = 180 }; /* of a holiday list that is left, to be warned of */
+
 /* Remembers from one cycle to the next; nothing is opened yet. */
 MUST_CHECK int pass_create(const struct world *world, struct pass **ret, struct error *error);
 void pass_destroy(struct pass *pass);
@@ -50,6 +52,7 @@ struct pass_report {
 	size_t held;          /* newly, until the configuration is approved */
 	size_t mails;         /* rendered and ready */
 	char approval[260];   /* what waits for challengectl approve; "" */
+	size_t orphans;       /* notices whose challenge or policy is not there */
 	int64_t held_notices; /* how many notices that is */
 	bool more;            /* stopped at its measure: run again soon */
 	struct instant wake;  /* the ledger's next instant; NEVER */
