@@ -19,6 +19,8 @@ extern const struct command command_forecast;
 extern const struct command command_import;
 extern const struct command command_init;
 extern const struct command command_list;
+extern const struct command command_privacy;
+extern const struct command command_purge;
 extern const struct command command_queue_cancel;
 extern const struct command command_queue_hold;
 extern const struct command command_queue_list;

@@ -18,6 +18,8 @@ static const struct command *const table[] = {
 	&command_import,
 	&command_init,
 	&command_list,
+	&command_privacy,
+	&command_purge,
 	&command_queue_cancel,
 	&command_queue_hold,
 	&command_queue_list,
