@@ -38,6 +38,11 @@ int ledger_is_running(const char *state_folder, bool *ret, struct error *error)
 	return 0;
 }
 
+int ledger_backup(struct ledger *ledger, const char *path, struct error *error)
+{
+	return database_backup(ledger->db, path, error);
+}
+
 /* --- holds ----------------------------------------------------------------------------------
  */
 

@@ -13,6 +13,9 @@
  */
 MUST_CHECK int ledger_is_running(const char *state_folder, bool *ret, struct error *error);
 
+/* A copy of the whole ledger at one moment, as database_backup makes it: to a new file. */
+MUST_CHECK int ledger_backup(struct ledger *ledger, const char *path, struct error *error);
+
 /* --- erasure --------------------------------------------------------------------------------
  */
 

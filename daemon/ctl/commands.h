@@ -9,6 +9,7 @@ extern const struct command command_agency_list;
 extern const struct command command_assure;
 extern const struct command command_audit_export;
 extern const struct command command_audit_verify;
+extern const struct command command_backup;
 extern const struct command command_check;
 extern const struct command command_contact_add;
 extern const struct command command_contact_away;

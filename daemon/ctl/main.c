@@ -8,6 +8,7 @@ static const struct command *const table[] = {
 	&command_assure,
 	&command_audit_export,
 	&command_audit_verify,
+	&command_backup,
 	&command_check,
 	&command_contact_add,
 	&command_contact_away,
