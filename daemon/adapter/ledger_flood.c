@@ -137,22 +137,6 @@ int ledger_hold_flood(struct ledger *ledger, struct instant now, struct error *e
 	return ledger_leave(ledger, &scope, result < 0 ? result : 0, error);
 }
 
-int ledger_count_flood(struct ledger *ledger, int64_t *ret, struct error *error)
-{
-	static const char sql[] = "SELECT count(*) FROM notice WHERE state = 'held'"
-				  " AND mail IS NULL AND reason = ?1";
-	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
-	int result = ledger_ask(ledger, sql, VALUES(value_text(ledger_flood_reason)),
-				&statement, error);
-
-	if (result == 0)
-		result = ledger_step(ledger, statement, error);
-	if (result < 0)
-		return result;
-	*ret = result == 1 ? sqlite3_column_int64(statement, 0) : 0;
-	return 0;
-}
-
 int ledger_end_flood(struct ledger *ledger, struct instant now, struct error *error)
 {
 	int64_t day = day_of(now);

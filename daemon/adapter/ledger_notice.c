@@ -132,12 +132,21 @@ struct ledger_notice ledger_notice_of(const struct policy *policy,
 /* --- deciding ------------------------------------------------------------------------------
  */
 
-/* 1 with *ret_id when the key is there already. */
+static bool is_among(const char *const *reasons, const char *reason)
+{
+	for (; reasons != NULL && *reasons != NULL; reasons++)
+		if (strcmp(*reasons, reason) == 0)
+			return true;
+	return false;
+}
+
+/* 1 with *ret_id when the key is there already, 2 when it may be revived. */
 static int find_key(struct ledger *ledger, const struct ledger_notice *notice, int64_t *ret_id,
 		    struct error *error)
 {
 	static const char sql[] =
-		"SELECT id FROM notice WHERE challenge = ?1 AND event = ?2 AND stage = ?3"
+		"SELECT id, state = 'cancelled' AND mail IS NULL, reason FROM notice WHERE "
+		"challenge = ?1 AND event = ?2 AND stage = ?3"
 		" AND obligation = ?4 AND kind = ?5 AND step = ?6 AND occurrence = ?7"
 		" AND role = ?8";
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
@@ -153,9 +162,14 @@ static int find_key(struct ledger *ledger, const struct ledger_notice *notice, i
 
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
-	if (result == 1)
-		*ret_id = sqlite3_column_int64(statement, 0);
-	return result;
+	if (result != 1)
+		return result;
+	*ret_id = sqlite3_column_int64(statement, 0);
+	return sqlite3_column_int(statement, 1) != 0 &&
+			       is_among(notice->revives,
+					(const char *)sqlite3_column_text(statement, 2))
+		       ? 2
+		       : 1;
 }
 
 static int insert_notice(struct ledger *ledger, const struct ledger_notice *notice,
@@ -222,7 +236,7 @@ static int decide(struct ledger *ledger, const struct ledger_notice *notice, str
 	int result = find_key(ledger, notice, ret_id, error);
 
 	if (result != 0)
-		return result < 0 ? result : 0;
+		return result == 1 ? 0 : result;
 	result = insert_notice(ledger, notice, &id, error);
 	if (result < 0)
 		return result;
@@ -587,20 +601,21 @@ int ledger_hold_notice(struct ledger *ledger, int64_t notice, const char *reason
 	return ledger_leave(ledger, &scope, result, error);
 }
 
-/* A held notice of the challenge (0: any), held for that reason (NULL: any): 1, or 0. */
-static int next_held(struct ledger *ledger, int64_t challenge, const char *reason,
-		     int64_t *ret_id, int64_t *ret_challenge, struct error *error)
+/* A notice of the challenge (0: any) that is held, by a flood or otherwise: 1, or 0. */
+static int next_held(struct ledger *ledger, int64_t challenge, bool flood, int64_t *ret_id,
+		     int64_t *ret_challenge, struct error *error)
 {
 	static const char sql_all[] = "SELECT id, challenge FROM notice"
 				      " WHERE state = 'held' AND mail IS NULL"
-				      " AND (?1 IS NULL OR reason = ?1) LIMIT 1";
-	static const char sql_one[] = "SELECT id, challenge FROM notice WHERE challenge = ?2"
+				      " AND (reason = ?1) = ?2 LIMIT 1";
+	static const char sql_one[] = "SELECT id, challenge FROM notice WHERE challenge = ?3"
 				      " AND state = 'held' AND mail IS NULL"
-				      " AND (?1 IS NULL OR reason = ?1) LIMIT 1";
+				      " AND (reason = ?1) = ?2 LIMIT 1";
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
-	const struct database_value values[] = { value_text(reason), value_number(challenge) };
+	const struct database_value values[] = { value_text(ledger_flood_reason),
+						 value_number(flood), value_number(challenge) };
 	int result = ledger_ask(ledger, challenge != 0 ? sql_one : sql_all, values,
-				challenge != 0 ? 2 : 1, &statement, error);
+				challenge != 0 ? 3 : 2, &statement, error);
 
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
@@ -611,7 +626,7 @@ static int next_held(struct ledger *ledger, int64_t challenge, const char *reaso
 	return result;
 }
 
-static int release(struct ledger *ledger, int64_t challenge, const char *reason, const char *by,
+static int release(struct ledger *ledger, int64_t challenge, bool flood, const char *by,
 		   const char *why, struct instant now, size_t *count, struct error *error)
 {
 	struct change change = {
@@ -619,7 +634,7 @@ static int release(struct ledger *ledger, int64_t challenge, const char *reason,
 	};
 	int result;
 
-	while ((result = next_held(ledger, challenge, reason, &change.notice, &change.challenge,
+	while ((result = next_held(ledger, challenge, flood, &change.notice, &change.challenge,
 				   error)) == 1) {
 		result = change_notice(ledger, &change, now, error);
 		if (result < 0)
@@ -641,7 +656,7 @@ int ledger_release_notices(struct ledger *ledger, int64_t challenge, const char 
 
 	if (result < 0)
 		return result;
-	result = release(ledger, challenge, NULL, by, why, now, &count, error);
+	result = release(ledger, challenge, false, by, why, now, &count, error);
 	result = ledger_leave(ledger, &scope, result, error);
 	if (result == 0)
 		*ret_count = count;
@@ -657,11 +672,111 @@ int ledger_release_flood(struct ledger *ledger, const char *by, const char *why,
 
 	if (result < 0)
 		return result;
-	result = release(ledger, 0, ledger_flood_reason, by, why, now, &count, error);
+	result = release(ledger, 0, true, by, why, now, &count, error);
 	if (result == 0)
 		result = ledger_end_flood(ledger, now, error);
 	result = ledger_leave(ledger, &scope, result, error);
 	if (result == 0)
 		*ret_count = count;
 	return result;
+}
+
+/* --- what a changed configuration brings
+ * ------------------------------------------------------
+ */
+
+int ledger_release_notice(struct ledger *ledger, const struct ledger_notice *notice,
+			  const char *why, struct instant now, struct error *error)
+{
+	struct change change = { .notice = notice->id,
+				 .challenge = notice->challenge,
+				 .state = DELIVERY_DECIDED,
+				 .kind = "released",
+				 .reason = why };
+	struct ledger_scope scope;
+	int result;
+
+	if (notice->state != DELIVERY_HELD || notice->mail != 0)
+		return error_set(error, EINVAL, "notice %lld is not held",
+				 (long long)notice->id);
+	result = ledger_enter_inside(ledger, &scope, error);
+	if (result < 0)
+		return result;
+	result = change_notice(ledger, &change, now, error);
+	if (result == 0) {
+		ledger_tally(ledger, DELIVERY_HELD, -1);
+		ledger_tally(ledger, DELIVERY_DECIDED, 1);
+	}
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+int ledger_revive(struct ledger *ledger, const struct ledger_notice *notice, struct instant now,
+		  struct error *error)
+{
+	struct change change = { .notice = notice->id,
+				 .challenge = notice->challenge,
+				 .state = notice->state,
+				 .kind = "released",
+				 .reason = or_empty(notice->reason) };
+	struct ledger_scope scope;
+	int result = ledger_enter_inside(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	result = change_notice(ledger, &change, now, error);
+	if (result == 0) {
+		ledger_tally(ledger, DELIVERY_CANCELLED, -1);
+		ledger_tally(ledger, notice->state, 1);
+	}
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+static int count_held(struct ledger *ledger, bool flood, int64_t *ret, struct error *error)
+{
+	static const char sql[] = "SELECT count(*) FROM notice WHERE state = 'held'"
+				  " AND mail IS NULL AND (reason = ?1) = ?2";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result = ledger_ask(ledger, sql,
+				VALUES(value_text(ledger_flood_reason), value_number(flood)),
+				&statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result < 0)
+		return result;
+	*ret = sqlite3_column_int64(statement, 0); /* an aggregate always has its row */
+	return 0;
+}
+
+int ledger_held_notices(struct ledger *ledger, int64_t *ret, struct error *error)
+{
+	return count_held(ledger, false, ret, error);
+}
+
+int ledger_count_flood(struct ledger *ledger, int64_t *ret, struct error *error)
+{
+	return count_held(ledger, true, ret, error);
+}
+
+int ledger_note_move(struct ledger *ledger, const struct ledger_move *move, struct instant now,
+		     struct error *error)
+{
+	struct ledger_scope scope;
+	json_t *payload;
+	int result = ledger_enter_inside(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	payload = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:s}", "reference",
+			    move->reference, "policy", move->policy, "policy_version",
+			    move->policy_version, "event", (json_int_t)move->event, "stage",
+			    move->stage, "obligation", move->obligation, "from",
+			    (json_int_t)move->from.seconds, "to", (json_int_t)move->to.seconds,
+			    "configuration", move->configuration);
+	result = chain_append(
+		ledger,
+		&(struct chain_entry){
+			.kind = "moved", .at = now, .challenge = move->challenge, .state = -1 },
+		payload, error);
+	return ledger_leave(ledger, &scope, result, error);
 }

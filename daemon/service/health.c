@@ -24,7 +24,7 @@ static void append_counts(const struct health *health, struct text *text)
 			     "; far more fell due than usual, and %lld notices are HELD: "
 			     "challengectl queue release --all, or adopt",
 			     (long long)health->flood);
-	else if (health->held > 0)
+	if (health->held > 0)
 		text_appendf(text,
 			     "; %lld mails are HELD for a person: challengectl queue list",
 			     (long long)health->held);
@@ -39,6 +39,8 @@ void health_status(const struct health *health, struct text *ret)
 	append_counts(health, ret);
 	if (health->pause[0] != '\0')
 		text_appendf(ret, "; sending is PAUSED: %s", health->pause);
+	if (health->approval[0] != '\0')
+		text_appendf(ret, "; %s", health->approval);
 	if (health->reload[0] != '\0')
 		text_appendf(ret, "; %s", health->reload);
 }

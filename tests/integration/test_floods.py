@@ -41,7 +41,9 @@ class Floods(unittest.TestCase):
         self.there.create_store()
 
     def told(self):
-        return Counter(address for mail in self.server.mails for address in mail["to"])
+        """Without the addresses of alarms, which are told of troubles of every kind."""
+        return Counter(address for mail in self.server.mails for address in mail["to"]
+                       if address != "it@partnership.test")
 
     def add(self, count, ago, stem="old"):
         """Many challenges at once, raised so many seconds ago."""
@@ -124,21 +126,20 @@ class AllOfASudden(Floods):
     def test_a_thousand_due_are_held_and_alarmed(self):
         said = self.flood()
         self.assertIn(CRITICAL + "far more fell due than usual", said)
-        self.assertEqual(self.told(), {"inbox@partnership.test": 1, "it@partnership.test": 1})
+        self.assertEqual(self.told(), {"inbox@partnership.test": 1})
+        self.assertTrue([mail for mail in self.server.mails if "it@partnership.test" in mail["to"]])
         self.assertGreaterEqual(self.held(), 2000)
         self.assertIn(f"{self.held()} notices are held", said)
-        self.assertEqual(len({BytesParser(policy=policy.default).parsebytes(mail["bytes"])["Message-ID"]
-                              for mail in self.server.mails}), 2)
         self.there.run("--once")
-        self.assertEqual(sum(self.told().values()), 2, "the alarm went twice")
+        self.assertEqual(self.told(), {"inbox@partnership.test": 1}, "the alarm went twice")
         self.assertEqual(self.there.ctl("audit", "verify")["intact"], True)
 
     def test_the_alarm_is_repeated_on_the_next_day_and_the_status_says_it(self):
         self.flood(60)
         self.assertRegex(self.status(), r"\d+ notices are HELD: challengectl queue release --all")
-        self.assertEqual(self.told()["it@partnership.test"], 1)
+        self.assertEqual(self.told()["inbox@partnership.test"], 1)
         self.assertIn("far more fell due than usual", self.there.run("--once", later=DAY))
-        self.assertEqual(self.told()["it@partnership.test"], 2)
+        self.assertEqual(self.told()["inbox@partnership.test"], 2)
 
     def test_what_comes_later_is_held_too_but_never_immediate_risk(self):
         self.flood(60)
