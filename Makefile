@@ -24,6 +24,7 @@ ALL_CFLAGS = -std=gnu17 $(WARN) -Idaemon -I$(BUILD) $(DEFINE) $(shell pkg-config
              $(HARDEN) $(CFLAGS) $(EXTRA_CFLAGS)
 ALL_LDFLAGS = -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 LIBS_MAIN  := $(shell pkg-config --libs libsystemd sqlite3 libconfig jansson nettle)
+LIBS_CTL   := $(LIBS_MAIN) -lcsv
 LIBS_SEND  := $(shell pkg-config --libs libcurl jansson nettle)
 
 LAYERS   := base core adapter service sender ctl
@@ -56,7 +57,7 @@ $(BUILD)/challenge-notifyd: $(BUILD)/daemon/service/main.o $(call archive,servic
 $(BUILD)/challenge-notify-sender: $(BUILD)/daemon/sender/main.o $(call archive,sender) $(below_adapter)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_SEND)
 $(BUILD)/challengectl: $(BUILD)/daemon/ctl/main.o $(call archive,ctl) $(below_adapter)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_CTL)
 
 # The store's schema ships as a file and is what `challengectl init` runs: one text, two places.
 $(BUILD)/store_sql.inc: conf/store.sql
@@ -74,10 +75,10 @@ $(call unit,$(1)): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(2)
 endef
 $(eval $(call unit_rule,base,$(call archive,base)))
 $(eval $(call unit_rule,core,$(call archive,core) $(call archive,base)))
-$(eval $(call unit_rule,adapter,$(LIB_TESTS) $(below_adapter),$(LIBS_MAIN) $(LIBS_SEND)))
+$(eval $(call unit_rule,adapter,$(LIB_TESTS) $(below_adapter),$(LIBS_CTL) $(LIBS_SEND)))
 $(eval $(call unit_rule,service,$(LIB_TESTS) $(call archive,service) $(below_adapter),$(LIBS_MAIN)))
 $(eval $(call unit_rule,sender,$(LIB_TESTS) $(call archive,sender) $(below_adapter),$(LIBS_SEND)))
-$(eval $(call unit_rule,ctl,$(LIB_TESTS) $(call archive,ctl) $(below_adapter),$(LIBS_MAIN)))
+$(eval $(call unit_rule,ctl,$(LIB_TESTS) $(call archive,ctl) $(below_adapter),$(LIBS_CTL)))
 UNIT := $(foreach l,$(LAYERS),$(call unit,$(l)))
 
 # Rows of tests name only what they mean.
@@ -88,6 +89,17 @@ unit-tests: $(UNIT)
 # The oracles of tests/oracle ask this program how the daemon counts.
 $(BUILD)/tests/oracle/count: $(BUILD)/tests/oracle/count.o $(below_adapter)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+
+# Figures, one JSON line each; what they need besides comes with `scripts/deps bench`.
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(call archive,service) $(below_adapter)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+$(BUILD)/bench/bench_curl: $(BUILD)/tests/bench/bench_curl.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+bench: all $(BENCHES)
+	@BUILD=$(BUILD) tests/bench/bench.py $(BENCH)
 
 print-unit:
 	@echo $(UNIT)
@@ -156,6 +168,6 @@ install: all units
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all always units crash unit-tests print-unit layering check san cover clang tidy fmt install clean
+.PHONY: all always units bench crash unit-tests print-unit layering check san cover clang tidy fmt install clean
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/daemon $(BUILD)/tests -type f -name '*.d' 2>/dev/null)

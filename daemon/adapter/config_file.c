@@ -6,8 +6,10 @@
  */
 #include "adapter/config_file.h"
 
+#include "adapter/config_bundle.h"
 #include "adapter/config_policy.h"
 #include "adapter/config_read.h"
+#include "adapter/digest.h"
 #include "adapter/holiday_file.h"
 #include "adapter/zone_file.h"
 #include "base/list.h"
@@ -22,7 +24,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGEST_TEXT_SIZE = 2 * SHA256_DIGEST_SIZE + 1, MOST_POLICY_FILES = 200 };
+enum {
+	MOST_POLICY_FILES = 200,
+	TEXT_MOST = 64 << 20, /* of all files together */
+};
 
 /* The configuration with all that it borrows. */
 struct loaded {
@@ -34,8 +39,10 @@ struct loaded {
 struct loading {
 	struct loaded *loaded;
 	struct fault_list *faults;
-	const char *folder;   /* of the main file, with the '/' behind it, or "" */
-	const char *policies; /* folder */
+	const char *folder;        /* of the main file, with the '/' behind it, or "" */
+	const char *policies;      /* folder */
+	const struct bundle *kept; /* read from here instead of from the disk; NULL */
+	struct bundle read;        /* all that was read */
 	struct sha256_ctx digest;
 	struct named_calendar *calendars; /* as config.calendars, writable */
 };
@@ -45,27 +52,33 @@ static struct loading *loading_of(const struct reader *reader)
 	return reader->context;
 }
 
-static void digest_text(const uint8_t digest[static SHA256_DIGEST_SIZE],
-			char out[static DIGEST_TEXT_SIZE])
+static int fetch(const struct loading *loading, const char *path, struct file_bytes *ret,
+		 struct error *error)
 {
-	for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]); /* fits */
+	return loading->kept != NULL ? bundle_read(loading->kept, path, ret, error)
+				     : file_bytes_read(path, ret, error);
 }
 
-static void digest_of(const struct file_bytes *bytes, char out[static DIGEST_TEXT_SIZE])
-{
-	struct sha256_ctx context;
-	uint8_t digest[SHA256_DIGEST_SIZE];
-
-	sha256_init(&context);
-	sha256_update(&context, bytes->length, (const uint8_t *)bytes->data);
-	sha256_digest(&context, sizeof digest, digest);
-	digest_text(digest, out);
-}
-
-static void digest_add(struct loading *loading, const struct file_bytes *bytes)
+/* What was read counts for the digest, and is kept. */
+static int note_read(struct loading *loading, enum bundle_kind kind, const char *path,
+		     const struct file_bytes *bytes, struct error *error)
 {
 	sha256_update(&loading->digest, bytes->length, (const uint8_t *)bytes->data);
+	return bundle_add(&loading->read, kind, path, bytes, error);
+}
+
+/* A file that libconfig reads; false: faults say why. */
+static bool open_source(struct loading *loading, enum bundle_kind kind, const char *path,
+			struct source *source)
+{
+	struct error error = { 0 };
+
+	if (fetch(loading, path, &source->bytes, &error) < 0 ||
+	    note_read(loading, kind, path, &source->bytes, &error) < 0) {
+		fault_add(loading->faults, path, 0, "", "%s", error.text);
+		return false;
+	}
+	return source_parse(source, path, loading->faults);
 }
 
 /* A path of the main file, which counts from the main file's folder. */
@@ -287,14 +300,15 @@ static void read_holidays(struct reader *reader, config_setting_t *group, void *
 	reader_group(reader, group, fields, COUNT(fields), &draft->holidays);
 	if (draft->holidays.file[0] == '\0' || draft->holidays.division[0] == '\0')
 		return;
-	if (file_bytes_read(draft->holidays.file, &bytes, &error) < 0 ||
+	if (fetch(loading_of(reader), draft->holidays.file, &bytes, &error) < 0 ||
+	    note_read(loading_of(reader), BUNDLE_HOLIDAYS, draft->holidays.file, &bytes,
+		      &error) < 0 ||
 	    holiday_file_read(bytes.data, bytes.length, draft->holidays.division, reader->arena,
 			      &plan->holidays, &plan->holiday_count, &plan->covered_until,
 			      &line, &error) < 0) {
 		fault_add(reader->faults, draft->holidays.file, line, "", "%s", error.text);
 		return;
 	}
-	digest_add(loading_of(reader), &bytes);
 }
 
 static void read_day(struct reader *reader, config_setting_t *setting, void *at)
@@ -348,15 +362,31 @@ static void read_closures(struct reader *reader, config_setting_t *list, void *a
 	plan->closure_count = (size_t)count;
 }
 
+/* New tzdata make another configuration: what is due may be due at another time. */
+static int fetch_zone(struct loading *loading, const char *name, struct file_bytes *ret,
+		      struct error *error)
+{
+	char path[ZONE_PATH_SIZE];
+	int rc = zone_file_path(name, path, error);
+
+	if (rc == 0)
+		rc = loading->kept != NULL ? bundle_read(loading->kept, name, ret, error)
+					   : zone_file_bytes(path, name, ret, error);
+	return rc < 0 ? rc : note_read(loading, BUNDLE_ZONE, name, ret, error);
+}
+
 static void read_zone(struct reader *reader, config_setting_t *setting, void *at)
 {
+	CLEANUP(file_bytes_clear) struct file_bytes bytes = { 0 };
 	struct calendar_draft *draft = at;
 	const char *name = reader_text(reader, setting);
 	struct error error = { 0 };
 
 	if (name == NULL)
 		return;
-	if (zone_file_read(name, reader->arena, &draft->plan.zone, &error) < 0)
+	if (fetch_zone(loading_of(reader), name, &bytes, &error) < 0 ||
+	    zone_file_parse((const unsigned char *)bytes.data, bytes.length, name,
+			    reader->arena, &draft->plan.zone, &error) < 0)
 		reader_fault(reader, setting, "%s", error.text);
 }
 
@@ -380,6 +410,7 @@ static void read_calendar(struct reader *reader, config_setting_t *group,
 	struct calendar_plan *plan;
 	struct calendar *calendar = NULL;
 	struct error error = { 0 };
+	char version[DIGEST_TEXT_SIZE];
 	size_t errors = reader->faults->errors;
 
 	reader_group(reader, group, calendar_fields, COUNT(calendar_fields), &draft);
@@ -393,10 +424,12 @@ static void read_calendar(struct reader *reader, config_setting_t *group,
 			       "left out: bank holidays count as working days");
 	/* The calendar borrows its plan. */
 	plan = arena_copy(reader->arena, &draft.plan, sizeof draft.plan);
-	if (plan == NULL)
+	if (plan == NULL || digest_calendar(plan, version, &error) < 0)
 		reader->out_of_memory = true;
 	else if (calendar_create(plan, &calendar, &error) < 0)
 		reader_fault(reader, group, "%s", error.text);
+	else
+		ret->version = reader_copy(reader, version);
 	ret->calendar = calendar;
 }
 
@@ -890,10 +923,9 @@ static int load_policy(struct loading *loading, const char *path,
 	char digest[DIGEST_TEXT_SIZE];
 	struct policy *policy;
 
-	if (!source_open(&source, path, loading->faults))
+	if (!open_source(loading, BUNDLE_POLICY, path, &source))
 		return 0; /* noted; the others are checked all the same */
-	digest_of(&source.bytes, digest);
-	digest_add(loading, &source.bytes);
+	digest_bytes(source.bytes.data, source.bytes.length, digest);
 	policy = policy_read(&source, digest, &world, &loading->loaded->arena, loading->faults);
 	if (policy == NULL)
 		return error_memory(error);
@@ -995,13 +1027,45 @@ static int load_main(struct loading *loading, const char *file, struct error *er
 
 	set_defaults(&reader, config);
 	config->file = reader_copy(&reader, file);
-	if (source_open(&source, file, loading->faults)) {
-		digest_add(loading, &source.bytes);
+	if (open_source(loading, BUNDLE_MAIN, file, &source)) {
 		reader_group(&reader, config_root_setting(&source.parsed), main_fields,
 			     COUNT(main_fields), config);
 		check_main(&reader);
 	}
 	return reader.out_of_memory ? error_memory(error) : 0;
+}
+
+/* The policies of a configuration that was kept, in their order. */
+static int load_kept_policies(struct loading *loading, struct error *error)
+{
+	const struct bundle *kept = loading->kept;
+	const char **paths =
+		arena_alloc(&loading->loaded->arena, (kept->count + 1) * sizeof *paths);
+	size_t count = 0;
+
+	if (paths == NULL)
+		return error_memory(error);
+	for (size_t i = 0; i < kept->count; i++) {
+		if (kept->files[i].kind != BUNDLE_POLICY)
+			continue;
+		paths[count] = arena_string(&loading->loaded->arena, kept->files[i].path);
+		if (paths[count++] == NULL)
+			return error_memory(error);
+	}
+	return load_policies(loading, paths, count, error);
+}
+
+/* All that was read, in one text. */
+static int keep_text(struct loading *loading, struct error *error)
+{
+	CLEANUP(text_clear) struct text text = { .limit = TEXT_MOST };
+	struct loaded *loaded = loading->loaded;
+
+	bundle_write(&loading->read, &text);
+	if (text_failed(&text))
+		return error_memory(error);
+	loaded->config.text = arena_string(&loaded->arena, text_string(&text));
+	return loaded->config.text == NULL ? error_memory(error) : 0;
 }
 
 static const char *folder_of(const char *file, struct arena *arena)
@@ -1031,8 +1095,11 @@ static int load_all(struct loading *loading, const char *file, const char *const
 	/* Without any calendar the main file was not read at all: its policies would only be
 	 * faulted for what it lacks. */
 	if (rc == 0 && loaded->config.calendar_count > 0)
-		rc = policies != NULL ? load_policies(loading, policies, count, error)
-				      : load_policy_folder(loading, error);
+		rc = loading->kept != NULL ? load_kept_policies(loading, error)
+		     : policies != NULL    ? load_policies(loading, policies, count, error)
+					   : load_policy_folder(loading, error);
+	if (rc == 0)
+		rc = keep_text(loading, error);
 	if (rc < 0)
 		return rc;
 	sha256_digest(&loading->digest, sizeof bytes, bytes);
@@ -1046,11 +1113,12 @@ static int load_all(struct loading *loading, const char *file, const char *const
 				       errors == 1 ? "" : "s");
 }
 
-struct config *config_load_policies(const char *file, const char *const *policies, size_t count,
-				    struct fault_list *faults, struct error *error)
+static struct config *load(const char *file, const char *const *policies, size_t count,
+			   const struct bundle *kept, struct fault_list *faults,
+			   struct error *error)
 {
 	struct loaded *loaded = calloc(1, sizeof *loaded);
-	struct loading loading = { .loaded = loaded, .faults = faults };
+	struct loading loading = { .loaded = loaded, .faults = faults, .kept = kept };
 	int rc;
 
 	if (loaded == NULL) {
@@ -1058,12 +1126,29 @@ struct config *config_load_policies(const char *file, const char *const *policie
 		return NULL;
 	}
 	rc = load_all(&loading, file, policies, count, error);
+	bundle_clear(&loading.read);
 	fault_sort(faults);
 	if (rc < 0) {
 		config_free(&loaded->config);
 		return NULL;
 	}
 	return &loaded->config;
+}
+
+struct config *config_load_policies(const char *file, const char *const *policies, size_t count,
+				    struct fault_list *faults, struct error *error)
+{
+	return load(file, policies, count, NULL, faults, error);
+}
+
+struct config *config_load_text(const char *text, struct fault_list *faults,
+				struct error *error)
+{
+	CLEANUP(bundle_clear) struct bundle kept = { 0 };
+
+	if (bundle_parse(text, &kept, error) < 0)
+		return NULL;
+	return load(kept.files[0].path, NULL, 0, &kept, faults, error);
 }
 
 struct config *config_load(const char *file, struct fault_list *faults, struct error *error)
@@ -1143,5 +1228,14 @@ const struct calendar *config_calendar(const struct config *config, const char *
 	for (size_t i = 0; i < config->calendar_count; i++)
 		if (strcmp(config->calendars[i].id, id) == 0)
 			return config->calendars[i].calendar;
+	return NULL;
+}
+
+const struct named_calendar *config_calendar_of(const struct config *config,
+						const struct policy *policy)
+{
+	for (size_t i = 0; i < config->calendar_count; i++)
+		if (config->calendars[i].calendar == policy->calendar)
+			return &config->calendars[i];
 	return NULL;
 }

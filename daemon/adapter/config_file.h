@@ -16,6 +16,7 @@
 struct named_calendar {
 	const char *id;
 	const struct calendar *calendar;
+	const char *version; /* digest of its hours, holidays and closures (digest.h) */
 	int line;
 };
 
@@ -64,6 +65,7 @@ struct retention {
 struct config {
 	const char *file;   /* as given */
 	const char *digest; /* SHA-256 over the bytes of every file read, hexadecimal */
+	const char *text;   /* every file read, to be kept: config_load_text reads it */
 	const char *store;  /* absolute, or relative to the working folder: resolved already */
 	const char *state; /* folder of the ledger; $STATE_DIRECTORY is the caller's business */
 	const char *templates; /* folder */
@@ -100,6 +102,13 @@ MUST_CHECK struct config *config_load_policies(const char *file, const char *con
 					       size_t count, struct fault_list *faults,
 					       struct error *error);
 
+/*
+ * A configuration as it was when `text` was its config.text, whatever became of its files
+ * since. Faults as above: a later program may know better.
+ */
+MUST_CHECK struct config *config_load_text(const char *text, struct fault_list *faults,
+					   struct error *error);
+
 /* NULL is fine. */
 void config_free(struct config *config);
 void config_destroyp(struct config **config);
@@ -116,5 +125,9 @@ const struct policy *config_policy(const struct config *config, const char *id,
 
 /* NULL: no such calendar. */
 const struct calendar *config_calendar(const struct config *config, const char *id);
+
+/* The calendar that a policy of this configuration counts by. NULL: a policy of another. */
+const struct named_calendar *config_calendar_of(const struct config *config,
+						const struct policy *policy);
 
 #endif

@@ -119,16 +119,11 @@ static void verdict_by_child(const char *bytes, struct verdict *ret)
 		;
 }
 
-bool source_open(struct source *source, const char *path, struct fault_list *faults)
+bool source_parse(struct source *source, const char *path, struct fault_list *faults)
 {
-	struct error error = { 0 };
 	struct verdict verdict;
 
 	source->name = path;
-	if (file_bytes_read(path, &source->bytes, &error) < 0) {
-		fault_add(faults, path, 0, "", "%s", error.text);
-		return false;
-	}
 	config_scan(source->bytes.data, source->bytes.length, path, faults, &source->scanned);
 	if (source->scanned.hopeless)
 		return false;

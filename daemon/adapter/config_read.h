@@ -64,10 +64,11 @@ struct field {
 };
 
 /*
- * Reads the file, scans it, has a child parse it and then parses it here. False: faults say
- * why. Free with source_clear either way.
+ * Scans the bytes that stand in `source`, has a child parse them and then parses them here.
+ * False: faults say why. Free with source_clear either way.
  */
-MUST_CHECK bool source_open(struct source *source, const char *path, struct fault_list *faults);
+MUST_CHECK bool source_parse(struct source *source, const char *path,
+			     struct fault_list *faults);
 void source_clear(struct source *source);
 
 /*

@@ -22,11 +22,14 @@ enum journal_event {
 	JOURNAL_ADOPTED,
 	JOURNAL_ACCEPTED,
 	JOURNAL_RETRY,
+	JOURNAL_FAILING, /* still, an hour after it was written */
 	JOURNAL_REFUSED,
 	JOURNAL_HELD,
 	JOURNAL_IN_DOUBT,
 	JOURNAL_QUEUE_PAUSED,
 	JOURNAL_QUEUE_RESUMED,
+	JOURNAL_FLOOD,           /* far more is due than usual: held */
+	JOURNAL_FLOOD_PASSED,    /* a person let it go, or it was adopted */
 	JOURNAL_NO_RECIPIENT,    /* went to the inbox instead */
 	JOURNAL_CHALLENGE_FAULT, /* unknown policy, pause without end, ... */
 	JOURNAL_STORE_FAULT,
@@ -38,6 +41,9 @@ enum journal_event {
 	JOURNAL_CLOCK_SANE,
 	JOURNAL_SENDER_FAULT,
 	JOURNAL_HORIZON,    /* the holiday list ends soon */
+	JOURNAL_UNAPPROVED, /* what a new configuration alone makes due is held */
+	JOURNAL_APPROVED,
+	JOURNAL_MOVED,      /* deadlines moved with the configuration */
 	JOURNAL_SUPPRESSED, /* lines left out by the cap below */
 	JOURNAL_EVENT_COUNT,
 };

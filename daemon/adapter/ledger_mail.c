@@ -702,13 +702,13 @@ int ledger_fall_through(struct ledger *ledger, int64_t mail, struct instant now,
 	return ledger_leave(ledger, &scope, result, error);
 }
 
-int ledger_refused_contacts(struct ledger *ledger, int64_t **ret, size_t *ret_count,
-			    struct error *error)
+int ledger_refused_contacts(struct ledger *ledger, struct ledger_refusal **ret,
+			    size_t *ret_count, struct error *error)
 {
 	static const char sql_count[] = "SELECT count(*) FROM refused";
-	static const char sql[] = "SELECT contact FROM refused ORDER BY contact LIMIT ?1";
+	static const char sql[] = "SELECT contact, at FROM refused ORDER BY contact LIMIT ?1";
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
-	CLEANUP(freep) int64_t *contacts = NULL;
+	CLEANUP(freep) struct ledger_refusal *contacts = NULL;
 	int64_t count = 0;
 	size_t filled = 0;
 	int result = database_number(ledger->db, sql_count, &count, error);
@@ -722,7 +722,10 @@ int ledger_refused_contacts(struct ledger *ledger, int64_t **ret, size_t *ret_co
 	if (result < 0)
 		return result;
 	while ((result = ledger_step(ledger, statement, error)) == 1)
-		contacts[filled++] = sqlite3_column_int64(statement, 0);
+		contacts[filled++] = (struct ledger_refusal){
+			.contact = sqlite3_column_int64(statement, 0),
+			.at = column_instant(statement, 1),
+		};
 	if (result < 0)
 		return result;
 	*ret = TAKE(contacts);

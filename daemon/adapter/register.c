@@ -28,6 +28,7 @@ static const char schema[] =
 
 struct registrar {
 	sqlite3 *db;
+	bool batch; /* between register_batch_begin and _end: each change is a savepoint */
 };
 
 /* --- init -----------------------------------------------------------------------------------
@@ -311,18 +312,54 @@ static struct database_value instant_or_null(struct instant at)
 
 static int begin(struct registrar *registrar, struct error *error)
 {
-	return database_run(registrar->db, "BEGIN IMMEDIATE", error);
+	return database_run(registrar->db,
+			    registrar->batch ? "SAVEPOINT change" : "BEGIN IMMEDIATE", error);
+}
+
+static int finish_savepoint(struct registrar *registrar, int result, struct error *error)
+{
+	if (result == 0)
+		return database_run(registrar->db, "RELEASE change", error);
+	/* Where even this fails, SQLite has ended the whole transaction: the batch cannot be
+	 * committed any more. */
+	(void)sqlite3_exec(registrar->db, "ROLLBACK TO change; RELEASE change", NULL, NULL,
+			   NULL);
+	return result;
 }
 
 /* Commits what went well and takes back what did not. Returns `result`, or why not. */
 static int finish(struct registrar *registrar, int result, struct error *error)
 {
+	if (registrar->batch)
+		return finish_savepoint(registrar, result, error);
 	if (result == 0)
 		result = database_run(registrar->db, "COMMIT", error);
 	if (result < 0 && sqlite3_get_autocommit(registrar->db) == 0)
 		/* Should even this fail, closing takes it back. */
 		(void)sqlite3_exec(registrar->db, "ROLLBACK", NULL, NULL, NULL);
 	return result;
+}
+
+int register_batch_begin(struct registrar *registrar, struct error *error)
+{
+	/* Pages written early would lock out readers, this program's own among them. */
+	int result = database_run(registrar->db, "PRAGMA cache_spill = OFF", error);
+
+	if (result == 0)
+		result = begin(registrar, error);
+	if (result == 0)
+		registrar->batch = true;
+	return result;
+}
+
+int register_batch_end(struct registrar *registrar, bool keep, struct error *error)
+{
+	registrar->batch = false;
+	if (sqlite3_get_autocommit(registrar->db) != 0)
+		return error_set(error, ECANCELED,
+				 "the store's transaction broke off: nothing was written");
+	return keep ? finish(registrar, 0, error)
+		    : database_run(registrar->db, "ROLLBACK", error);
 }
 
 /* --- agencies and contacts ------------------------------------------------------------------
@@ -372,8 +409,17 @@ int register_agency(struct registrar *registrar, const struct agency *agency, bo
 	return finish(registrar, write_agency(registrar, agency, replace, error), error);
 }
 
+static const char sql_new_contact[] =
+	"INSERT INTO contact (agency, role, name, email, language, shared, active, away_from,"
+	" away_until, deputy, confirmed_at, id)"
+	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+static const char sql_change_contact[] =
+	"UPDATE contact SET agency = ?1, role = ?2, name = ?3, email = ?4, language = ?5,"
+	" shared = ?6, active = ?7, away_from = ?8, away_until = ?9, deputy = ?10,"
+	" confirmed_at = ?11 WHERE id = ?12";
+
 static int write_contact(struct registrar *registrar, const struct contact *contact,
-			 int64_t *ret_id, struct error *error)
+			 const char *sql, int64_t *ret_id, struct error *error)
 {
 	const struct database_value values[] = {
 		value_text(contact->agency),
@@ -387,27 +433,24 @@ static int write_contact(struct registrar *registrar, const struct contact *cont
 		instant_or_null(contact->away_until),
 		number_or_null(contact->deputy),
 		instant_or_null(contact->confirmed_at),
+		number_or_null(contact->id),
 	};
 	int result = need_agency(registrar->db, contact->agency, error);
 
 	if (result == 0)
 		result = need_contact(registrar->db, contact->deputy, error);
 	if (result == 0)
-		result = database_write(registrar->db,
-					"INSERT INTO contact (agency, role, name, email,"
-					" language, shared, active, away_from, away_until,"
-					" deputy, confirmed_at) VALUES (?1, ?2, ?3, ?4, ?5,"
-					" ?6, ?7, ?8, ?9, ?10, ?11)",
-					values, COUNT(values), error);
+		result = database_write(registrar->db, sql, values, COUNT(values), error);
+	if (result == -EEXIST)
+		return error_set(error, EEXIST, "there is a contact %lld already",
+				 (long long)contact->id);
 	if (result == 0)
 		*ret_id = sqlite3_last_insert_rowid(registrar->db);
 	return result;
 }
 
-int register_contact(struct registrar *registrar, const struct contact *contact,
-		     int64_t *ret_id, struct error *error)
+static int check_contact(const struct contact *contact, struct error *error)
 {
-	int64_t id = 0;
 	int result = check_line("the role", contact->role, true, error);
 
 	if (result == 0)
@@ -416,14 +459,45 @@ int register_contact(struct registrar *registrar, const struct contact *contact,
 		result = check_line("the language", contact->language, true, error);
 	if (result == 0)
 		result = address_check(contact->email, error);
+	if (result == 0 && contact->deputy != 0 && contact->deputy == contact->id)
+		return error_set(error, EINVAL, "nobody is a deputy of their own");
+	return result;
+}
+
+int register_contact(struct registrar *registrar, const struct contact *contact,
+		     int64_t *ret_id, struct error *error)
+{
+	int64_t id = 0;
+	int result = check_contact(contact, error);
+
 	if (result == 0)
 		result = begin(registrar, error);
 	if (result < 0)
 		return result;
-	result = finish(registrar, write_contact(registrar, contact, &id, error), error);
+	result = finish(registrar,
+			write_contact(registrar, contact, sql_new_contact, &id, error), error);
 	if (result == 0)
 		*ret_id = id;
 	return result;
+}
+
+int register_change_contact(struct registrar *registrar, const struct contact *contact,
+			    struct error *error)
+{
+	int64_t id = 0;
+	int result = check_contact(contact, error);
+
+	if (result == 0 && contact->id <= 0)
+		result = error_set(error, ENOENT, "there is no contact %lld",
+				   (long long)contact->id);
+	if (result == 0)
+		result = begin(registrar, error);
+	if (result < 0)
+		return result;
+	result = need_contact(registrar->db, contact->id, error);
+	if (result == 0)
+		result = write_contact(registrar, contact, sql_change_contact, &id, error);
+	return finish(registrar, result, error);
 }
 
 static int write_away(struct registrar *registrar, const struct absence *absence,
@@ -558,7 +632,7 @@ static int check_challenge(const struct challenge *challenge, struct error *erro
 	return result;
 }
 
-static int check_references(sqlite3 *db, const struct challenge *challenge, struct error *error)
+static int need_parties(sqlite3 *db, const struct challenge *challenge, struct error *error)
 {
 	int result = need_agency(db, challenge->raising_agency, error);
 
@@ -568,6 +642,13 @@ static int check_references(sqlite3 *db, const struct challenge *challenge, stru
 		result = need_contact(db, challenge->raising_contact, error);
 	if (result == 0)
 		result = need_contact(db, challenge->receiving_contact, error);
+	return result;
+}
+
+static int check_references(sqlite3 *db, const struct challenge *challenge, struct error *error)
+{
+	int result = need_parties(db, challenge, error);
+
 	if (result == 0 && challenge->reference[0] != '\0') {
 		int found = check_there(db, "SELECT 1 FROM challenge WHERE reference = ?1",
 					value_text(challenge->reference), error);
@@ -637,6 +718,54 @@ int register_challenge(struct registrar *registrar, const struct challenge *chal
 	if (result == 0)
 		*ret = made;
 	return result;
+}
+
+static int change_challenge(struct registrar *registrar, const struct challenge *challenge,
+			    struct error *error)
+{
+	const struct database_value values[] = {
+		value_number(challenge->id),
+		value_text(challenge->policy),
+		value_text(challenge->policy_version),
+		text_or_null(challenge->urgency),
+		value_text(challenge->concerns),
+		text_or_null(challenge->category),
+		value_text(challenge->raising_agency),
+		value_text(challenge->receiving_agency),
+		number_or_null(challenge->raising_contact),
+		number_or_null(challenge->receiving_contact),
+		instant_or_null(challenge->protect_by),
+	};
+	int result = need_parties(registrar->db, challenge, error);
+
+	if (result < 0)
+		return result;
+	result = check_there(registrar->db, "SELECT 1 FROM challenge WHERE id = ?1", values[0],
+			     error);
+	if (result == 0)
+		return error_set(error, ENOENT, "there is no challenge %lld",
+				 (long long)challenge->id);
+	if (result < 0)
+		return result;
+	return database_write(
+		registrar->db,
+		"UPDATE challenge SET policy = ?2, policy_version = ?3, urgency = ?4,"
+		" concerns = ?5, category = ?6, raising_agency = ?7, receiving_agency = ?8,"
+		" raising_contact = ?9, receiving_contact = ?10, protect_by = ?11"
+		" WHERE id = ?1",
+		values, COUNT(values), error);
+}
+
+int register_change_challenge(struct registrar *registrar, const struct challenge *challenge,
+			      struct error *error)
+{
+	int result = check_challenge(challenge, error);
+
+	if (result == 0)
+		result = begin(registrar, error);
+	if (result < 0)
+		return result;
+	return finish(registrar, change_challenge(registrar, challenge, error), error);
 }
 
 static int append_event(struct registrar *registrar, int64_t challenge,
@@ -719,4 +848,79 @@ int register_notes(struct registrar *registrar, int64_t challenge,
 	if (step != SQLITE_DONE)
 		return database_fail(registrar->db, error, "read the notes");
 	return 0;
+}
+
+/* --- erasure --------------------------------------------------------------------------------
+ */
+
+static int purge_challenge(struct registrar *registrar, int64_t challenge, const char *rule,
+			   const char *by, struct instant now, struct error *error)
+{
+	static const char *const deletes[] = {
+		"DELETE FROM event WHERE challenge = ?1",
+		"DELETE FROM challenge WHERE id = ?1",
+	};
+	const struct database_value values[] = { value_number(challenge), value_text(rule),
+						 value_number(now.seconds), text_or_null(by) };
+	int result = check_there(registrar->db, "SELECT 1 FROM challenge WHERE id = ?1",
+				 values[0], error);
+
+	if (result == 0)
+		return error_set(error, ENOENT, "there is no challenge %lld",
+				 (long long)challenge);
+	if (result > 0)
+		result = database_write(
+			registrar->db,
+			"INSERT INTO purge (challenge, rule, at, by) VALUES (?1, ?2, ?3, ?4)",
+			values, COUNT(values), error);
+	for (size_t i = 0; i < COUNT(deletes) && result == 0; i++)
+		result = database_write(registrar->db, deletes[i], values, 1, error);
+	return result;
+}
+
+int register_purge_challenge(struct registrar *registrar, int64_t challenge, const char *rule,
+			     const char *by, struct instant now, struct error *error)
+{
+	int result = check_line("the rule", rule, true, error);
+
+	if (result == 0)
+		result = check_line("the name of who purges", by, false, error);
+	if (result == 0)
+		result = begin(registrar, error);
+	if (result < 0)
+		return result;
+	return finish(registrar, purge_challenge(registrar, challenge, rule, by, now, error),
+		      error);
+}
+
+static int purge_contact(struct registrar *registrar, int64_t contact, struct error *error)
+{
+	static const char *const changes[] = {
+		"UPDATE contact SET deputy = NULL WHERE deputy = ?1",
+		"UPDATE agency SET cover = NULL WHERE cover = ?1",
+		"UPDATE challenge SET raising_contact = NULL WHERE raising_contact = ?1",
+		"UPDATE challenge SET receiving_contact = NULL WHERE receiving_contact = ?1",
+		"DELETE FROM contact WHERE id = ?1",
+	};
+	const struct database_value values[] = { value_number(contact) };
+	int result =
+		check_there(registrar->db, "SELECT 1 FROM contact WHERE id = ?1 AND active = 0",
+			    values[0], error);
+
+	if (result == 0)
+		return error_set(error, ENOENT, "there is no contact %lld that is not active",
+				 (long long)contact);
+	result = result > 0 ? 0 : result;
+	for (size_t i = 0; i < COUNT(changes) && result == 0; i++)
+		result = database_write(registrar->db, changes[i], values, 1, error);
+	return result;
+}
+
+int register_purge_contact(struct registrar *registrar, int64_t contact, struct error *error)
+{
+	int result = begin(registrar, error);
+
+	if (result < 0)
+		return result;
+	return finish(registrar, purge_contact(registrar, contact, error), error);
 }

@@ -44,9 +44,13 @@ void register_closep(struct registrar **registrar);
 MUST_CHECK int register_agency(struct registrar *registrar, const struct agency *agency,
 			       bool replace, struct error *error);
 
-/* A new contact; its `id` is ignored and given in *ret_id. */
+/* A new contact; with an `id` of 0 it gets the next. *ret_id is what it has got. */
 MUST_CHECK int register_contact(struct registrar *registrar, const struct contact *contact,
 				int64_t *ret_id, struct error *error);
+
+/* Sets everything of the contact `id` anew. */
+MUST_CHECK int register_change_contact(struct registrar *registrar,
+				       const struct contact *contact, struct error *error);
 
 /* Away from..until (INSTANT_NEVER as `from`: back again; as `until`: until further notice).
  * `deputy` 0 leaves the deputy as it was. */
@@ -80,6 +84,11 @@ MUST_CHECK int register_challenge(struct registrar *registrar,
 				  const struct recording *recordings, size_t count,
 				  struct registered *ret, struct error *error);
 
+/* Sets everything but reference and events of the challenge `id` anew. */
+MUST_CHECK int register_change_challenge(struct registrar *registrar,
+					 const struct challenge *challenge,
+					 struct error *error);
+
 /* Appends an event to a challenge; *ret_id is its id. -ENOENT: no such challenge, or the event
  * it voids is not one of this challenge. */
 MUST_CHECK int register_event(struct registrar *registrar, int64_t challenge,
@@ -92,6 +101,25 @@ MUST_CHECK int register_notes(struct registrar *registrar, int64_t challenge,
 			      void (*each)(void *context, int64_t event, const char *by,
 					   const char *note),
 			      void *context, struct error *error);
+
+/*
+ * Several changes as one: between these two nothing is written for others to see, and a change
+ * that fails takes back itself alone, so that the next ones may be tried. With `keep` all is
+ * committed, else nothing is. -EBUSY, -ENOSPC, -EIO; -ECANCELED: it broke off, nothing is
+ * written.
+ */
+MUST_CHECK int register_batch_begin(struct registrar *registrar, struct error *error);
+MUST_CHECK int register_batch_end(struct registrar *registrar, bool keep, struct error *error);
+
+/*
+ * Erases a challenge with its events; a row of table `purge` stays, with the rule that asked
+ * for it. A contact must not be active; what pointed at it points at nobody then.
+ */
+MUST_CHECK int register_purge_challenge(struct registrar *registrar, int64_t challenge,
+					const char *rule, const char *by, struct instant now,
+					struct error *error);
+MUST_CHECK int register_purge_contact(struct registrar *registrar, int64_t contact,
+				      struct error *error);
 
 /* 0, or -EINVAL: 1 to 40 letters, digits, '-', '/', '.' and '_'. */
 MUST_CHECK int register_check_reference(const char *reference, struct error *error);

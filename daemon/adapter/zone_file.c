@@ -6,6 +6,7 @@
  */
 #include "adapter/zone_file.h"
 
+#include "adapter/digest.h"
 #include "adapter/file_bytes.h"
 
 #include <errno.h>
@@ -381,6 +382,7 @@ int zone_file_parse(const unsigned char *bytes, size_t length, const char *name,
 {
 	CLEANUP(freep) struct table *table = calloc(1, sizeof *table);
 	struct zone zone = { 0 };
+	char digest[DIGEST_TEXT_SIZE];
 	int rc;
 
 	if (table == NULL)
@@ -392,7 +394,9 @@ int zone_file_parse(const unsigned char *bytes, size_t length, const char *name,
 	zone.count = table->count;
 	zone.name = arena_string(arena, name);
 	zone.changes = arena_copy(arena, table->change, table->count * sizeof table->change[0]);
-	if (zone.name == NULL || zone.changes == NULL)
+	digest_bytes((const char *)bytes, length, digest);
+	zone.digest = arena_string(arena, digest);
+	if (zone.name == NULL || zone.changes == NULL || zone.digest == NULL)
 		return error_memory(error);
 	*ret = zone;
 	return 0;
@@ -408,25 +412,44 @@ static bool name_is_sound(const char *name)
 	       name[0] != '/' && name[length - 1] != '/' && strstr(name, "//") == NULL;
 }
 
-int zone_file_read(const char *name, struct arena *arena, struct zone *ret, struct error *error)
+int zone_file_path(const char *name, char out[static ZONE_PATH_SIZE], struct error *error)
 {
-	CLEANUP(file_bytes_clear) struct file_bytes bytes = { 0 };
-	char path[sizeof ZONE_FOLDER + 102];
-	int rc;
+	const char *folder = getenv("TZDIR");
 
 	/* No dot is allowed, so ".." is not either. */
 	if (!name_is_sound(name))
 		return error_set(error, EINVAL,
 				 "\"%.100s\" is no name of a time zone, such as Europe/London",
 				 name);
-	(void)snprintf(path, sizeof path, "%s/%s", ZONE_FOLDER, name); /* fits by the check */
-	rc = file_bytes_read(path, &bytes, error);
-	if (rc == -ENOENT || rc == -EISDIR || rc == -ENOTDIR)
-		return error_set(error, -rc, "there is no time zone \"%s\" in %s", name,
-				 ZONE_FOLDER);
+	if (folder == NULL || folder[0] != '/' || strlen(folder) > ZONE_FOLDER_MOST)
+		folder = ZONE_FOLDER;
+	(void)snprintf(out, ZONE_PATH_SIZE, "%s/%s", folder, name); /* fits by the checks */
+	return 0;
+}
+
+int zone_file_read(const char *name, struct arena *arena, struct zone *ret, struct error *error)
+{
+	CLEANUP(file_bytes_clear) struct file_bytes bytes = { 0 };
+	char path[ZONE_PATH_SIZE];
+	int rc = zone_file_path(name, path, error);
+
 	if (rc < 0)
-		return error_wrap(error, "%s", path);
+		return rc;
+	rc = zone_file_bytes(path, name, &bytes, error);
+	if (rc < 0)
+		return rc;
 	rc = zone_file_parse((const unsigned char *)bytes.data, bytes.length, name, arena, ret,
 			     error);
+	return rc < 0 ? error_wrap(error, "%s", path) : 0;
+}
+
+int zone_file_bytes(const char *path, const char *name, struct file_bytes *ret,
+		    struct error *error)
+{
+	int rc = file_bytes_read(path, ret, error);
+
+	if (rc == -ENOENT || rc == -EISDIR || rc == -ENOTDIR)
+		return error_set(error, -rc, "there is no time zone \"%s\" in %.*s", name,
+				 (int)(strlen(path) - strlen(name) - 1), path);
 	return rc < 0 ? error_wrap(error, "%s", path) : 0;
 }

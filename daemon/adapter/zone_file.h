@@ -7,6 +7,7 @@
 #ifndef ADAPTER_ZONE_FILE_H
 #define ADAPTER_ZONE_FILE_H
 
+#include "adapter/file_bytes.h"
 #include "base/arena.h"
 #include "base/error.h"
 #include "core/zone.h"
@@ -15,10 +16,18 @@
 MUST_CHECK int zone_file_parse(const unsigned char *bytes, size_t length, const char *name,
 			       struct arena *arena, struct zone *ret, struct error *error);
 
-/*
- * Reads the zone of that name ("Europe/London") from $TZDIR's default place,
- * /usr/share/zoneinfo. A name with "..", a leading '/' or odd characters is refused.
- */
+/* Where the file of that zone ("Europe/London") stands: in $TZDIR when that is an absolute
+ * path, as libc has it (tzset(3)), else in /usr/share/zoneinfo. A name with "..", a leading '/'
+ * or odd characters is refused. */
+enum { ZONE_FOLDER_MOST = 300, ZONE_PATH_SIZE = ZONE_FOLDER_MOST + 102 };
+MUST_CHECK int zone_file_path(const char *name, char out[static ZONE_PATH_SIZE],
+			      struct error *error);
+
+/* Its bytes as they stand there; `name` is for the text of an error. */
+MUST_CHECK int zone_file_bytes(const char *path, const char *name, struct file_bytes *ret,
+			       struct error *error);
+
+/* Path, bytes and parsing in one. */
 MUST_CHECK int zone_file_read(const char *name, struct arena *arena, struct zone *ret,
 			      struct error *error);
 

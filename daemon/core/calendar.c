@@ -53,14 +53,22 @@ struct span {
 	int64_t to;
 };
 
-static struct span opening_span(const struct calendar *calendar, int32_t day,
-				const struct opening *opening)
+static struct span opening_span(const struct calendar *calendar, int32_t day, size_t place)
 {
+	const struct day_hours *hours = hours_of(calendar, day);
 	struct span span = {
-		.from = day_instant(calendar, day, opening->from).seconds,
-		.to = day_instant(calendar, day, opening->to).seconds,
+		.from = day_instant(calendar, day, hours->opening[place].from).seconds,
+		.to = day_instant(calendar, day, hours->opening[place].to).seconds,
 	};
 
+	/* A time that spring skips lies later: an opening that ends in it may reach into the
+	 * next. */
+	if (place > 0 && calendar->offset[day - calendar->first] == OFFSET_CHANGES) {
+		int64_t before = opening_span(calendar, day, place - 1).to;
+
+		if (span.from < before)
+			span.from = before;
+	}
 	if (span.to < span.from)
 		span.to = span.from;
 	return span;
@@ -170,9 +178,7 @@ static void count_up(struct calendar *calendar)
 			continue;
 		calendar->nth[worked++] = i;
 		for (size_t o = 0; o < hours_of(calendar, calendar->first + i)->count; o++) {
-			struct span span = opening_span(
-				calendar, calendar->first + i,
-				&hours_of(calendar, calendar->first + i)->opening[o]);
+			struct span span = opening_span(calendar, calendar->first + i, o);
 
 			opened += span.to - span.from;
 		}
@@ -296,15 +302,20 @@ bool calendar_is_provisional(const struct calendar *calendar, struct instant at)
 
 struct instant calendar_opens(const struct calendar *calendar, int32_t day)
 {
-	return zone_instant(&calendar->plan.zone, day,
-			    hours_of(calendar, day)->opening[0].from);
+	const struct day_hours *hours = hours_of(calendar, day);
+	struct span span = opening_span(calendar, day, 0);
+
+	/* The first that is one: spring may have skipped those before it. */
+	for (size_t i = 1; i < hours->count && span.from == span.to; i++)
+		span = opening_span(calendar, day, i);
+	return (struct instant){ span.from };
 }
 
 struct instant calendar_closes(const struct calendar *calendar, int32_t day)
 {
-	const struct day_hours *hours = hours_of(calendar, day);
-
-	return day_instant(calendar, day, hours->opening[hours->count - 1].to);
+	return (struct instant){
+		opening_span(calendar, day, hours_of(calendar, day)->count - 1).to
+	};
 }
 
 /* The first opening of the day that is still to come or running at `at`; false: none. */
@@ -314,7 +325,7 @@ static bool open_on_day(const struct calendar *calendar, int32_t day, struct ins
 	const struct day_hours *hours = hours_of(calendar, day);
 
 	for (size_t i = 0; i < hours->count; i++) {
-		struct span span = opening_span(calendar, day, &hours->opening[i]);
+		struct span span = opening_span(calendar, day, i);
 
 		if (span.from < span.to && at.seconds < span.to) {
 			ret->seconds = at.seconds > span.from ? at.seconds : span.from;
@@ -392,7 +403,7 @@ static int64_t opened_before(const struct calendar *calendar, struct instant at)
 		return opened;
 	hours = hours_of(calendar, day);
 	for (size_t i = 0; i < hours->count; i++) {
-		struct span span = opening_span(calendar, day, &hours->opening[i]);
+		struct span span = opening_span(calendar, day, i);
 
 		if (at.seconds <= span.from)
 			break;
@@ -452,7 +463,7 @@ static struct instant within_day(const struct calendar *calendar, int32_t day, i
 	for (size_t i = 0; i < hours->count; i++) {
 		int64_t length;
 
-		span = opening_span(calendar, day, &hours->opening[i]);
+		span = opening_span(calendar, day, i);
 		length = span.to - span.from;
 		if (seconds < length || (forward && seconds == length && length > 0))
 			return (struct instant){ span.from + seconds };

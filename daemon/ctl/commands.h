@@ -6,6 +6,8 @@
 
 extern const struct command command_agency_add;
 extern const struct command command_agency_list;
+extern const struct command command_approve;
+extern const struct command command_assure;
 extern const struct command command_audit_export;
 extern const struct command command_audit_verify;
 extern const struct command command_check;
@@ -13,7 +15,9 @@ extern const struct command command_contact_add;
 extern const struct command command_contact_away;
 extern const struct command command_contact_list;
 extern const struct command command_explain;
+extern const struct command command_export;
 extern const struct command command_forecast;
+extern const struct command command_import;
 extern const struct command command_init;
 extern const struct command command_list;
 extern const struct command command_queue_cancel;

@@ -5,6 +5,8 @@
 static const struct command *const table[] = {
 	&command_agency_add,
 	&command_agency_list,
+	&command_approve,
+	&command_assure,
 	&command_audit_export,
 	&command_audit_verify,
 	&command_check,
@@ -12,7 +14,9 @@ static const struct command *const table[] = {
 	&command_contact_away,
 	&command_contact_list,
 	&command_explain,
+	&command_export,
 	&command_forecast,
+	&command_import,
 	&command_init,
 	&command_list,
 	&command_queue_cancel,

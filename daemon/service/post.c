@@ -5,6 +5,7 @@
 #include "adapter/sender_process.h"
 #include "core/delivery.h"
 #include "service/crash.h"
+#include "service/render.h"
 #include "service/senders.h"
 
 #include <poll.h>
@@ -18,6 +19,7 @@ enum {
 	RATE_MOST = 10000,
 	ABANDON_LOOKS = 50,
 	ABANDON_MILLISECONDS = 50,
+	FAILING_SECONDS = 3600, /* from then on a retry is an alarm */
 };
 
 static const int64_t pauses[] = { 60, 120, 300, 900 };
@@ -204,15 +206,17 @@ static void pause_queue(struct post *post, const char *why)
 {
 	int64_t seconds;
 	const struct journal_field fields[] = { { "REASON", why } };
-	bool told = is_paused(post); /* several connections fail alike: one alarm */
+	bool told = post->pause_level > 0 && strcmp(post->pause_text, why) == 0;
 
-	if (told)
-		return;
+	if (is_paused(post))
+		return; /* several connections fail alike */
 	if (post->pause_level < COUNT(pauses))
 		post->pause_level++;
 	seconds = pauses[post->pause_level - 1];
 	post->paused_until = boot_seconds(post) + seconds;
 	(void)snprintf(post->pause_text, sizeof post->pause_text, "%s", why);
+	if (told)
+		return; /* one alarm, however long it lasts; STATUS goes on saying it */
 	journal_send(JOURNAL_QUEUE_PAUSED, fields, COUNT(fields),
 		     "sending is paused, trying again in %lld minutes: %s",
 		     (long long)(seconds / 60), why);
@@ -283,10 +287,11 @@ static struct finding try_later(const struct in_hand *hand, struct instant now,
 				const char *reply)
 {
 	int64_t wait = delivery_backoff(hand->attempts, random_number());
+	int64_t age = now.seconds - hand->created.seconds;
 
-	if (now.seconds - hand->created.seconds > DELIVERY_PARK_SECONDS)
+	if (age > DELIVERY_PARK_SECONDS)
 		return hold_it(reply, "kept failing for days");
-	return (struct finding){ JOURNAL_RETRY,
+	return (struct finding){ age < FAILING_SECONDS ? JOURNAL_RETRY : JOURNAL_FAILING,
 				 { .state = DELIVERY_RETRY,
 				   .reply = reply,
 				   .next_attempt = instant_add(now, wait),
@@ -430,8 +435,25 @@ static void note_relay(struct post *post, const struct sent *sent)
 	if (verdict == VERDICT_RELAY_FAULT)
 		pause_queue(post, sent->result.reply);
 	else if (verdict == VERDICT_ACCEPTED || verdict == VERDICT_ADDRESS ||
+		 (verdict == VERDICT_RETRY && sent->result.at_rcpt) ||
 		 (verdict == VERDICT_HOLD && !sent->result.unfit))
 		relay_is_well(post);
+}
+
+/* The business unit is told once of an address that is refused, not at each mail. */
+static int warn_of_refusal(struct post *post, int64_t contact, struct instant now,
+			   struct error *error)
+{
+	CLEANUP(freep) struct ledger_refusal *known = NULL;
+	size_t count = 0;
+	int r = ledger_refused_contacts(post->world.ledger, &known, &count, error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		if (known[i].contact == contact)
+			return 0;
+	return render_refusal(&post->world, contact, now, error);
 }
 
 /* Records one outcome, inside a transaction. */
@@ -442,7 +464,9 @@ static int record(struct post *post, const struct in_hand *hand, const struct fi
 
 	if (r < 0 || !finding->fall_through)
 		return r < 0 ? r : 0;
-	r = ledger_fall_through(post->world.ledger, hand->id, now, error);
+	r = warn_of_refusal(post, hand->contact, now, error);
+	if (r >= 0)
+		r = ledger_fall_through(post->world.ledger, hand->id, now, error);
 	return r < 0 ? r : 0;
 }
 

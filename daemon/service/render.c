@@ -35,7 +35,11 @@ struct batch {
 	struct store *store;
 	struct facts *facts;
 	struct instant now;
+	struct ledger_refusal *refusals; /* the times of those in `refused` */
+	int64_t *refused_ids;
 	struct refused refused;
+	int64_t *confirmed; /* contacts whose refusal is to be forgotten */
+	size_t confirmed_count;
 	struct ledger_notice *notices;
 	size_t notice_count;
 	struct planned *planned;
@@ -307,6 +311,35 @@ static int plan_notice(struct batch *batch, const struct directory *directory,
 	return 0;
 }
 
+static bool is_refused(const struct batch *batch, const struct contact *contact, size_t *ret)
+{
+	for (size_t i = 0; i < batch->refused.count; i++)
+		if (batch->refused_ids[i] == contact->id) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
+/* Somebody made sure of the contact after its address had been refused: it may be used again.
+ */
+static void pardon_confirmed(struct batch *batch, const struct directory *directory)
+{
+	for (size_t i = 0; i < directory->contact_count; i++) {
+		const struct contact *contact = &directory->contacts[i];
+		size_t place;
+
+		if (instant_is_never(contact->confirmed_at) ||
+		    !is_refused(batch, contact, &place) ||
+		    !instant_before(batch->refusals[place].at, contact->confirmed_at))
+			continue;
+		batch->confirmed[batch->confirmed_count++] = contact->id;
+		batch->refused.count--;
+		batch->refusals[place] = batch->refusals[batch->refused.count];
+		batch->refused_ids[place] = batch->refused_ids[batch->refused.count];
+	}
+}
+
 /* All notices of one challenge, from one reading of its facts. */
 static int plan_challenge(struct batch *batch, const struct ledger_notice *notices,
 			  size_t count, struct error *error)
@@ -339,6 +372,8 @@ static int plan_challenge(struct batch *batch, const struct ledger_notice *notic
 	agencies[2] = config->partnership.agency;
 	r = store_directory(batch->store, agencies, COUNT(agencies), &directory, error);
 	batch->store_failed = r < 0;
+	if (r == 0)
+		pardon_confirmed(batch, &directory);
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = plan_notice(batch, &directory, &notices[i], error);
 	return r;
@@ -486,8 +521,8 @@ struct outgoing {
 	bool important;
 	const int64_t *notices;
 	size_t notice_count;
-	const int64_t *key; /* what the Message-ID is made from: the notices, or a summary's */
-	size_t key_count;
+	const int64_t *serial; /* what the Message-ID is made from */
+	size_t serial_count;
 };
 
 static int write_bytes(const struct world *world, const struct outgoing *out,
@@ -549,7 +584,7 @@ static int store_mail(const struct world *world, const struct outgoing *out,
 	CLEANUP(text_clear) struct text bytes = { 0 };
 	struct ledger_mail mail;
 	int64_t stored;
-	int r = ledger_message_id(world->ledger, out->key, out->key_count, out->contact,
+	int r = ledger_message_id(world->ledger, out->serial, out->serial_count, out->contact,
 				  domain_of(config->mail.from_address), &id, error);
 
 	if (r < 0)
@@ -648,8 +683,8 @@ static int make_mail(struct batch *batch, const struct mail_plan *plan, struct e
 		.thread = first->notice->challenge,
 		.notices = plan->ids,
 		.notice_count = plan->count,
-		.key = plan->ids,
-		.key_count = plan->count,
+		.serial = plan->ids,
+		.serial_count = plan->count,
 	};
 	int r = count_for_day(batch->world, plan, batch->now, error);
 
@@ -727,6 +762,15 @@ static int cancel_ended(struct batch *batch, struct error *error)
 	return 0;
 }
 
+static int forget_confirmed(struct batch *batch, struct error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < batch->confirmed_count && r == 0; i++)
+		r = ledger_forget_refused(batch->world->ledger, batch->confirmed[i], error);
+	return r;
+}
+
 static int commit_batch(struct batch *batch, struct error *error)
 {
 	struct ledger *ledger = batch->world->ledger;
@@ -740,6 +784,8 @@ static int commit_batch(struct batch *batch, struct error *error)
 	r = make_mails(batch, error);
 	if (r == 0)
 		r = cancel_ended(batch, error);
+	if (r == 0)
+		r = forget_confirmed(batch, error);
 	crash_point("mails rendered, not committed");
 	if (r == 0)
 		r = ledger_commit(ledger, error);
@@ -754,17 +800,26 @@ static void batch_clear(struct batch *batch)
 	ledger_notices_free(batch->notices, batch->notice_count);
 	free(batch->planned);
 	free(batch->ended);
+	free(batch->refusals);
+	free(batch->refused_ids);
+	free(batch->confirmed);
 	arena_clear(&batch->arena);
 }
 
-static int read_refused(struct batch *batch, int64_t **ret, struct error *error)
+static int read_refused(struct batch *batch, struct error *error)
 {
-	int r = ledger_refused_contacts(batch->world->ledger, ret, &batch->refused.count,
-					error);
+	size_t count = 0;
+	int r = ledger_refused_contacts(batch->world->ledger, &batch->refusals, &count, error);
 
 	if (r < 0)
 		return r;
-	batch->refused.contact = *ret;
+	batch->refused_ids = calloc(count + 1, sizeof *batch->refused_ids);
+	batch->confirmed = calloc(count + 1, sizeof *batch->confirmed);
+	if (batch->refused_ids == NULL || batch->confirmed == NULL)
+		return error_memory(error);
+	for (size_t i = 0; i < count; i++)
+		batch->refused_ids[i] = batch->refusals[i].contact;
+	batch->refused = (struct refused){ batch->refused_ids, count };
 	return 0;
 }
 
@@ -777,14 +832,13 @@ int render_mails(const struct world *world, struct store *store, struct facts *f
 	struct batch batch = {
 		.world = world, .store = store, .facts = facts, .now = now, .count = &count
 	};
-	CLEANUP(freep) int64_t *refused = NULL;
 	int r = ledger_decided(world->ledger, now, RENDER_MOST, &batch.notices,
 			       &batch.notice_count, error);
 
 	if (r < 0)
 		return r;
 	if (batch.notice_count > 0) {
-		r = read_refused(&batch, &refused, error);
+		r = read_refused(&batch, error);
 		if (r < 0)
 			return r;
 		batch.ended = calloc(batch.notice_count, sizeof *batch.ended);
@@ -811,7 +865,7 @@ static const struct zone *house_zone(const struct config *config)
 	return config->calendar_count > 0 ? calendar_zone(config->calendars[0].calendar) : &utc;
 }
 
-/* The place of a summary's template: a number for its key that lasts as long as its name. */
+/* A number for a summary's name that lasts as long as the name. */
 static int64_t summary_number(const char *summary)
 {
 	int64_t number = 0;
@@ -825,16 +879,17 @@ int render_summary(const struct world *world, const struct summary *summary, str
 		   struct error *error)
 {
 	struct letter letter = letter_for(world, house_zone(world->config), now);
-	/* Ids of notices are positive: this is never the key of a mail with notices. */
-	const int64_t key[] = { -summary_number(summary->name), summary->key[0],
-				summary->key[1], summary->place };
+	/* It carries no notice, whose ids are positive: this is never the serial of one that
+	 * does. */
+	const int64_t serial[] = { -summary_number(summary->name), summary->key[0],
+				   summary->key[1], summary->place };
 	struct outgoing out = {
 		.letter = &letter,
 		.address = summary->address,
 		.language = summary->language,
 		.contact = summary->contact,
-		.key = key,
-		.key_count = COUNT(key),
+		.serial = serial,
+		.serial_count = COUNT(serial),
 	};
 
 	letter.recipient_name = summary->recipient_name;
@@ -848,13 +903,14 @@ int render_summary(const struct world *world, const struct summary *summary, str
 	return store_mail(world, &out, error);
 }
 
-int render_adoption(const struct world *world, size_t adopted, struct instant now,
-		    struct error *error)
+/* To the partnership's inbox, with one number. */
+static int tell_inbox(const struct world *world, const char *name, int64_t count,
+		      struct instant now, struct error *error)
 {
 	const struct summary summary = {
-		.name = "adoption",
-		.key = { now.seconds },
-		.count = (int64_t)adopted,
+		.name = name,
+		.key = { count, now.seconds },
+		.count = count,
 		.at = INSTANT_NEVER,
 		.trouble = "",
 		.address = world->config->partnership.inbox,
@@ -863,4 +919,16 @@ int render_adoption(const struct world *world, size_t adopted, struct instant no
 	};
 
 	return render_summary(world, &summary, now, error);
+}
+
+int render_adoption(const struct world *world, size_t adopted, struct instant now,
+		    struct error *error)
+{
+	return tell_inbox(world, "adoption", (int64_t)adopted, now, error);
+}
+
+int render_refusal(const struct world *world, int64_t contact, struct instant now,
+		   struct error *error)
+{
+	return tell_inbox(world, "refused", contact, now, error);
 }

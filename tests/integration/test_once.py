@@ -107,7 +107,7 @@ class Once(unittest.TestCase):
         self.there.add_challenge("2026-014", 71 * HOUR)
         said = self.there.run("--once")
         self.assertIn("refused", said)
-        self.assertEqual(self.told(), ["colm@council.test"])
+        self.assertEqual(self.told(), ["colm@council.test", "inbox@partnership.test"])
 
     def test_relay_fault_pauses_and_refunds(self):
         self.start_following()

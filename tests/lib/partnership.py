@@ -62,6 +62,14 @@ PEOPLE = (("partnership", "business_unit", "Unit", "unit@partnership.test"),
           ("health", "manager", "Hope", "hope@health.test"))
 
 
+def faketime():
+    """The library of Debian's package faketime; senders never see it, their environment is their own."""
+    found = list(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found:
+        raise RuntimeError("the package faketime is not installed: scripts/deps test")
+    return str(found[0])
+
+
 class Partnership:
     """Use as a context manager; the folder goes with it."""
 
@@ -121,8 +129,11 @@ class Partnership:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "ASAN_OPTIONS") if name in os.environ}
         return {**kept, "CHALLENGE_NOTIFY_SENDER": str(BUILD / "challenge-notify-sender"), **more}
 
-    def run(self, *arguments, status=0, timeout=60, **environment):
-        """Runs the daemon to its end; its standard error, once its status is as wanted."""
+    def run(self, *arguments, status=0, timeout=60, later=0, **environment):
+        """Runs the daemon to its end, so many seconds from now; its standard error, once its status is as wanted."""
+        if later:
+            environment = {"LD_PRELOAD": faketime(), "FAKETIME": f"{later:+d}", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                           **environment}
         done = subprocess.run([self.daemon, "--config", self.config, *arguments], capture_output=True,
                               text=True, timeout=timeout, env=self.environment(**environment))
         if status is not None and done.returncode != status:

@@ -26,7 +26,7 @@ from pathlib import Path
 LOGS = Path("build/test-logs")
 JOBS = os.cpu_count() or 1
 # Random cases of each comparison: enough for every change, not for a night. Where a case is a process, fewer.
-ORACLE_CASES = {"compare_counting.py": "100000"}
+ORACLE_CASES = {"compare_counting.py": "500000"}
 ORACLE_CASES_ELSE = "1000"
 SKIP_STATUS = 77  # of a program that could not run here; its last line says why
 
@@ -353,7 +353,7 @@ def block_integration(block):
 
 def block_fault(block):
     for path in executables("fault/test_*.py"):
-        yield runnable(block, path, 300)
+        yield runnable(block, path, 600)  # one runs a cycle for every system call
 
 
 def block_oracle(block):

@@ -605,6 +605,45 @@ static void the_digest_follows_every_file(void **state)
 	}
 }
 
+/* What a decision is tied to must change when the counting does, and not otherwise. */
+static void a_calendar_s_version_follows_what_it_counts_by(void **state)
+{
+	const struct folder *folder = *state;
+	static const struct {
+		enum which which;
+		const char *find, *with;
+		bool changes;
+	} changes[] = { { MAIN, "", "", true },
+			{ MAIN, "= 30", "= 31", false },
+			{ POLICY, "50%", "51%", false },
+			{ HOLIDAYS, "Christmas Day", "Xmas", true },
+			{ HOLIDAYS, "Christmas Day", "Christmas Day", true },
+			{ HOLIDAYS, "12-25", "12-28", true },
+			{ HOLIDAYS, "12-25", "12-25", true },
+			{ MAIN, "09:00-17:00", "09:00-17:30", true },
+			{ MAIN, "to = \"2026-12-31\"", "to = \"2026-12-30\"", true },
+			{ MAIN, "friday =", "tuesday =", true } };
+	char before[65] = "";
+
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		struct config *config;
+		struct text lines = { 0 };
+		const struct named_calendar *calendar;
+
+		replace(folder, changes[i].which, changes[i].find, changes[i].with);
+		load(folder, &config, &lines);
+		text_clear(&lines);
+		assert_non_null(config);
+		calendar = config_calendar_of(config, config->policies[0]);
+		assert_non_null(calendar);
+		assert_int_equal(strlen(calendar->version), 64);
+		if ((strcmp(calendar->version, before) != 0) != changes[i].changes)
+			fail_msg("row %zu: %s", i, calendar->version);
+		(void)snprintf(before, sizeof before, "%s", calendar->version);
+		config_free(config);
+	}
+}
+
 static void clear_text_only_to_literal_loopback(void **state)
 {
 	const struct folder *folder = *state;
@@ -673,6 +712,104 @@ static void what_ships_loads_without_a_fault(void **state)
 	config_free(config);
 }
 
+static struct config *must_load(const struct folder *folder)
+{
+	struct config *config = NULL;
+	CLEANUP(text_clear) struct text lines = { 0 };
+
+	load(folder, &config, &lines);
+	if (config == NULL)
+		fail_msg("%s", text_string(&lines));
+	return config;
+}
+
+/* What the daemon keeps in its ledger has to outlive the files. */
+static void its_text_loads_to_the_same_when_the_files_are_gone(void **state)
+{
+	const struct folder *folder = *state;
+	struct config *config = must_load(folder);
+	struct fault_list faults = { 0 };
+	struct error error = { 0 };
+	struct config *again;
+
+	write_file(folder, "m.conf", "nonsense");
+	write_file(folder, "policies/p.conf", "nonsense");
+	write_file(folder, "holidays.json", "nonsense");
+	again = config_load_text(config->text, &faults, &error);
+	if (again == NULL)
+		fail_msg("%s", error.text);
+	assert_string_equal(again->digest, config->digest);
+	assert_string_equal(again->text, config->text);
+	assert_string_equal(again->store, config->store);
+	assert_int_equal(again->policy_count, config->policy_count);
+	assert_string_equal(again->policies[0]->digest, config->policies[0]->digest);
+	fault_list_clear(&faults);
+	config_free(again);
+	config_free(config);
+}
+
+/* Each way to spoil a kept text: what is put in the place of what. */
+static void a_spoilt_text_is_refused(void **state)
+{
+	static const struct {
+		const char *find;
+		const char *put;
+	} spoilt[] = {
+		{ "configuration 1", "configuration 2" },
+		{ "\nmain ", "\nmean " },
+		{ "\nmain ", "\nmain 9" },
+		{ "\nmain ", "\nmain -" },
+		{ "\npolicy ", "\npolicy 1" },
+		{ "\nzone ", "\nzone 1" },
+		{ "545a6966", "545a696g" },
+		{ "545a6966", "545a6967" },
+	};
+	struct config *config = must_load(*state);
+
+	for (size_t i = 0; i < COUNT(spoilt); i++) {
+		CLEANUP(text_clear) struct text text = { 0 };
+		const char *at = strstr(config->text, spoilt[i].find);
+		struct fault_list faults = { 0 };
+		struct error error = { 0 };
+		struct config *again;
+
+		assert_non_null(at);
+		text_append_bytes(&text, config->text, (size_t)(at - config->text));
+		text_append(&text, spoilt[i].put);
+		text_append(&text, at + strlen(spoilt[i].find));
+		again = config_load_text(text_string(&text), &faults, &error);
+		if (again != NULL)
+			fail_msg("%s was taken", spoilt[i].put);
+		assert_int_not_equal(error.code, 0);
+		fault_list_clear(&faults);
+	}
+	config_free(config);
+}
+
+/* A running daemon has to notice them, and to hold what they alone make due. */
+static void other_zone_data_make_another_digest(void **state)
+{
+	const struct folder *folder = *state;
+	struct config *config = must_load(folder);
+	struct config *other;
+	char command[400];
+
+	(void)snprintf(command, sizeof command,
+		       "mkdir -p %s/zones/Europe && cp /usr/share/zoneinfo/Europe/Dublin "
+		       "%s/zones/Europe/London",
+		       folder->path, folder->path);
+	assert_int_equal(system(command), 0);
+	(void)snprintf(command, sizeof command, "%s/zones", folder->path);
+	assert_int_equal(setenv("TZDIR", command, 1), 0);
+	other = must_load(folder);
+	assert_int_equal(unsetenv("TZDIR"), 0);
+	assert_string_not_equal(other->digest, config->digest);
+	config_free(other);
+	(void)snprintf(command, sizeof command, "rm -r %s/zones", folder->path);
+	assert_int_equal(system(command), 0);
+	config_free(config);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -687,8 +824,12 @@ int main(void)
 		IN_FOLDER(reads_every_value_of_the_main_file),
 		IN_FOLDER(reads_every_value_of_a_policy),
 		IN_FOLDER(the_digest_follows_every_file),
+		IN_FOLDER(a_calendar_s_version_follows_what_it_counts_by),
 		IN_FOLDER(clear_text_only_to_literal_loopback),
 		IN_FOLDER(tells_a_policy_from_a_main_file),
+		IN_FOLDER(its_text_loads_to_the_same_when_the_files_are_gone),
+		IN_FOLDER(a_spoilt_text_is_refused),
+		IN_FOLDER(other_zone_data_make_another_digest),
 		cmocka_unit_test(what_ships_loads_without_a_fault),
 	};
 	struct CMUnitTest tests[COUNT(own) + COUNT(spoil_cases)];

@@ -1,0 +1,364 @@
+/*
+ * assure.c - `challengectl assure`: does every role that a loaded policy speaks of reach a real
+ * person in every agency today, and who would stand in? A role that nobody holds is found here,
+ * not on the day of an escalation.
+ */
+#include "base/list.h"
+#include "core/address.h"
+#include "ctl/commands.h"
+#include "ctl/ledger_access.h"
+#include "ctl/lookup.h"
+#include "ctl/terminal.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SOON_DAYS = 14, /* leave that begins within so many days counts as leave */
+	ROLES_MOST = 2 * POLICY_ROLES,
+};
+
+struct assure {
+	struct ctl *ctl;
+	struct instant now;
+	struct directory directory;
+	int64_t *refused; /* contacts whose address a relay refused, and room for one more */
+	size_t refused_count;
+	const struct role
+		*role[ROLES_MOST]; /* each name once for people, once for partnership */
+	size_t role_count;
+	json_t *reached;
+	json_t *findings;
+	struct table table;
+	bool failed; /* out of memory */
+};
+
+static void assure_clear(struct assure *assure)
+{
+	free(assure->refused);
+	json_decref(assure->reached);
+	json_decref(assure->findings);
+	table_clear(&assure->table);
+}
+
+static void find_fault(struct assure *assure, const char *agency, const char *kind,
+		       const char *format, ...) PRINTF_LIKE(4, 5);
+static void find_fault(struct assure *assure, const char *agency, const char *kind,
+		       const char *format, ...)
+{
+	char what[400];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(what, sizeof what, format, arguments); /* cut is fine */
+	va_end(arguments);
+	if (json_array_append_new(assure->findings,
+				  json_pack("{s:s, s:s, s:s}", "agency", agency, "kind", kind,
+					    "what", what)) < 0)
+		assure->failed = true;
+}
+
+/* --- who is reached -------------------------------------------------------------------------
+ */
+
+/* With `without` (0: nobody) passed over, as if that address were refused, too. */
+static struct recipient reach(struct assure *assure, const char *agency,
+			      const struct role *role, int64_t without)
+{
+	const struct config *config = assure->ctl->config;
+	const struct challenge challenge = { .raising_agency = agency,
+					     .receiving_agency = agency,
+					     .protect_by = INSTANT_NEVER };
+
+	assure->refused[assure->refused_count] = without;
+	return recipient_find(
+		role, &challenge, &assure->directory, &config->partnership, config->roles,
+		config->role_count, config->mail.allow_domains, config->mail.allow_domain_count,
+		(struct refused){ assure->refused, assure->refused_count + (without != 0) },
+		assure->now);
+}
+
+static const char *path_word(const struct recipient *recipient)
+{
+	static const char *const words[] = {
+		[RECIPIENT_HOLDER] = "holds it",
+		[RECIPIENT_DEPUTY] = "deputy",
+		[RECIPIENT_STAND_IN] = "stands in",
+		[RECIPIENT_INBOX] = "NOBODY: the partnership's inbox",
+	};
+
+	return words[recipient->path];
+}
+
+static const char *alternate_word(const struct recipient *alternate)
+{
+	return alternate->contact != NULL ? alternate->address : "nobody";
+}
+
+static void note_reached(struct assure *assure, const char *agency, const struct role *role,
+			 const struct recipient *first, const struct recipient *second)
+{
+	const struct config *config = assure->ctl->config;
+	json_t *object = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:o}", "agency", agency, "role", role->name, "title",
+		role_title(config->roles, config->role_count, role->name), "reached",
+		first->address, "how",
+		first->path == RECIPIENT_HOLDER     ? "holder"
+		: first->path == RECIPIENT_DEPUTY   ? "deputy"
+		: first->path == RECIPIENT_STAND_IN ? "stand_in"
+						    : "inbox",
+		"alternate",
+		second->contact != NULL ? json_string(second->address) : json_null());
+
+	if (json_array_append_new(assure->reached, object) < 0)
+		assure->failed = true;
+	table_add(&assure->table, (const char *[]){ agency, role->name, path_word(first),
+						    first->address, alternate_word(second) });
+}
+
+static void look_at_role(struct assure *assure, const char *agency, const struct role *role)
+{
+	struct recipient first = reach(assure, agency, role, 0);
+	struct recipient second = first;
+
+	if (first.contact != NULL)
+		second = reach(assure, agency, role, first.contact->id);
+	note_reached(assure, agency, role, &first, &second);
+	if (first.contact == NULL)
+		find_fault(assure, agency, "gap",
+			   "nobody is reached as %s: it goes to the partnership's inbox. Add "
+			   "one: challengectl contact add --agency %s --role %s",
+			   role->name, agency, role->name);
+	else if (second.contact == NULL)
+		find_fault(assure, agency, "no_alternate",
+			   "nobody stands in for %s as %s: name a deputy, or a second contact "
+			   "of a role that may stand in",
+			   first.address, role->name);
+}
+
+/* --- self-escalation ------------------------------------------------------------------------
+ */
+
+static void look_at_step(struct assure *assure, const char *agency, const struct policy *policy,
+			 const struct stage *from, const struct stage *to)
+{
+	for (size_t i = 0; i < from->owner.count; i++)
+		for (size_t j = 0; j < to->owner.count; j++) {
+			const struct role *lower = &policy->roles[from->owner.role[i]];
+			const struct role *upper = &policy->roles[to->owner.role[j]];
+			struct recipient a = reach(assure, agency, lower, 0);
+			struct recipient b = reach(assure, agency, upper, 0);
+
+			if (lower->side == SIDE_PARTNERSHIP || lower->side != upper->side ||
+			    a.contact == NULL || a.contact != b.contact)
+				continue;
+			find_fault(assure, agency, "self_escalation",
+				   "%s@%s: from stage %s to stage %s it escalates from %s to "
+				   "the same person",
+				   policy->id, policy->version, from->id, to->id, a.address);
+		}
+}
+
+static void look_at_policy(struct assure *assure, const char *agency,
+			   const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->obligation_count; i++) {
+		const struct obligation *obligation = &policy->obligations[i];
+
+		if (obligation->stage != STAGE_NONE && obligation->escalate_to != STAGE_NONE)
+			look_at_step(assure, agency, policy, &policy->stages[obligation->stage],
+				     &policy->stages[obligation->escalate_to]);
+	}
+}
+
+/* --- contacts -------------------------------------------------------------------------------
+ */
+
+static bool is_refused(const struct assure *assure, int64_t contact)
+{
+	for (size_t i = 0; i < assure->refused_count; i++)
+		if (assure->refused[i] == contact)
+			return true;
+	return false;
+}
+
+static void look_at_contact(struct assure *assure, const struct contact *contact)
+{
+	const struct config *config = assure->ctl->config;
+	struct instant soon = instant_add(assure->now, (int64_t)SOON_DAYS * SECONDS_PER_DAY);
+	struct error error = { 0 };
+	char from[WHEN_TEXT_SIZE];
+
+	if (!contact->active)
+		return;
+	if (address_check(contact->email, &error) < 0)
+		find_fault(assure, contact->agency, "address", "contact %lld: %s",
+			   (long long)contact->id, error.text);
+	else if (!address_is_allowed(contact->email, config->mail.allow_domains,
+				     config->mail.allow_domain_count))
+		find_fault(assure, contact->agency, "domain",
+			   "contact %lld: %s is in no domain of mail.allow_domains, and is "
+			   "never mailed",
+			   (long long)contact->id, contact->email);
+	if (is_refused(assure, contact->id))
+		find_fault(assure, contact->agency, "bounced",
+			   "contact %lld: the relay refused %s: correct it",
+			   (long long)contact->id, contact->email);
+	if (contact->deputy == 0 &&
+	    (contact_is_away(contact, assure->now) || contact_is_away(contact, soon)))
+		find_fault(assure, contact->agency, "leave",
+			   "contact %lld: %s is away from %s, and has no deputy: challengectl "
+			   "contact away %lld --deputy N",
+			   (long long)contact->id, contact->email,
+			   ctl_when(assure->ctl, contact->away_from, from),
+			   (long long)contact->id);
+}
+
+/* --- the whole ------------------------------------------------------------------------------
+ */
+
+static void add_role(struct assure *assure, const struct role *role)
+{
+	for (size_t i = 0; i < assure->role_count; i++) {
+		const struct role *known = assure->role[i];
+
+		if (strcmp(known->name, role->name) == 0 &&
+		    (known->side == SIDE_PARTNERSHIP) == (role->side == SIDE_PARTNERSHIP))
+			return;
+	}
+	if (role->side == SIDE_PARTNERSHIP && strcmp(role->name, "inbox") == 0)
+		return; /* meant to be read by whoever reads it */
+	if (assure->role_count < ROLES_MOST)
+		assure->role[assure->role_count++] = role;
+}
+
+static void look_at_agency(struct assure *assure, const struct agency *agency)
+{
+	const struct config *config = assure->ctl->config;
+	bool partnership = strcmp(agency->id, config->partnership.agency) == 0;
+
+	for (size_t i = 0; i < assure->role_count; i++)
+		if ((assure->role[i]->side == SIDE_PARTNERSHIP) == partnership)
+			look_at_role(assure, agency->id, assure->role[i]);
+	for (size_t i = 0; !partnership && i < config->policy_count; i++)
+		look_at_policy(assure, agency->id, config->policies[i]);
+}
+
+/* Without a ledger nothing has bounced yet, as far as is known. */
+static int read_refused(struct assure *assure)
+{
+	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
+	CLEANUP(freep) struct ledger_refusal *refused = NULL;
+	struct error error = { 0 };
+
+	if (ledger_open(ctl_state_folder(assure->ctl->config), LEDGER_READ, &ledger, &error) >=
+		    0 &&
+	    ledger_refused_contacts(ledger, &refused, &assure->refused_count, &error) < 0)
+		return ctl_fail(assure->ctl, &error, "");
+	if (ledger == NULL)
+		(void)fprintf(assure->ctl->err, "%s: what bounced is not known: %s\n",
+			      assure->ctl->program, error.text);
+	assure->refused = calloc(assure->refused_count + 1, sizeof *assure->refused);
+	if (assure->refused == NULL)
+		return ctl_cannot(assure->ctl, "out of memory");
+	for (size_t i = 0; i < assure->refused_count; i++)
+		assure->refused[i] = refused[i].contact;
+	return EXIT_DONE;
+}
+
+static void look_at_all(struct assure *assure)
+{
+	const struct config *config = assure->ctl->config;
+
+	for (size_t i = 0; i < config->policy_count; i++)
+		for (size_t j = 0; j < config->policies[i]->role_count; j++)
+			add_role(assure, &config->policies[i]->roles[j]);
+	for (size_t i = 0; i < assure->directory.agency_count; i++)
+		look_at_agency(assure, &assure->directory.agencies[i]);
+	for (size_t i = 0; i < assure->directory.contact_count; i++)
+		look_at_contact(assure, &assure->directory.contacts[i]);
+	if (directory_agency(&assure->directory, config->partnership.agency) == NULL)
+		find_fault(assure, config->partnership.agency, "gap",
+			   "the partnership's own agency is not in the store: all that it is "
+			   "told goes to its inbox");
+}
+
+static int print(struct assure *assure)
+{
+	FILE *out = assure->ctl->out;
+	size_t count = json_array_size(assure->findings);
+	int status = table_print(assure->ctl, &assure->table);
+
+	if (status != EXIT_DONE)
+		return status;
+	(void)fputc('\n', out);
+	for (size_t i = 0; i < count; i++) {
+		const json_t *finding = json_array_get(assure->findings, i);
+
+		(void)fprintf(out, "%s%s:%s %s\n", terminal_shade(out, SHADE_BAD),
+			      json_string_value(json_object_get(finding, "agency")),
+			      terminal_plain(out),
+			      json_string_value(json_object_get(finding, "what")));
+	}
+	(void)fprintf(out, "%s\n",
+		      count == 0 ? "Everybody is reached, and somebody stands in for each."
+				 : "");
+	return EXIT_DONE;
+}
+
+static int run(struct ctl *ctl, int argc, char **argv)
+{
+	static const char *const heads[] = { "AGENCY", "ROLE", "HOW", "REACHED TODAY", "ELSE" };
+	CLEANUP(store_closep) struct store *store = NULL;
+	CLEANUP(assure_clear)
+	struct assure assure = { .ctl = ctl,
+				 .table = { .heads = heads, .columns = COUNT(heads) } };
+	struct error error = { 0 };
+	size_t count;
+	int status = ctl_arguments(ctl, argc, argv, 0, 0);
+
+	if (status == EXIT_DONE)
+		status = ctl_open_store(ctl, &store);
+	if (status != EXIT_DONE)
+		return status;
+	if (!ctl_now(ctl, calendar_zone(ctl->config->calendars[0].calendar), &assure.now))
+		return EXIT_USAGE;
+	if (store_directory(store, NULL, 0, &assure.directory, &error) < 0)
+		return ctl_fail(ctl, &error, "");
+	status = read_refused(&assure);
+	if (status != EXIT_DONE)
+		return status;
+	assure.reached = json_array();
+	assure.findings = json_array();
+	look_at_all(&assure);
+	if (assure.failed || assure.findings == NULL)
+		return ctl_cannot(ctl, "out of memory");
+	count = json_array_size(assure.findings);
+	status = ctl->json ? ctl_print_json(ctl,
+					    json_pack("{s:O, s:O}", "reached", assure.reached,
+						      "findings", assure.findings))
+			   : print(&assure);
+	return status != EXIT_DONE ? status : count == 0 ? EXIT_DONE : EXIT_NO;
+}
+
+const struct command command_assure = {
+	.name = "assure",
+	.summary = "does every role in every agency reach somebody, and an alternate?",
+	.usage = "Usage: challengectl assure [--at TIME]\n"
+		 "\n"
+		 "For every agency and every role of the loaded policies: who is reached, and "
+		 "who\n"
+		 "would be if that person were not. Then all that is in the way: nobody in a "
+		 "role,\n"
+		 "nobody to stand in, somebody who would escalate to themselves, leave "
+		 "without a\n"
+		 "deputy, addresses that are never mailed or that bounced. Exit status 1 when "
+		 "there\n"
+		 "is anything.\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl assure --at 2026-12-24\n",
+	.run = run,
+};

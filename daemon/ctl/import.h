@@ -1,0 +1,67 @@
+/*
+ * import - what the files of `challengectl import` share: one CSV file on its way into the
+ * store, in one transaction, with every fault in it.
+ */
+#ifndef CTL_IMPORT_H
+#define CTL_IMPORT_H
+
+#include "adapter/csv_file.h"
+#include "ctl/exchange.h"
+#include "ctl/lookup.h"
+
+struct import {
+	struct ctl *ctl;
+	const char *file;
+	const struct exchange *exchange;
+	const struct zone *zone;
+	struct instant now;
+	bool update;
+	const char *by;
+	struct csv_table table;
+	int place[EXCHANGE_COLUMNS]; /* field of a row by column; -1: not in the file */
+	struct store *store;         /* as it was before */
+	struct directory directory;  /* of it */
+	struct registrar *registrar; /* within one transaction */
+	struct fault_list faults;
+	size_t added;
+	size_t changed;
+	size_t unchanged;
+	struct contact *contacts; /* as written, by row of the table; id 0: it was not */
+};
+
+/* What the row says in this column; NULL when the file has no such column. */
+const char *import_value(const struct import *import, const struct csv_row *row, int column);
+
+/* Where this column is in the file, what the row says; else `otherwise`. */
+const char *import_or(const struct import *import, const struct csv_row *row, int column,
+		      const char *otherwise);
+
+/* Notes a fault of the row; `column` < 0: of the row as a whole. Returns false. */
+bool import_fault(struct import *import, const struct csv_row *row, int column,
+		  const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* "there is no WHAT "WORD"", with the nearest of the known ones. Returns false. */
+bool import_unknown(struct import *import, const struct csv_row *row, int column,
+		    const char *what, const char *word, const char *const *known, size_t count);
+
+/* Where the column is in the file: a time ("": never), a flag ("": *ret stays). False after
+ * noting a fault. */
+bool import_time(struct import *import, const struct csv_row *row, int column,
+		 struct instant *ret);
+bool import_flag(struct import *import, const struct csv_row *row, int column, bool *ret);
+
+/*
+ * The contact of an id or an e-mail address (of that agency; NULL: of any), among those of the
+ * store and those written by this import. "" is 0. False after noting a fault.
+ */
+bool import_person(struct import *import, const struct csv_row *row, int column,
+		   const char *agency, int64_t *ret);
+
+/* One row into the store. False after noting a fault, with nothing of the row written. */
+bool import_agency(struct import *import, const struct csv_row *row);
+bool import_contact(struct import *import, const struct csv_row *row);
+/* Deputies may stand further down in the file: they are set at the end. */
+bool import_deputy(struct import *import, const struct csv_row *row);
+bool import_challenge(struct import *import, const struct csv_row *row);
+
+#endif
