@@ -311,9 +311,6 @@ struct ledger_refusal {
 };
 MUST_CHECK int ledger_refused_contacts(struct ledger *ledger, struct ledger_refusal **ret,
 				       size_t *ret_count, struct error *error);
-/* Their ids alone; one more is allocated than *ret_count, for a caller to add. */
-MUST_CHECK int ledger_refused_ids(struct ledger *ledger, int64_t **ret, size_t *ret_count,
-				  struct error *error);
 /* The contact's address was confirmed or changed: it may be used again. */
 MUST_CHECK int ledger_forget_refused(struct ledger *ledger, int64_t contact,
 				     struct error *error);

@@ -733,26 +733,6 @@ int ledger_refused_contacts(struct ledger *ledger, struct ledger_refusal **ret,
 	return 0;
 }
 
-int ledger_refused_ids(struct ledger *ledger, int64_t **ret, size_t *ret_count,
-		       struct error *error)
-{
-	CLEANUP(freep) struct ledger_refusal *refusals = NULL;
-	size_t count = 0;
-	int64_t *ids;
-	int result = ledger_refused_contacts(ledger, &refusals, &count, error);
-
-	if (result < 0)
-		return result;
-	ids = calloc(count + 1, sizeof *ids);
-	if (ids == NULL)
-		return error_memory(error);
-	for (size_t i = 0; i < count; i++)
-		ids[i] = refusals[i].contact;
-	*ret = ids;
-	*ret_count = count;
-	return 0;
-}
-
 int ledger_forget_refused(struct ledger *ledger, int64_t contact, struct error *error)
 {
 	static const char sql[] = "DELETE FROM refused WHERE contact = ?1";

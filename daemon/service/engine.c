@@ -142,18 +142,6 @@ static bool holidays_end_soon(const struct config *config, struct instant now)
 	return false;
 }
 
-/* 1: another configuration than the one in force was approved last. */
-static int waits_for_approval(struct engine *engine, struct error *error)
-{
-	CLEANUP(text_clear) struct text approved = { 0 };
-	int r = ledger_get(engine->ledger, "approved", &approved, error);
-
-	if (r <= 0)
-		return r;
-	return approved.length > 0 &&
-	       strcmp(text_string(&approved), engine->setup.config->digest) != 0;
-}
-
 int engine_alarm(struct engine *engine, const struct pass_report *report, struct error *error)
 {
 	struct instant now = clock_now(engine->clock);
@@ -163,15 +151,14 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 	size_t mails = 0;
 	int r = ledger_count(engine->ledger, counts, error);
 
-	if (r >= 0)
-		r = waits_for_approval(engine, error);
 	if (r < 0)
 		return r;
 	levels[ALARM_PAUSED] = post_is_paused(engine->post);
-	levels[ALARM_HELD] = counts[DELIVERY_HELD];
+	levels[ALARM_HELD] = counts[DELIVERY_HELD] - report->held_notices;
 	levels[ALARM_STORE] = report->trouble == PASS_STORE;
 	levels[ALARM_RELOAD] = engine->reload_refused;
-	levels[ALARM_APPROVAL] = r;
+	if (report->approval[0] != '\0')
+		levels[ALARM_APPROVAL] = report->held_notices > 0 ? report->held_notices : 1;
 	levels[ALARM_HOLIDAYS] = holidays_end_soon(engine->setup.config, now);
 	levels[ALARM_ORPHANS] = (int64_t)report->orphans;
 	return alarm_look(&engine->alarms, &world, levels, now, &mails, error);

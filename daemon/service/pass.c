@@ -558,15 +558,6 @@ static void tell_orphans(struct pass *pass, size_t orphans)
 	pass->orphans_told = orphans;
 }
 
-static void tell_moves(const struct pass *pass, size_t moved)
-{
-	if (moved > 0)
-		journal_send(JOURNAL_MOVED, NULL, 0,
-			     "configuration %.12s moved %zu deadlines of open challenges; each "
-			     "is recorded in the ledger",
-			     pass->approval.digest, moved);
-}
-
 /* After what is due has been decided, so that it counts the same. */
 static int run_routines(struct pass *pass, struct instant now, struct pass_report *report,
 			struct trouble *trouble, struct error *error)
@@ -587,6 +578,15 @@ static int run_routines(struct pass *pass, struct instant now, struct pass_repor
 	return 0;
 }
 
+static void tell_moves(const struct pass *pass, size_t moved)
+{
+	if (moved > 0)
+		journal_send(JOURNAL_MOVED, NULL, 0,
+			     "configuration %.12s moved %zu deadlines of open challenges; each "
+			     "is recorded in the ledger",
+			     pass->approval.digest, moved);
+}
+
 static int use_store(struct pass *pass, struct instant now, struct pass_report *report,
 		     struct trouble *trouble, struct error *error)
 {
@@ -600,7 +600,7 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	store_found(pass);
 	crash_point("store looked at");
 	if (changed == 0 && ledger_is_quiet(pass->world.ledger, now))
-		return 0;
+		return run_routines(pass, now, report, trouble, error);
 	if (changed == 1)
 		r = decide_all_changed(pass, now, &count, report, trouble, error);
 	tell_moves(pass, count.moved);
@@ -624,7 +624,6 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->not_sent += rendered.taken_back;
 	report->more = report->more || rendered.more;
 	tell_orphans(pass, rendered.orphaned);
-	report->orphans = rendered.orphaned;
 	return run_routines(pass, now, report, trouble, error);
 }
 
@@ -659,6 +658,7 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 				  report.approval, error);
 	if (r < 0)
 		return r;
+	report.orphans = pass->orphans_told;
 	if (instant_before(now, pass->routine_at))
 		report.wake = instant_min(report.wake, pass->routine_at);
 	*ret = report;

@@ -51,8 +51,8 @@ struct pass_report {
 	size_t adopted;       /* of them, since the ledger was new */
 	size_t held;          /* newly, until the configuration is approved */
 	size_t mails;         /* rendered and ready */
-	char approval[260];   /* what waits for challengectl approve; "" */
 	size_t orphans;       /* notices whose challenge or policy is not there */
+	char approval[260];   /* what waits for challengectl approve; "" */
 	int64_t held_notices; /* how many notices that is */
 	bool more;            /* stopped at its measure: run again soon */
 	struct instant wake;  /* the ledger's next instant; NEVER */

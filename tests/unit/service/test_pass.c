@@ -493,7 +493,8 @@ static const struct scene scenes[] = {
 	    { LIMIT, NULL, "5 working days" }, { RUN, WED10 }, { RUN, FRI9 }, { RUN, "2026-11-30T09:00:00Z" } },
 	  "inform receiving.practitioner accepted\n"
 	  "reminder receiving.practitioner cancelled (later reminder due)\n"
-	  "reminder receiving.practitioner accepted\n", "pat@council.test inbox@partnership.test ", 1 },
+	  "reminder receiving.practitioner accepted\n",
+	  "pat@council.test inbox@partnership.test ", 1 }, /* Monday's watch-list */
 	{ "a holiday announced nine days ahead moves the breach by a day",
 	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
 	    { CLOSE, NULL, "2026-11-26" }, { RUN, WED10 }, { RUN, THU17 }, { RUN, FRI10 }, { RUN, "2026-11-27T17:00:00Z" } },
