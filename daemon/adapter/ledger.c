@@ -325,7 +325,7 @@ static int set_up(struct ledger *ledger, struct error *error)
 	int result = database_run(ledger->db,
 				  "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
 				  " PRAGMA journal_size_limit = 1048576;"
-				  " PRAGMA cache_size = -256;",
+				  " PRAGMA cache_size = -256; PRAGMA cache_spill = 256;",
 				  error);
 
 	if (result == 0 && ledger->access == LEDGER_READ)

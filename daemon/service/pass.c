@@ -15,7 +15,9 @@
 #include <string.h>
 
 enum {
-	BATCH = 200,            /* challenges of one transaction: some milliseconds */
+	BATCH = 200,            /* scheduled challenges of one transaction: some milliseconds */
+	LOOKED_AT = 5000,       /* changed ones of one transaction, mostly as they were known */
+	WRITTEN = 500,          /* and what is written in it, at least */
 	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
 	BAD_ROW_SECONDS = 3600, /* a scheduled row that cannot be read is asked for again */
 };
@@ -356,7 +358,14 @@ static int fail_store(struct trouble *trouble, int r)
 	return r;
 }
 
-/* Reads up to BATCH changed challenges: 1 when there may be more. Inside both transactions. */
+static size_t written(const struct decided *count)
+{
+	return count->to_send + count->not_sent + count->adopted + count->held + count->moved +
+	       count->cancelled;
+}
+
+/* Reads changed challenges, a transaction's worth: 1 when there may be more. Inside both
+ * transactions. */
 static int decide_changed(struct pass *pass, struct instant now, struct decided *count,
 			  struct trouble *trouble, struct error *error)
 {
@@ -365,7 +374,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	struct decided found = { 0 };
 	int64_t after = 0;
 	int64_t highest;
-	size_t n = 0;
+	bool at_end = false;
 	int r = store_change_seq(pass->store, &highest, error);
 
 	if (r < 0)
@@ -380,7 +389,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	r = store_changed_since(pass->store, after, error);
 	if (r < 0)
 		return fail_store(trouble, r);
-	while (n < BATCH) {
+	for (size_t n = 0; n < LOOKED_AT && written(&found) < WRITTEN; n++) {
 		struct challenge *challenge = NULL;
 		struct error why = { 0 };
 		bool adopt;
@@ -390,9 +399,9 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 			(void)error_set(error, why.code, "%s", why.text);
 			return fail_store(trouble, r);
 		}
-		if (r == 0)
+		at_end = r == 0;
+		if (at_end)
 			break;
-		n++;
 		if (challenge == NULL) {
 			log_bad_row(&why);
 			continue;
@@ -404,11 +413,11 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		if (r < 0)
 			return r;
 	}
-	if (n < BATCH)
+	if (at_end)
 		after = highest; /* past rows at the end that could not be read */
 	if (first.is_first)
 		r = add_adopted(pass, found.adopted, error);
-	if (r >= 0 && first.is_first && n < BATCH)
+	if (r >= 0 && first.is_first && at_end)
 		r = end_first_cycle(pass, now, error);
 	count->to_send += found.to_send;
 	count->not_sent += found.not_sent + found.cancelled;
@@ -419,7 +428,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		r = ledger_set_number(ledger, "change_seq", after, error);
 	if (r < 0)
 		return r;
-	return n == BATCH;
+	return !at_end;
 }
 
 static int decide_batch(struct pass *pass, struct instant now, struct decided *count,
