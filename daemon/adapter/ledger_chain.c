@@ -190,7 +190,7 @@ static bool is_own_word(const char *kind)
 {
 	const char *const words[] = { chain_decided,    chain_rendered, chain_fallen_through,
 				      chain_taken_back, chain_purged,   "released",
-				      "recovered",      "person" };
+				      "recovered",      "person",       "moved" };
 
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (strcmp(kind, words[i]) == 0)

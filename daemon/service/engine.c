@@ -6,6 +6,7 @@
 #include "service/crash.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,7 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "cannot start: %s", error.text);
 		return SERVICE_COULD_NOT;
 	}
+	(void)malloc_trim(0); /* reading files and templates takes more than it leaves */
 	return SERVICE_DONE;
 }
 
@@ -209,5 +211,7 @@ bool engine_reload(struct engine *engine, struct error *error)
 		engine_note(engine, "reloaded");
 	journal_send(JOURNAL_RELOADED, NULL, 0, "configuration %.12s is in use",
 		     engine->setup.config->digest);
+	setup_clear(&setup); /* the older one */
+	(void)malloc_trim(0);
 	return true;
 }

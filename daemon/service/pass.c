@@ -3,6 +3,7 @@
 
 #include "adapter/journal.h"
 #include "base/list.h"
+#include "service/approval.h"
 #include "service/crash.h"
 #include "service/decide.h"
 #include "service/render.h"
@@ -25,6 +26,7 @@ struct pass {
 	struct world world;
 	struct store *store;
 	struct facts facts;
+	struct approval approval;
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
@@ -56,35 +58,13 @@ void pass_destroy(struct pass *pass)
 		return;
 	store_close(pass->store);
 	facts_clear(&pass->facts);
+	approval_clear(&pass->approval);
 	free(pass);
 }
 
 void pass_destroyp(struct pass **pass)
 {
 	pass_destroy(*pass);
-}
-
-/* Other policies may speak at other times: every challenge is held against them once. */
-static int note_configuration(struct ledger *ledger, const char *digest, struct error *error)
-{
-	CLEANUP(text_clear) struct text known = { 0 };
-	int r = ledger_get(ledger, "configuration", &known, error);
-
-	if (r < 0)
-		return r;
-	if (r == 1 && strcmp(text_string(&known), digest) == 0)
-		return 0;
-	r = ledger_begin(ledger, error);
-	if (r < 0)
-		return r;
-	r = ledger_set(ledger, "configuration", digest, error);
-	if (r >= 0)
-		r = ledger_set_number(ledger, "change_seq", 0, error);
-	if (r >= 0)
-		r = ledger_commit(ledger, error);
-	if (r < 0)
-		ledger_rollback(ledger);
-	return r < 0 ? r : 0;
 }
 
 int pass_configure(struct pass *pass, const struct world *world, struct error *error)
@@ -95,7 +75,7 @@ int pass_configure(struct pass *pass, const struct world *world, struct error *e
 	/* It may name another store. */
 	store_close(pass->store);
 	pass->store = NULL;
-	return note_configuration(world->ledger, world->config->digest, error);
+	return approval_begin(&pass->approval, world->ledger, world->config, error);
 }
 
 /* --- clock -----------------------------------------------------------------------------------
@@ -377,8 +357,8 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		}
 		after = challenge->change_seq;
 		adopt = first.is_first && challenge->change_seq <= first.until;
-		r = decide_challenge(ledger, pass->world.config, &pass->facts, challenge, adopt,
-				     true, now, &found, error);
+		r = decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
+				     challenge, adopt, true, now, &found, error);
 		if (r < 0)
 			return r;
 	}
@@ -391,6 +371,8 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	count->to_send += found.to_send;
 	count->not_sent += found.not_sent + found.cancelled;
 	count->adopted += found.adopted;
+	count->held += found.held;
+	count->moved += found.moved;
 	if (r >= 0)
 		r = ledger_set_number(ledger, "change_seq", after, error);
 	if (r < 0)
@@ -485,8 +467,8 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 		log_bad_row(&why);
 		return ledger_schedule(ledger, id, instant_add(now, BAD_ROW_SECONDS), error);
 	}
-	return decide_challenge(ledger, pass->world.config, &pass->facts, challenge, false,
-				false, now, count, error);
+	return decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
+				challenge, false, false, now, count, error);
 }
 
 static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t count,
@@ -573,6 +555,15 @@ static void tell_orphans(struct pass *pass, size_t orphans)
 	pass->orphans_told = orphans;
 }
 
+static void tell_moves(const struct pass *pass, size_t moved)
+{
+	if (moved > 0)
+		journal_send(JOURNAL_MOVED, NULL, 0,
+			     "configuration %.12s moved %zu deadlines of open challenges; each "
+			     "is recorded in the ledger",
+			     pass->approval.digest, moved);
+}
+
 static int use_store(struct pass *pass, struct instant now, struct pass_report *report,
 		     struct trouble *trouble, struct error *error)
 {
@@ -585,13 +576,20 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
+	if (changed == 0 && ledger_is_quiet(pass->world.ledger, now))
+		return 0;
 	if (changed == 1)
 		r = decide_all_changed(pass, now, &count, report, trouble, error);
+	tell_moves(pass, count.moved);
+	if (r >= 0 && !report->more && approval_is_reading(&pass->approval))
+		r = approval_end_reading(&pass->approval, pass->world.ledger,
+					 pass->world.config, now, error);
 	if (r >= 0)
 		r = decide_scheduled(pass, now, &count, report, trouble, error);
 	if (r < 0)
 		return r;
 	pass->reread = report->more;
+	report->held = count.held;
 	report->decided = count.to_send;
 	report->not_sent = count.not_sent;
 	report->adopted = count.adopted;
@@ -621,6 +619,9 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 		return 0;
 	}
 	warn_of_horizon(pass, now);
+	r = approval_look(&pass->approval, pass->world.ledger, now, error);
+	if (r < 0)
+		return r;
 	r = use_store(pass, now, &report, &trouble, &why);
 	if (r < 0 && trouble.store) {
 		store_lost(pass, &why, &report);
@@ -629,6 +630,9 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 		return error_set(error, why.code, "%s", why.text);
 	}
 	r = ledger_next_wake(pass->world.ledger, &report.wake, error);
+	if (r >= 0)
+		r = approval_text(&pass->approval, pass->world.ledger, &report.held_notices,
+				  report.approval, error);
 	if (r < 0)
 		return r;
 	*ret = report;
