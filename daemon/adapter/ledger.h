@@ -268,7 +268,7 @@ struct ledger_mail {
 	struct instant next_attempt;
 	struct instant updated;
 	const char *reply;
-	/* For lists: references and kinds of its notices, each joined with '\n'. */
+	/* References and kinds of its notices, each joined with '\n'; "" on storing. */
 	const char *references;
 	const char *kinds;
 };
