@@ -700,6 +700,7 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 		return;
 	case APPROVE:
 		approve(bench);
+		return;
 	case CONFIRM:
 		confirm_clock(bench, at(when));
 		return;
