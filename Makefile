@@ -170,4 +170,4 @@ clean:
 
 .PHONY: all always units bench crash unit-tests print-unit layering check san cover clang tidy fmt install clean
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/daemon $(BUILD)/tests -type f -name '*.d' 2>/dev/null)

@@ -9,6 +9,7 @@
 #include "adapter/config_bundle.h"
 #include "adapter/config_policy.h"
 #include "adapter/config_read.h"
+#include "adapter/digest.h"
 #include "adapter/holiday_file.h"
 #include "adapter/zone_file.h"
 #include "base/list.h"
@@ -24,7 +25,6 @@
 #include <string.h>
 
 enum {
-	DIGEST_TEXT_SIZE = 2 * SHA256_DIGEST_SIZE + 1,
 	MOST_POLICY_FILES = 200,
 	TEXT_MOST = 64 << 20, /* of all files together */
 };
@@ -50,24 +50,6 @@ struct loading {
 static struct loading *loading_of(const struct reader *reader)
 {
 	return reader->context;
-}
-
-static void digest_text(const uint8_t digest[static SHA256_DIGEST_SIZE],
-			char out[static DIGEST_TEXT_SIZE])
-{
-	for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]); /* fits */
-}
-
-static void digest_of(const struct file_bytes *bytes, char out[static DIGEST_TEXT_SIZE])
-{
-	struct sha256_ctx context;
-	uint8_t digest[SHA256_DIGEST_SIZE];
-
-	sha256_init(&context);
-	sha256_update(&context, bytes->length, (const uint8_t *)bytes->data);
-	sha256_digest(&context, sizeof digest, digest);
-	digest_text(digest, out);
 }
 
 static int fetch(const struct loading *loading, const char *path, struct file_bytes *ret,
@@ -428,6 +410,7 @@ static void read_calendar(struct reader *reader, config_setting_t *group,
 	struct calendar_plan *plan;
 	struct calendar *calendar = NULL;
 	struct error error = { 0 };
+	char version[DIGEST_TEXT_SIZE];
 	size_t errors = reader->faults->errors;
 
 	reader_group(reader, group, calendar_fields, COUNT(calendar_fields), &draft);
@@ -441,10 +424,12 @@ static void read_calendar(struct reader *reader, config_setting_t *group,
 			       "left out: bank holidays count as working days");
 	/* The calendar borrows its plan. */
 	plan = arena_copy(reader->arena, &draft.plan, sizeof draft.plan);
-	if (plan == NULL)
+	if (plan == NULL || digest_calendar(plan, version, &error) < 0)
 		reader->out_of_memory = true;
 	else if (calendar_create(plan, &calendar, &error) < 0)
 		reader_fault(reader, group, "%s", error.text);
+	else
+		ret->version = reader_copy(reader, version);
 	ret->calendar = calendar;
 }
 
@@ -940,7 +925,7 @@ static int load_policy(struct loading *loading, const char *path,
 
 	if (!open_source(loading, BUNDLE_POLICY, path, &source))
 		return 0; /* noted; the others are checked all the same */
-	digest_of(&source.bytes, digest);
+	digest_bytes(source.bytes.data, source.bytes.length, digest);
 	policy = policy_read(&source, digest, &world, &loading->loaded->arena, loading->faults);
 	if (policy == NULL)
 		return error_memory(error);
@@ -1243,5 +1228,14 @@ const struct calendar *config_calendar(const struct config *config, const char *
 	for (size_t i = 0; i < config->calendar_count; i++)
 		if (strcmp(config->calendars[i].id, id) == 0)
 			return config->calendars[i].calendar;
+	return NULL;
+}
+
+const struct named_calendar *config_calendar_of(const struct config *config,
+						const struct policy *policy)
+{
+	for (size_t i = 0; i < config->calendar_count; i++)
+		if (config->calendars[i].calendar == policy->calendar)
+			return &config->calendars[i];
 	return NULL;
 }

@@ -16,6 +16,7 @@
 struct named_calendar {
 	const char *id;
 	const struct calendar *calendar;
+	const char *version; /* digest of its hours, holidays and closures (digest.h) */
 	int line;
 };
 
@@ -124,5 +125,9 @@ const struct policy *config_policy(const struct config *config, const char *id,
 
 /* NULL: no such calendar. */
 const struct calendar *config_calendar(const struct config *config, const char *id);
+
+/* The calendar that a policy of this configuration counts by. NULL: a policy of another. */
+const struct named_calendar *config_calendar_of(const struct config *config,
+						const struct policy *policy);
 
 #endif

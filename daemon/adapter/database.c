@@ -215,6 +215,22 @@ int database_number(sqlite3 *db, const char *sql, int64_t *ret, struct error *er
 	}
 }
 
+bool database_change_counter(sqlite3 *db, uint32_t *ret)
+{
+	enum { PLACE = 24 };
+	unsigned char bytes[4];
+	sqlite3_file *file = NULL;
+
+	/* SQLite's own descriptor: to open and close another would drop its locks. */
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+	    file == NULL || file->pMethods == NULL ||
+	    file->pMethods->xRead(file, bytes, sizeof bytes, PLACE) != SQLITE_OK)
+		return false;
+	*ret = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
+	return true;
+}
+
 static int bind_one(sqlite3_stmt *statement, int at, const struct database_value *value)
 {
 	switch (value->type) {

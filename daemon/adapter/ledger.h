@@ -62,6 +62,24 @@ MUST_CHECK int ledger_begin(struct ledger *ledger, struct error *error);
 MUST_CHECK int ledger_commit(struct ledger *ledger, struct error *error);
 void ledger_rollback(struct ledger *ledger);
 
+/*
+ * From hold to let_go the file stays locked for reading, so that a run of questions and commits
+ * does not each lock it, look for a journal and read its header anew (twenty system calls and a
+ * sync of the folder). Others read meanwhile, but none can commit: hold for moments, and let go
+ * before a wait. Holding twice is holding once; not to hold, where the file cannot be read, is
+ * no error. ledger_begin lets go by itself when another writer is first, and ledger_rollback
+ * always does.
+ */
+void ledger_hold(struct ledger *ledger);
+void ledger_let_go(struct ledger *ledger);
+
+/*
+ * While the ledger is held: true when nobody has committed since it was let go the last time,
+ * and nothing in it waits for an instant that has come. Then ledger_latest, ledger_count and
+ * ledger_next_wake answer from memory, and the file was not even locked.
+ */
+bool ledger_is_quiet(const struct ledger *ledger, struct instant now);
+
 /* --- what it remembers of the store and of itself -------------------------------------------
  */
 
@@ -134,11 +152,15 @@ struct ledger_notice {
 	const char *policy_digest;
 	const char *calendar_version; /* of the holiday list, as the caller names it */
 	const char *zone_version;     /* of tzdata */
+	/* On the way in only: the reasons, ended by NULL, for which a notice that was cancelled
+	 * without a mail may be told after all; NULL: none. */
+	const char *const *revives;
 };
 
 /*
  * Records the decision unless its key is there: 1 with *ret_id when it is new, 0 when it was
- * decided before (then *ret_id names that one). Must be inside a transaction.
+ * decided before (then *ret_id names that one), 2 when that one was cancelled for one of
+ * the reasons of `revives` and may be revived. Must be inside a transaction.
  */
 MUST_CHECK int ledger_decide(struct ledger *ledger, const struct ledger_notice *notice,
 			     struct instant now, int64_t *ret_id, struct error *error);
@@ -177,6 +199,39 @@ MUST_CHECK int ledger_cancel_notice(struct ledger *ledger, int64_t notice, const
 MUST_CHECK int ledger_release_notices(struct ledger *ledger, int64_t challenge, const char *by,
 				      const char *why, struct instant now, size_t *ret_count,
 				      struct error *error);
+
+/* The same for one, because the reason to hold it is gone. Must be inside a transaction.
+ * -EINVAL: it is not held, or has a mail. */
+MUST_CHECK int ledger_release_notice(struct ledger *ledger, const struct ledger_notice *notice,
+				     const char *why, struct instant now, struct error *error);
+
+/*
+ * After ledger_decide answered 2: the notice of that id (`id`, `challenge`, `state` DECIDED or
+ * HELD and `reason` count) is decided again, with the times of its first decision. Must be
+ * inside a transaction.
+ */
+MUST_CHECK int ledger_revive(struct ledger *ledger, const struct ledger_notice *notice,
+			     struct instant now, struct error *error);
+
+/* How many notices without a mail are held. */
+MUST_CHECK int ledger_held_notices(struct ledger *ledger, int64_t *ret, struct error *error);
+
+/* A deadline that another configuration moved: a chained entry of its own ("moved"), in the
+ * trail of its challenge. Must be inside a transaction. */
+struct ledger_move {
+	int64_t challenge;
+	const char *reference;
+	const char *policy;
+	const char *policy_version;
+	int64_t event;
+	const char *stage; /* id; "" overall */
+	const char *obligation;
+	struct instant from;
+	struct instant to;
+	const char *configuration; /* digest of the one that moved it */
+};
+MUST_CHECK int ledger_note_move(struct ledger *ledger, const struct ledger_move *move,
+				struct instant now, struct error *error);
 
 /* --- mails -----------------------------------------------------------------------------------
  */

@@ -80,7 +80,8 @@ static const char *hold_name(int64_t challenge, char out[static HOLD_NAME_SIZE])
 	return out;
 }
 
-int ledger_held(struct ledger *ledger, int64_t challenge, struct text *ret, struct error *error)
+int ledger_challenge_is_held(struct ledger *ledger, int64_t challenge, struct text *ret,
+			     struct error *error)
 {
 	char name[HOLD_NAME_SIZE];
 
@@ -103,7 +104,7 @@ static int change_hold(struct ledger *ledger, const struct ledger_hold_order *or
 {
 	CLEANUP(text_clear) struct text old = { 0 };
 	char name[HOLD_NAME_SIZE];
-	int result = ledger_held(ledger, order->challenge, &old, error);
+	int result = ledger_challenge_is_held(ledger, order->challenge, &old, error);
 
 	if (result < 0)
 		return result;
@@ -142,14 +143,14 @@ static int order_hold(struct ledger *ledger, const struct ledger_hold_order *ord
 	return result < 0 ? result : 0;
 }
 
-int ledger_hold(struct ledger *ledger, const struct ledger_hold_order *order,
-		struct instant now, struct error *error)
+int ledger_hold_challenge(struct ledger *ledger, const struct ledger_hold_order *order,
+			  struct instant now, struct error *error)
 {
 	return order_hold(ledger, order, true, now, error);
 }
 
-int ledger_unhold(struct ledger *ledger, const struct ledger_hold_order *order,
-		  struct instant now, struct error *error)
+int ledger_unhold_challenge(struct ledger *ledger, const struct ledger_hold_order *order,
+			    struct instant now, struct error *error)
 {
 	return order_hold(ledger, order, false, now, error);
 }

@@ -56,13 +56,15 @@ struct ledger_hold_order {
 	const char *by;
 	const char *why;
 };
-MUST_CHECK int ledger_hold(struct ledger *ledger, const struct ledger_hold_order *order,
-			   struct instant now, struct error *error);
-MUST_CHECK int ledger_unhold(struct ledger *ledger, const struct ledger_hold_order *order,
-			     struct instant now, struct error *error);
+MUST_CHECK int ledger_hold_challenge(struct ledger *ledger,
+				     const struct ledger_hold_order *order, struct instant now,
+				     struct error *error);
+MUST_CHECK int ledger_unhold_challenge(struct ledger *ledger,
+				       const struct ledger_hold_order *order,
+				       struct instant now, struct error *error);
 
 /* 1: held, with why in *ret (JSON of reference, by, why and at); 0: not. */
-MUST_CHECK int ledger_held(struct ledger *ledger, int64_t challenge, struct text *ret,
-			   struct error *error);
+MUST_CHECK int ledger_challenge_is_held(struct ledger *ledger, int64_t challenge,
+					struct text *ret, struct error *error);
 
 #endif

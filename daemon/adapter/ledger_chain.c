@@ -191,7 +191,7 @@ static bool is_own_word(const char *kind)
 {
 	const char *const words[] = { chain_decided,    chain_rendered, chain_fallen_through,
 				      chain_taken_back, chain_purged,   "released",
-				      "recovered",      "person" };
+				      "recovered",      "person",       "moved" };
 
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (strcmp(kind, words[i]) == 0)
@@ -433,7 +433,7 @@ int chain_rows_digest(struct ledger *ledger, const json_t *ranges,
 	"(m.state IN ('accepted', 'cancelled') OR m.state = 'refused' AND NOT EXISTS"    \
 	" (SELECT 1 FROM mail_notice mn JOIN notice x ON x.id = mn.notice WHERE mn.mail" \
 	" = m.id AND x.mail = m.id))"
-/* Nor what tells of a challenge that somebody holds (ledger_hold). */
+/* Nor what tells of a challenge that somebody holds (ledger_hold_challenge). */
 #define MAIL_IS_FREE                                                                   \
 	"NOT EXISTS (SELECT 1 FROM mail_notice hn JOIN notice hx ON hx.id = hn.notice" \
 	" JOIN meta h ON h.name = 'hold:' || hx.challenge WHERE hn.mail = m.id)"

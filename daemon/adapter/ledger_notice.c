@@ -101,12 +101,21 @@ json_t *notice_facts(const struct ledger_notice *notice)
 /* --- deciding ------------------------------------------------------------------------------
  */
 
-/* 1 with *ret_id when the key is there already. */
+static bool is_among(const char *const *reasons, const char *reason)
+{
+	for (; reasons != NULL && *reasons != NULL; reasons++)
+		if (strcmp(*reasons, reason) == 0)
+			return true;
+	return false;
+}
+
+/* 1 with *ret_id when the key is there already, 2 when it may be revived. */
 static int find_key(struct ledger *ledger, const struct ledger_notice *notice, int64_t *ret_id,
 		    struct error *error)
 {
 	static const char sql[] =
-		"SELECT id FROM notice WHERE challenge = ?1 AND event = ?2 AND stage = ?3"
+		"SELECT id, state = 'cancelled' AND mail IS NULL, reason FROM notice WHERE "
+		"challenge = ?1 AND event = ?2 AND stage = ?3"
 		" AND obligation = ?4 AND kind = ?5 AND step = ?6 AND occurrence = ?7"
 		" AND role = ?8";
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
@@ -122,9 +131,14 @@ static int find_key(struct ledger *ledger, const struct ledger_notice *notice, i
 
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
-	if (result == 1)
-		*ret_id = sqlite3_column_int64(statement, 0);
-	return result;
+	if (result != 1)
+		return result;
+	*ret_id = sqlite3_column_int64(statement, 0);
+	return sqlite3_column_int(statement, 1) != 0 &&
+			       is_among(notice->revives,
+					(const char *)sqlite3_column_text(statement, 2))
+		       ? 2
+		       : 1;
 }
 
 static int insert_notice(struct ledger *ledger, const struct ledger_notice *notice,
@@ -191,7 +205,7 @@ static int decide(struct ledger *ledger, const struct ledger_notice *notice, str
 	int result = find_key(ledger, notice, ret_id, error);
 
 	if (result != 0)
-		return result < 0 ? result : 0;
+		return result == 1 ? 0 : result;
 	result = insert_notice(ledger, notice, &id, error);
 	if (result < 0)
 		return result;
@@ -575,4 +589,86 @@ int ledger_release_notices(struct ledger *ledger, int64_t challenge, const char 
 	if (result == 0)
 		*ret_count = count;
 	return result;
+}
+
+/* --- what a changed configuration brings
+ * ------------------------------------------------------
+ */
+
+int ledger_release_notice(struct ledger *ledger, const struct ledger_notice *notice,
+			  const char *why, struct instant now, struct error *error)
+{
+	struct change change = { .notice = notice->id,
+				 .challenge = notice->challenge,
+				 .state = DELIVERY_DECIDED,
+				 .kind = "released",
+				 .reason = why };
+	struct ledger_scope scope;
+	int result;
+
+	if (notice->state != DELIVERY_HELD || notice->mail != 0)
+		return error_set(error, EINVAL, "notice %lld is not held",
+				 (long long)notice->id);
+	result = ledger_enter_inside(ledger, &scope, error);
+	if (result < 0)
+		return result;
+	result = change_notice(ledger, &change, now, error);
+	if (result == 0) {
+		ledger_tally(ledger, DELIVERY_HELD, -1);
+		ledger_tally(ledger, DELIVERY_DECIDED, 1);
+	}
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+int ledger_revive(struct ledger *ledger, const struct ledger_notice *notice, struct instant now,
+		  struct error *error)
+{
+	struct change change = { .notice = notice->id,
+				 .challenge = notice->challenge,
+				 .state = notice->state,
+				 .kind = "released",
+				 .reason = or_empty(notice->reason) };
+	struct ledger_scope scope;
+	int result = ledger_enter_inside(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	result = change_notice(ledger, &change, now, error);
+	if (result == 0) {
+		ledger_tally(ledger, DELIVERY_CANCELLED, -1);
+		ledger_tally(ledger, notice->state, 1);
+	}
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+int ledger_held_notices(struct ledger *ledger, int64_t *ret, struct error *error)
+{
+	static const char sql[] =
+		"SELECT count(*) FROM notice WHERE state = 'held' AND mail IS NULL";
+	int result = database_number(ledger->db, sql, ret, error);
+
+	return result < 0 ? result : 0;
+}
+
+int ledger_note_move(struct ledger *ledger, const struct ledger_move *move, struct instant now,
+		     struct error *error)
+{
+	struct ledger_scope scope;
+	json_t *payload;
+	int result = ledger_enter_inside(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	payload = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:s}", "reference",
+			    move->reference, "policy", move->policy, "policy_version",
+			    move->policy_version, "event", (json_int_t)move->event, "stage",
+			    move->stage, "obligation", move->obligation, "from",
+			    (json_int_t)move->from.seconds, "to", (json_int_t)move->to.seconds,
+			    "configuration", move->configuration);
+	result = chain_append(
+		ledger,
+		&(struct chain_entry){
+			.kind = "moved", .at = now, .challenge = move->challenge, .state = -1 },
+		payload, error);
+	return ledger_leave(ledger, &scope, result, error);
 }

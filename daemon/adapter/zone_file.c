@@ -6,6 +6,7 @@
  */
 #include "adapter/zone_file.h"
 
+#include "adapter/digest.h"
 #include "adapter/file_bytes.h"
 
 #include <errno.h>
@@ -381,6 +382,7 @@ int zone_file_parse(const unsigned char *bytes, size_t length, const char *name,
 {
 	CLEANUP(freep) struct table *table = calloc(1, sizeof *table);
 	struct zone zone = { 0 };
+	char digest[DIGEST_TEXT_SIZE];
 	int rc;
 
 	if (table == NULL)
@@ -392,7 +394,9 @@ int zone_file_parse(const unsigned char *bytes, size_t length, const char *name,
 	zone.count = table->count;
 	zone.name = arena_string(arena, name);
 	zone.changes = arena_copy(arena, table->change, table->count * sizeof table->change[0]);
-	if (zone.name == NULL || zone.changes == NULL)
+	digest_bytes((const char *)bytes, length, digest);
+	zone.digest = arena_string(arena, digest);
+	if (zone.name == NULL || zone.changes == NULL || zone.digest == NULL)
 		return error_memory(error);
 	*ret = zone;
 	return 0;

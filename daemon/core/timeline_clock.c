@@ -341,9 +341,8 @@ static int escalates_to(const struct timeline *timeline, const struct run *run)
 	return obligation->escalate_to;
 }
 
-static void escalate(struct timeline *timeline, struct run *run)
+static void escalate(struct timeline *timeline, struct run *run, int stage)
 {
-	int stage = escalates_to(timeline, run);
 	struct entry entry = timeline_run_entry(timeline, run, NOTICE_ESCALATION);
 
 	entry.stage = stage;
@@ -401,8 +400,10 @@ void timeline_tick(struct timeline *timeline)
 			breach(timeline, run);
 	}
 	for (struct places place = { .left = due }; timeline_next_place(&place);) {
-		if (escalates_to(timeline, &timeline->runs[place.at]) != STAGE_NONE)
-			escalate(timeline, &timeline->runs[place.at]);
+		int stage = escalates_to(timeline, &timeline->runs[place.at]);
+
+		if (stage != STAGE_NONE)
+			escalate(timeline, &timeline->runs[place.at], stage);
 	}
 	for (struct places place = { .left = timeline->running };
 	     timeline_next_place(&place);) {

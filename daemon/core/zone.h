@@ -19,6 +19,7 @@ struct zone {
 	int32_t first_offset;              /* before the first change */
 	const struct zone_change *changes; /* sorted by `at`; borrowed */
 	size_t count;                      /* 0: first_offset always */
+	const char *digest; /* SHA-256 of the file it was read from; NULL: invented; borrowed */
 };
 
 /* Seconds east of UTC in force at `at`. */

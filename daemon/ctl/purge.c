@@ -127,7 +127,7 @@ static int look_at_challenge(struct purge *purge, struct timeline *timeline,
 	if (!standing.state.ended || !instant_before(standing.state.last_event, rule->before))
 		return 0;
 	if (purge->ledger != NULL)
-		result = ledger_held(purge->ledger, challenge->id, &held, error);
+		result = ledger_challenge_is_held(purge->ledger, challenge->id, &held, error);
 	if (result < 0)
 		return result;
 	if (result == 1)
@@ -424,8 +424,8 @@ static int order_hold(struct ctl *ctl, const char *reference, bool hold, const c
 	if (status != EXIT_DONE)
 		return status;
 	order.challenge = challenge->id;
-	result = hold ? ledger_hold(ledger, &order, now, &error)
-		      : ledger_unhold(ledger, &order, now, &error);
+	result = hold ? ledger_hold_challenge(ledger, &order, now, &error)
+		      : ledger_unhold_challenge(ledger, &order, now, &error);
 	if (result < 0)
 		return ctl_fail(ctl, &error, "");
 	if (ctl->json)

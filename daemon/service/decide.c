@@ -15,9 +15,13 @@ static const char taken_away[] = "the facts no longer ask for it";
 struct task {
 	struct ledger *ledger;
 	const struct facts *facts;
+	struct approval *approval;
+	const struct config *config;
 	const struct ledger_notice *history; /* NULL unless something was cleared */
 	size_t history_count;
 	bool adopt;
+	bool holds;           /* something of this challenge is held */
+	struct instant again; /* when to look again beside the timeline's next; NEVER */
 	struct decided *count;
 };
 
@@ -78,7 +82,9 @@ static const char *reason_for_silence(const struct task *task, size_t entry,
 		return decide_replaced;
 	if (notice->kind == NOTICE_CLEARED && !was_told(task, notice))
 		return nothing_told;
-	return "";
+	return approval_holds(task->approval, task->facts, entry, notice->role)
+		       ? approval_reason
+		       : "";
 }
 
 /*
@@ -94,6 +100,17 @@ static struct instant time_to_go(const struct facts *facts, const struct entry *
 	    instant_equal(opening, facts->now))
 		return entry->send_at;
 	return opening;
+}
+
+/* What a decision rests on besides the facts: for the case review that asks years later. */
+static void name_the_basis(const struct task *task, struct ledger_notice *notice)
+{
+	const struct policy *policy = task->facts->policy;
+	const struct named_calendar *calendar = config_calendar_of(task->config, policy);
+
+	notice->policy_digest = policy->digest;
+	notice->calendar_version = calendar != NULL ? calendar->version : "";
+	notice->zone_version = calendar_zone(policy->calendar)->digest;
 }
 
 static struct ledger_notice notice_of(const struct facts *facts, const struct entry *entry,
@@ -119,32 +136,59 @@ static struct ledger_notice notice_of(const struct facts *facts, const struct en
 		.provisional = entry->provisional,
 		.state = DELIVERY_DECIDED,
 		.reason = "",
-		.policy_digest = facts->policy->digest,
 	};
 }
 
-static int record(const struct task *task, struct ledger_notice *notice, const char *reason,
-		  struct error *error)
-{
-	int64_t id;
-	int r;
+/* Taken back, and asked for again: an answer that was voided, a policy that was corrected. */
+static const char *const revivable[] = { answered, taken_away, NULL };
 
-	notice->reason = reason;
-	notice->state = reason[0] == '\0' ? DELIVERY_DECIDED : DELIVERY_CANCELLED;
-	r = ledger_decide(task->ledger, notice, task->facts->now, &id, error);
-	if (r <= 0)
-		return r;
+static void count_decision(struct task *task, const struct ledger_notice *notice)
+{
 	if (task->adopt)
 		task->count->adopted++;
 	else if (notice->state == DELIVERY_DECIDED)
 		task->count->to_send++;
+	else if (notice->state == DELIVERY_HELD)
+		task->count->held++;
 	else
 		task->count->not_sent++;
+	task->holds = task->holds || notice->state == DELIVERY_HELD;
 	log_decision(task, notice);
+}
+
+/* The first decision's sending hours are past: one made out of hours waits to be looked at. */
+static int revive(struct task *task, struct ledger_notice *notice, struct error *error)
+{
+	if (instant_before(task->facts->now, notice->send_at)) {
+		task->again = instant_min(task->again, notice->send_at);
+		return 0;
+	}
+	return ledger_revive(task->ledger, notice, task->facts->now, error);
+}
+
+static int record(struct task *task, struct ledger_notice *notice, const char *reason,
+		  struct error *error)
+{
+	int r;
+
+	notice->reason = reason;
+	notice->state = reason[0] == '\0'           ? DELIVERY_DECIDED
+			: reason == approval_reason ? DELIVERY_HELD
+						    : DELIVERY_CANCELLED;
+	name_the_basis(task, notice);
+	notice->revives = notice->state == DELIVERY_CANCELLED ? NULL : revivable;
+	r = ledger_decide(task->ledger, notice, task->facts->now, &notice->id, error);
+	if (r == 2)
+		r = revive(task, notice, error);
+	else if (r == 0)
+		return 0;
+	if (r < 0)
+		return r;
+	count_decision(task, notice);
 	return 0;
 }
 
-static int decide_entry(const struct task *task, size_t place, struct error *error)
+static int decide_entry(struct task *task, size_t place, struct error *error)
 {
 	const struct entry *entry = &task->facts->entries[place];
 
@@ -177,7 +221,38 @@ static const char *reason_to_take_back(const struct facts *facts,
 	return NULL;
 }
 
-static int take_back(const struct task *task, struct error *error)
+static int cancel(struct task *task, struct ledger_notice notice, const char *reason,
+		  struct error *error)
+{
+	int r = ledger_cancel_notice(task->ledger, notice.id, reason, task->facts->now, error);
+
+	if (r < 0)
+		return r;
+	notice.reason = reason;
+	notice.state = DELIVERY_CANCELLED;
+	task->count->cancelled++;
+	log_decision(task, &notice);
+	return 0;
+}
+
+/* Held until the configuration is approved, or until the approved one asks for it as well. */
+static int look_at_held(struct task *task, const struct ledger_notice *notice,
+			struct error *error)
+{
+	int place = facts_find(task->facts, notice);
+
+	if (strcmp(notice->reason, approval_reason) != 0)
+		return 0; /* by somebody, or something, else */
+	if (place < 0 ||
+	    approval_holds(task->approval, task->facts, (size_t)place, notice->role)) {
+		task->holds = true;
+		return 0;
+	}
+	return ledger_release_notice(task->ledger, notice, approval_release_reason,
+				     task->facts->now, error);
+}
+
+static int take_back(struct task *task, struct error *error)
 {
 	struct ledger_notice *pending = NULL;
 	size_t count = 0;
@@ -187,19 +262,12 @@ static int take_back(const struct task *task, struct error *error)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && r >= 0; i++) {
-		struct ledger_notice notice = pending[i];
-		const char *reason = reason_to_take_back(task->facts, &notice);
+		const char *reason = reason_to_take_back(task->facts, &pending[i]);
 
-		if (reason == NULL)
-			continue;
-		r = ledger_cancel_notice(task->ledger, notice.id, reason, task->facts->now,
-					 error);
-		if (r < 0)
-			break;
-		notice.reason = reason;
-		notice.state = DELIVERY_CANCELLED;
-		task->count->cancelled++;
-		log_decision(task, &notice);
+		if (reason != NULL)
+			r = cancel(task, pending[i], reason, error);
+		else if (pending[i].state == DELIVERY_HELD && pending[i].mail == 0)
+			r = look_at_held(task, &pending[i], error);
 	}
 	ledger_notices_free(pending, count);
 	return r < 0 ? r : 0;
@@ -209,7 +277,7 @@ static int take_back(const struct task *task, struct error *error)
  * An event was taken back after its clock had run out and people had been told: the timeline
  * no longer knows of it, the ledger does.
  */
-static int stand_down_voided(const struct task *task, struct error *error)
+static int stand_down_voided(struct task *task, struct error *error)
 {
 	for (size_t i = 0; i < task->history_count; i++) {
 		struct ledger_notice notice = task->history[i];
@@ -303,13 +371,47 @@ static void log_problems(const struct challenge *challenge, unsigned found)
 			log_fault(challenge, problems[i].text);
 }
 
-int decide_challenge(struct ledger *ledger, const struct config *config, struct facts *facts,
+/* When the challenge is to be looked at again. */
+static int schedule(const struct task *task, struct error *error)
+{
+	struct instant next = instant_min(task->facts->next, task->again);
+	struct instant approved = INSTANT_NEVER;
+	int r = 0;
+
+	/* The approved configuration may come to ask for what is held. */
+	if (task->holds)
+		r = approval_next(task->approval, &approved, error);
+	return r < 0 ? r
+		     : ledger_schedule(task->ledger, task->facts->challenge->id,
+				       instant_min(next, approved), error);
+}
+
+static int decide_facts(struct task *task, bool loud, struct error *error)
+{
+	int r = approval_read(task->approval, task->facts, error);
+
+	if (r >= 0 && loud && !task->adopt)
+		r = approval_record_moves(task->approval, task->ledger, task->facts,
+					  &task->count->moved, error);
+	if (r >= 0)
+		r = decide_entries(task, loud, error);
+	return r < 0 ? r : schedule(task, error);
+}
+
+int decide_challenge(struct ledger *ledger, const struct config *config,
+		     struct approval *approval, struct facts *facts,
 		     struct challenge *challenge, bool adopt, bool loud, struct instant now,
 		     struct decided *ret, struct error *error)
 {
 	struct error unknown = { 0 };
 	const struct policy *policy;
-	struct task task = { .ledger = ledger, .facts = facts, .adopt = adopt, .count = ret };
+	struct task task = { .ledger = ledger,
+			     .facts = facts,
+			     .config = config,
+			     .approval = approval,
+			     .adopt = adopt,
+			     .again = INSTANT_NEVER,
+			     .count = ret };
 	int r;
 
 	policy = config_policy(config, challenge->policy, challenge->policy_version, &unknown);
@@ -324,8 +426,5 @@ int decide_challenge(struct ledger *ledger, const struct config *config, struct 
 		return r;
 	if (loud)
 		log_problems(challenge, facts->state.problems);
-	r = decide_entries(&task, loud, error);
-	if (r < 0)
-		return r;
-	return ledger_schedule(ledger, challenge->id, facts->next, error);
+	return decide_facts(&task, loud, error);
 }

@@ -34,6 +34,8 @@ void health_status(const struct health *health, struct text *ret)
 	append_counts(health, ret);
 	if (health->pause[0] != '\0')
 		text_appendf(ret, "; sending is PAUSED: %s", health->pause);
+	if (health->approval[0] != '\0')
+		text_appendf(ret, "; %s", health->approval);
 	if (health->reload[0] != '\0')
 		text_appendf(ret, "; %s", health->reload);
 }

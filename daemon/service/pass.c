@@ -3,9 +3,11 @@
 
 #include "adapter/journal.h"
 #include "base/list.h"
+#include "service/approval.h"
 #include "service/crash.h"
 #include "service/decide.h"
 #include "service/render.h"
+#include "service/routine.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +18,6 @@ enum {
 	BATCH = 200,            /* challenges of one transaction: some milliseconds */
 	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
 	BAD_ROW_SECONDS = 3600, /* a scheduled row that cannot be read is asked for again */
-	HORIZON_DAYS = 180,     /* of the holiday list, to be warned of */
 };
 
 static const struct instant first_sane = { 1767225600 }; /* 2026-01-01T00:00:00Z */
@@ -25,6 +26,7 @@ struct pass {
 	struct world world;
 	struct store *store;
 	struct facts facts;
+	struct approval approval;
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
@@ -33,7 +35,9 @@ struct pass {
 	int64_t seen_boot;
 	bool wal_told;
 	size_t orphans_told;
-	int32_t horizon_told; /* civil day */
+	struct instant routine_looked;
+	struct instant routine_at; /* when mails that come by the calendar are due again */
+	int32_t horizon_told;      /* civil day */
 };
 
 int pass_create(const struct world *world, struct pass **ret, struct error *error)
@@ -56,6 +60,7 @@ void pass_destroy(struct pass *pass)
 		return;
 	store_close(pass->store);
 	facts_clear(&pass->facts);
+	approval_clear(&pass->approval);
 	free(pass);
 }
 
@@ -64,38 +69,16 @@ void pass_destroyp(struct pass **pass)
 	pass_destroy(*pass);
 }
 
-/* Other policies may speak at other times: every challenge is held against them once. */
-static int note_configuration(struct ledger *ledger, const char *digest, struct error *error)
-{
-	CLEANUP(text_clear) struct text known = { 0 };
-	int r = ledger_get(ledger, "configuration", &known, error);
-
-	if (r < 0)
-		return r;
-	if (r == 1 && strcmp(text_string(&known), digest) == 0)
-		return 0;
-	r = ledger_begin(ledger, error);
-	if (r < 0)
-		return r;
-	r = ledger_set(ledger, "configuration", digest, error);
-	if (r >= 0)
-		r = ledger_set_number(ledger, "change_seq", 0, error);
-	if (r >= 0)
-		r = ledger_commit(ledger, error);
-	if (r < 0)
-		ledger_rollback(ledger);
-	return r < 0 ? r : 0;
-}
-
 int pass_configure(struct pass *pass, const struct world *world, struct error *error)
 {
 	pass->world = *world;
 	pass->reread = true;
 	pass->horizon_told = 0;
+	pass->routine_at = (struct instant){ INT64_MIN };
 	/* It may name another store. */
 	store_close(pass->store);
 	pass->store = NULL;
-	return note_configuration(world->ledger, world->config->digest, error);
+	return approval_begin(&pass->approval, world->ledger, world->config, error);
 }
 
 /* --- clock -----------------------------------------------------------------------------------
@@ -377,8 +360,8 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		}
 		after = challenge->change_seq;
 		adopt = first.is_first && challenge->change_seq <= first.until;
-		r = decide_challenge(ledger, pass->world.config, &pass->facts, challenge, adopt,
-				     true, now, &found, error);
+		r = decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
+				     challenge, adopt, true, now, &found, error);
 		if (r < 0)
 			return r;
 	}
@@ -391,6 +374,8 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	count->to_send += found.to_send;
 	count->not_sent += found.not_sent + found.cancelled;
 	count->adopted += found.adopted;
+	count->held += found.held;
+	count->moved += found.moved;
 	if (r >= 0)
 		r = ledger_set_number(ledger, "change_seq", after, error);
 	if (r < 0)
@@ -485,8 +470,8 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 		log_bad_row(&why);
 		return ledger_schedule(ledger, id, instant_add(now, BAD_ROW_SECONDS), error);
 	}
-	return decide_challenge(ledger, pass->world.config, &pass->facts, challenge, false,
-				false, now, count, error);
+	return decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
+				challenge, false, false, now, count, error);
 }
 
 static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t count,
@@ -554,7 +539,7 @@ static void warn_of_horizon(struct pass *pass, struct instant now)
 		char until[DAY_TEXT_SIZE];
 
 		if (plan->covered_until == INT32_MAX ||
-		    plan->covered_until - today >= HORIZON_DAYS)
+		    plan->covered_until - today >= PASS_HORIZON_DAYS)
 			continue;
 		journal_send(JOURNAL_HORIZON, NULL, 0,
 			     "the bank holidays of calendar \"%s\" are known until %s only: "
@@ -573,6 +558,35 @@ static void tell_orphans(struct pass *pass, size_t orphans)
 	pass->orphans_told = orphans;
 }
 
+/* After what is due has been decided, so that it counts the same. */
+static int run_routines(struct pass *pass, struct instant now, struct pass_report *report,
+			struct trouble *trouble, struct error *error)
+{
+	size_t mails = 0;
+	int r;
+
+	/* The end of a long catching-up is waited for; a clock set back is looked at anew. */
+	if (report->more || (instant_before(now, pass->routine_at) &&
+			     !instant_before(now, pass->routine_looked)))
+		return 0;
+	r = routine_run(&pass->world, pass->store, now, &mails, &pass->routine_at,
+			&trouble->store, error);
+	if (r < 0)
+		return r;
+	pass->routine_looked = now;
+	report->mails += mails;
+	return 0;
+}
+
+static void tell_moves(const struct pass *pass, size_t moved)
+{
+	if (moved > 0)
+		journal_send(JOURNAL_MOVED, NULL, 0,
+			     "configuration %.12s moved %zu deadlines of open challenges; each "
+			     "is recorded in the ledger",
+			     pass->approval.digest, moved);
+}
+
 static int use_store(struct pass *pass, struct instant now, struct pass_report *report,
 		     struct trouble *trouble, struct error *error)
 {
@@ -585,13 +599,20 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
+	if (changed == 0 && ledger_is_quiet(pass->world.ledger, now))
+		return run_routines(pass, now, report, trouble, error);
 	if (changed == 1)
 		r = decide_all_changed(pass, now, &count, report, trouble, error);
+	tell_moves(pass, count.moved);
+	if (r >= 0 && !report->more && approval_is_reading(&pass->approval))
+		r = approval_end_reading(&pass->approval, pass->world.ledger,
+					 pass->world.config, now, error);
 	if (r >= 0)
 		r = decide_scheduled(pass, now, &count, report, trouble, error);
 	if (r < 0)
 		return r;
 	pass->reread = report->more;
+	report->held = count.held;
 	report->decided = count.to_send;
 	report->not_sent = count.not_sent;
 	report->adopted = count.adopted;
@@ -603,7 +624,7 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->not_sent += rendered.taken_back;
 	report->more = report->more || rendered.more;
 	tell_orphans(pass, rendered.orphaned);
-	return 0;
+	return run_routines(pass, now, report, trouble, error);
 }
 
 int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
@@ -621,6 +642,9 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 		return 0;
 	}
 	warn_of_horizon(pass, now);
+	r = approval_look(&pass->approval, pass->world.ledger, now, error);
+	if (r < 0)
+		return r;
 	r = use_store(pass, now, &report, &trouble, &why);
 	if (r < 0 && trouble.store) {
 		store_lost(pass, &why, &report);
@@ -629,8 +653,14 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 		return error_set(error, why.code, "%s", why.text);
 	}
 	r = ledger_next_wake(pass->world.ledger, &report.wake, error);
+	if (r >= 0)
+		r = approval_text(&pass->approval, pass->world.ledger, &report.held_notices,
+				  report.approval, error);
 	if (r < 0)
 		return r;
+	report.orphans = pass->orphans_told;
+	if (instant_before(now, pass->routine_at))
+		report.wake = instant_min(report.wake, pass->routine_at);
 	*ret = report;
 	return 0;
 }

@@ -605,6 +605,45 @@ static void the_digest_follows_every_file(void **state)
 	}
 }
 
+/* What a decision is tied to must change when the counting does, and not otherwise. */
+static void a_calendar_s_version_follows_what_it_counts_by(void **state)
+{
+	const struct folder *folder = *state;
+	static const struct {
+		enum which which;
+		const char *find, *with;
+		bool changes;
+	} changes[] = { { MAIN, "", "", true },
+			{ MAIN, "= 30", "= 31", false },
+			{ POLICY, "50%", "51%", false },
+			{ HOLIDAYS, "Christmas Day", "Xmas", true },
+			{ HOLIDAYS, "Christmas Day", "Christmas Day", true },
+			{ HOLIDAYS, "12-25", "12-28", true },
+			{ HOLIDAYS, "12-25", "12-25", true },
+			{ MAIN, "09:00-17:00", "09:00-17:30", true },
+			{ MAIN, "to = \"2026-12-31\"", "to = \"2026-12-30\"", true },
+			{ MAIN, "friday =", "tuesday =", true } };
+	char before[65] = "";
+
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		struct config *config;
+		struct text lines = { 0 };
+		const struct named_calendar *calendar;
+
+		replace(folder, changes[i].which, changes[i].find, changes[i].with);
+		load(folder, &config, &lines);
+		text_clear(&lines);
+		assert_non_null(config);
+		calendar = config_calendar_of(config, config->policies[0]);
+		assert_non_null(calendar);
+		assert_int_equal(strlen(calendar->version), 64);
+		if ((strcmp(calendar->version, before) != 0) != changes[i].changes)
+			fail_msg("row %zu: %s", i, calendar->version);
+		(void)snprintf(before, sizeof before, "%s", calendar->version);
+		config_free(config);
+	}
+}
+
 static void clear_text_only_to_literal_loopback(void **state)
 {
 	const struct folder *folder = *state;
@@ -785,6 +824,7 @@ int main(void)
 		IN_FOLDER(reads_every_value_of_the_main_file),
 		IN_FOLDER(reads_every_value_of_a_policy),
 		IN_FOLDER(the_digest_follows_every_file),
+		IN_FOLDER(a_calendar_s_version_follows_what_it_counts_by),
 		IN_FOLDER(clear_text_only_to_literal_loopback),
 		IN_FOLDER(tells_a_policy_from_a_main_file),
 		IN_FOLDER(its_text_loads_to_the_same_when_the_files_are_gone),

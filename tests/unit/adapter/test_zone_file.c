@@ -1,6 +1,8 @@
 /* test_zone_file.c - offsets of real zones to 2100, invented rules, and spoilt files. */
 #include "adapter/zone_file.h"
 
+#include "adapter/digest.h"
+
 #include "adapter/file_bytes.h"
 
 #include <setjmp.h>
@@ -143,6 +145,25 @@ static void unrolls_rule(void **state)
 	assert_int_equal(rc, c->offset == 99999 ? -22 : 0);
 }
 
+/* So that `sha256sum /usr/share/zoneinfo/...` tells whether a decision rested on that file. */
+static void carries_the_digest_of_its_file(void **state)
+{
+	unsigned char bytes[400];
+	size_t length = build(bytes, "AAA0");
+	char want[DIGEST_TEXT_SIZE];
+	struct arena arena = { 0 };
+	struct zone zone;
+
+	(void)state;
+	digest_bytes((const char *)bytes, length, want);
+	assert_int_equal(zone_file_parse(bytes, length, "Test/Zone", &arena, &zone, NULL), 0);
+	assert_string_equal(zone.digest, want);
+	arena_clear(&arena);
+	digest_bytes("abc", 3, want); /* FIPS 180-2, B.1 */
+	assert_string_equal(want, "ba7816bf8f01cfea414140de5dae2223"
+				  "b00361a396177a9cb410ff61f20015ad");
+}
+
 /* clang-format off */
 static const struct spoil_case {
 	const char *name;
@@ -234,8 +255,10 @@ enum {
 
 int main(void)
 {
-	struct CMUnitTest tests[TESTS + 1] = { cmocka_unit_test(refuses_every_cut) };
-	struct CMUnitTest *next = tests + 1;
+	struct CMUnitTest tests[TESTS + 2] = { cmocka_unit_test(refuses_every_cut),
+					       cmocka_unit_test(
+						       carries_the_digest_of_its_file) };
+	struct CMUnitTest *next = tests + 2;
 
 	for (size_t i = 0; i < COUNT(offset_cases); i++)
 		*next++ = (struct CMUnitTest){ .name = offset_cases[i].name,

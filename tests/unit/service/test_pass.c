@@ -255,11 +255,15 @@ enum act {
 	STORE,   /* the store is created */
 	RAISE,   /* a challenge is raised at that time, under policy version `word` or 1 */
 	RECORD,  /* an event of kind `word` happened then */
-	VOID,    /* the event recorded last is taken back */
+	VOID,    /* the raising is taken back */
+	UNDO,    /* the event recorded last is taken back */
 	JUMP,    /* the clock is set to that time, and a pass taken */
 	RUN,     /* the daemon takes a pass at that time */
 	MAILED,  /* the relay has taken everything that is ready */
 	RESTART, /* the daemon ends and begins */
+	LIMIT,   /* the first stage's limit becomes `word`, and the daemon reloads */
+	CLOSE,   /* the calendar is closed on the day `word`, and the daemon reloads */
+	APPROVE, /* somebody approves the configuration in use */
 };
 
 struct scene {
@@ -268,9 +272,10 @@ struct scene {
 		enum act act;
 		const char *at;
 		const char *word;
-	} acts[12];
+	} acts[14];
 	const char *want;  /* notices of the last challenge: "kind role state[ (reason)]" */
 	const char *mails; /* recipients of all mails, in order, each with a blank behind it */
+	int moved;         /* deadlines whose move the ledger has recorded */
 };
 
 #define MON9 "2026-11-23T09:00:00Z"
@@ -415,6 +420,97 @@ static const struct scene scenes[] = {
 	{ "a store that appears is read",
 	  { { RUN, MON9 }, { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 } },
 	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "what a changed policy alone makes due at once is held",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { MAILED }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner held (due by a configuration that is not approved)\n"
+	  "escalation receiving.manager held (due by a configuration that is not approved)\n",
+	  "pat@council.test pat@council.test ", 1 },
+	{ "a restart does not let it out",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { RESTART }, { RUN, WED10 }, { RUN, THU16 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner held (due by a configuration that is not approved)\n"
+	  "escalation receiving.manager held (due by a configuration that is not approved)\n",
+	  "pat@council.test ", 1 },
+	{ "somebody approves it, and it goes",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { APPROVE }, { RUN, WED10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready (approved)\n"
+	  "escalation receiving.manager ready (approved)\n",
+	  "pat@council.test mo@council.test pat@council.test ", 1 },
+	{ "a slip that is corrected takes it back",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { LIMIT, NULL, "3 working days" }, { RUN, WED10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner cancelled (the facts no longer ask for it)\n"
+	  "escalation receiving.manager cancelled (the facts no longer ask for it)\n",
+	  "pat@council.test ", 2 },
+	{ "and what was taken back goes when its time really comes",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { LIMIT, NULL, "3 working days" }, { RUN, WED10 },
+	    { RUN, THU17 }, { RUN, FRI9 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n",
+	  "pat@council.test mo@council.test pat@council.test ", 2 },
+	{ "what is held goes when the approved policy asks for it as well",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { RUN, THU17 }, { RUN, FRI9 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready (the approved configuration asks for it as well)\n"
+	  "escalation receiving.manager ready (the approved configuration asks for it as well)\n",
+	  "pat@council.test mo@council.test pat@council.test ", 1 },
+	{ "a challenge raised after the change follows it, approved or not",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, TUE9 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { RAISE, WED10 }, { RUN, THU17 }, { RUN, FRI9 } },
+	  "inform receiving.practitioner ready\n" /* a reminder would fall before the start */
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n", NULL, 1 },
+	{ "what the change makes due later is told in its time",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, MON10 }, { RUN, "2026-11-24T17:00:00Z" }, { RUN, WED9 } },
+	  "inform receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n",
+	  NULL, 1 },
+	{ "a longer limit sends nothing again and moves the rest",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "5 working days" }, { RUN, WED10 }, { RUN, FRI9 }, { RUN, "2026-11-30T09:00:00Z" } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n",
+	  "pat@council.test inbox@partnership.test ", 1 }, /* Monday's watch-list */
+	{ "a holiday announced nine days ahead moves the breach by a day",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { CLOSE, NULL, "2026-11-26" }, { RUN, WED10 }, { RUN, THU17 }, { RUN, FRI10 }, { RUN, "2026-11-27T17:00:00Z" } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner decided\n"
+	  "escalation receiving.manager decided\n", "pat@council.test ", 1 },
+	{ "an answer that is taken back lets the breach go after all",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { RECORD, WED10, "withdrawn" }, { RUN, FRI9 }, { UNDO, FRI9, "voided" }, { RUN, FRI10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n", NULL },
 	/* clang-format on */
 };
 
@@ -441,6 +537,67 @@ static void mark_accepted(struct bench *bench)
 	}
 }
 
+/* The file anew, with one thing in it replaced. */
+static void rewrite(struct bench *bench, const char *name, const char *text, const char *find,
+		    const char *with)
+{
+	CLEANUP(text_clear) struct text changed = { 0 };
+	const char *place = strstr(text, find);
+
+	assert_non_null(place);
+	text_append_bytes(&changed, text, (size_t)(place - text));
+	text_append(&changed, with);
+	text_append(&changed, place + strlen(find));
+	write_file(bench->folder, name, "%s", text_string(&changed));
+}
+
+static void close_day(struct bench *bench, const char *day)
+{
+	CLEANUP(text_clear) struct text main = { 0 };
+	const char *place = strstr(main_file, "%s");
+	char closures[100];
+
+	text_append_bytes(&main, main_file, (size_t)(place - main_file));
+	text_append(&main, bench->setup.config->templates);
+	text_append(&main, place + 2);
+	(void)snprintf(closures, sizeof closures,
+		       "\"09:00-17:00\"; }; closures = ( { from = \"%s\"; } ); } );", day);
+	rewrite(bench, "main.conf", text_string(&main), "\"09:00-17:00\"; }; } );", closures);
+}
+
+/* As the daemon does on SIGHUP. */
+static void reload(struct bench *bench)
+{
+	static struct world_of_bench room;
+	struct setup before = bench->setup;
+	struct fault_list faults = { 0 };
+	struct error error = { 0 };
+	char path[200];
+
+	(void)snprintf(path, sizeof path, "%s/main.conf", bench->folder);
+	MUST(setup_load(path, &bench->setup, &faults, &error));
+	fault_list_clear(&faults);
+	room.clock = bench_clock;
+	room.clock.self = bench;
+	room.world = (struct world){ bench->setup.config, bench->setup.languages, bench->ledger,
+				     &room.clock };
+	MUST(pass_configure(bench->pass, &room.world, &error));
+	setup_clear(&before);
+}
+
+/* As challengectl does. */
+static void approve(struct bench *bench)
+{
+	CLEANUP(text_clear) struct text digest = { 0 };
+	struct error error = { 0 };
+	size_t released;
+
+	MUST(ledger_get(bench->ledger, "configuration", &digest, &error));
+	MUST(ledger_set(bench->ledger, "approved", text_string(&digest), &error));
+	MUST(ledger_release_notices(bench->ledger, 0, "A. Person", "approved", bench->now,
+				    &released, &error));
+}
+
 static void act(struct bench *bench, enum act what, const char *when, const char *word)
 {
 	struct pass_report report;
@@ -458,9 +615,11 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 		return;
 	case RECORD:
 	case VOID:
+	case UNDO:
 		recording = recording_of(word, at(when),
-					 what == VOID ? bench->challenge
-						      : 0); /* raising: one each */
+					 what == VOID ? bench->challenge /* raising: one each */
+					 : what == UNDO ? bench->events[bench->event_count - 1]
+							: 0);
 		MUST(register_event(bench->registrar, bench->challenge, &recording,
 				    &bench->events[bench->event_count++], &error));
 		return;
@@ -474,6 +633,17 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 		return;
 	case MAILED:
 		mark_accepted(bench);
+		return;
+	case LIMIT:
+		rewrite(bench, "policies/p.conf", policy_file, "3 working days", word);
+		reload(bench);
+		return;
+	case CLOSE:
+		close_day(bench, word);
+		reload(bench);
+		return;
+	case APPROVE:
+		approve(bench);
 		return;
 	case RESTART:
 		pass_destroy(bench->pass);
@@ -511,6 +681,12 @@ static int say_mail(void *context, const struct ledger_mail *mail)
 	return 0;
 }
 
+static int count_moves(void *context, const struct ledger_entry *entry)
+{
+	*(int *)context += strcmp(entry->kind, "moved") == 0;
+	return 0;
+}
+
 static void plays(void **state)
 {
 	const struct scene *scene = *state;
@@ -518,6 +694,7 @@ static void plays(void **state)
 	CLEANUP(text_clear) struct text history = { 0 };
 	CLEANUP(text_clear) struct text mails = { 0 };
 	struct error error = { 0 };
+	int moved = 0;
 
 	assert_int_equal(set_up((void **)&bench), 0);
 	for (size_t i = 0; i < COUNT(scene->acts); i++)
@@ -526,6 +703,8 @@ static void plays(void **state)
 	MUST(ledger_mails(bench->ledger, -1, say_mail, &mails, &error));
 	if (getenv("SHOW") != NULL)
 		printf("%s:\n%s%s\n", scene->name, text_string(&history), text_string(&mails));
+	MUST(ledger_trail(bench->ledger, 0, 0, count_moves, &moved, &error));
+	assert_int_equal(moved, scene->moved);
 	if (scene->want != NULL)
 		assert_string_equal(text_string(&history), scene->want);
 	if (scene->mails != NULL)
