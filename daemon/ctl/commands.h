@@ -32,6 +32,7 @@ extern const struct command command_queue_retry;
 extern const struct command command_queue_show;
 extern const struct command command_raise;
 extern const struct command command_record;
+extern const struct command command_report;
 extern const struct command command_show;
 extern const struct command command_simulate;
 extern const struct command command_status;

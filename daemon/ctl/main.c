@@ -31,6 +31,7 @@ static const struct command *const table[] = {
 	&command_queue_show,
 	&command_raise,
 	&command_record,
+	&command_report,
 	&command_show,
 	&command_simulate,
 	&command_status,
