@@ -16,6 +16,19 @@ MUST_CHECK int ledger_is_running(const char *state_folder, bool *ret, struct err
 /* A copy of the whole ledger at one moment, as database_backup makes it: to a new file. */
 MUST_CHECK int ledger_backup(struct ledger *ledger, const char *path, struct error *error);
 
+/*
+ * Of the notices that were to be sent in from..until (the second excluded): how many mails
+ * were accepted for, and how many of these more than `patience` seconds after they should have
+ * gone.
+ */
+struct ledger_punctuality {
+	int64_t accepted;
+	int64_t late;
+};
+MUST_CHECK int ledger_punctuality(struct ledger *ledger, struct instant from,
+				  struct instant until, int64_t patience,
+				  struct ledger_punctuality *ret, struct error *error);
+
 /* --- erasure --------------------------------------------------------------------------------
  */
 

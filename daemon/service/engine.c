@@ -84,6 +84,13 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 	*engine = (struct engine){ .clock = clock, .config_file = config_file, .lock = -1 };
 	if (setup_load(config_file, &engine->setup, &faults, &error) < 0) {
 		setup_log_faults(&faults);
+		if (faults.machine || faults.incomplete || error.code == ENOMEM) {
+			/* Not for a person to correct: systemd is to start it again. */
+			journal_send(JOURNAL_CONFIG_FAULT, NULL, 0,
+				     "cannot start: the configuration could not be read just "
+				     "now; trying again helps once the machine can");
+			return SERVICE_COULD_NOT;
+		}
 		journal_send(JOURNAL_CONFIG_FAULT, NULL, 0,
 			     "%s: %s; run challengectl check, correct it and start again",
 			     config_file, error.text);
@@ -142,18 +149,6 @@ static bool holidays_end_soon(const struct config *config, struct instant now)
 	return false;
 }
 
-/* 1: another configuration than the one in force was approved last. */
-static int waits_for_approval(struct engine *engine, struct error *error)
-{
-	CLEANUP(text_clear) struct text approved = { 0 };
-	int r = ledger_get(engine->ledger, "approved", &approved, error);
-
-	if (r <= 0)
-		return r;
-	return approved.length > 0 &&
-	       strcmp(text_string(&approved), engine->setup.config->digest) != 0;
-}
-
 int engine_alarm(struct engine *engine, const struct pass_report *report, struct error *error)
 {
 	struct instant now = clock_now(engine->clock);
@@ -163,15 +158,14 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 	size_t mails = 0;
 	int r = ledger_count(engine->ledger, counts, error);
 
-	if (r >= 0)
-		r = waits_for_approval(engine, error);
 	if (r < 0)
 		return r;
 	levels[ALARM_PAUSED] = post_is_paused(engine->post);
-	levels[ALARM_HELD] = counts[DELIVERY_HELD];
+	levels[ALARM_HELD] = counts[DELIVERY_HELD] - report->held_notices;
 	levels[ALARM_STORE] = report->trouble == PASS_STORE;
 	levels[ALARM_RELOAD] = engine->reload_refused;
-	levels[ALARM_APPROVAL] = r;
+	if (report->approval[0] != '\0')
+		levels[ALARM_APPROVAL] = report->held_notices > 0 ? report->held_notices : 1;
 	levels[ALARM_HOLIDAYS] = holidays_end_soon(engine->setup.config, now);
 	levels[ALARM_ORPHANS] = (int64_t)report->orphans;
 	return alarm_look(&engine->alarms, &world, levels, now, &mails, error);

@@ -51,8 +51,8 @@ struct pass_report {
 	size_t adopted;       /* of them, since the ledger was new */
 	size_t held;          /* newly, until the configuration is approved */
 	size_t mails;         /* rendered and ready */
-	char approval[260];   /* what waits for challengectl approve; "" */
 	size_t orphans;       /* notices whose challenge or policy is not there */
+	char approval[260];   /* what waits for challengectl approve; "" */
 	int64_t held_notices; /* how many notices that is */
 	int64_t flood;        /* notices held since far more fell due than usual */
 	bool more;            /* stopped at its measure: run again soon */
@@ -68,7 +68,9 @@ MUST_CHECK int pass_run(struct pass *pass, struct pass_report *ret, struct error
 /* True when this clock may be acted on (design section 4, "Clock"). */
 enum {
 	CLOCK_BACKWARD_SECONDS = 300,      /* before what was written: borne */
-	CLOCK_FORWARD_SECONDS = 36 * 3600, /* against CLOCK_BOOTTIME: borne */
+	CLOCK_FORWARD_SECONDS = 36 * 3600, /* against CLOCK_BOOTTIME: borne; also how long a
+					    * confirmation speaks for the clock it was given by
+					    */
 };
 bool clock_is_sane(struct instant now, struct instant latest_written);
 

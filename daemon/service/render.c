@@ -521,8 +521,8 @@ struct outgoing {
 	bool important;
 	const int64_t *notices;
 	size_t notice_count;
-	const int64_t *key; /* what the Message-ID is made from: the notices, or a summary's */
-	size_t key_count;
+	const int64_t *serial; /* what the Message-ID is made from */
+	size_t serial_count;
 };
 
 static int write_bytes(const struct world *world, const struct outgoing *out,
@@ -584,7 +584,7 @@ static int store_mail(const struct world *world, const struct outgoing *out,
 	CLEANUP(text_clear) struct text bytes = { 0 };
 	struct ledger_mail mail;
 	int64_t stored;
-	int r = ledger_message_id(world->ledger, out->key, out->key_count, out->contact,
+	int r = ledger_message_id(world->ledger, out->serial, out->serial_count, out->contact,
 				  domain_of(config->mail.from_address), &id, error);
 
 	if (r < 0)
@@ -683,8 +683,8 @@ static int make_mail(struct batch *batch, const struct mail_plan *plan, struct e
 		.thread = first->notice->challenge,
 		.notices = plan->ids,
 		.notice_count = plan->count,
-		.key = plan->ids,
-		.key_count = plan->count,
+		.serial = plan->ids,
+		.serial_count = plan->count,
 	};
 	int r = count_for_day(batch->world, plan, batch->now, error);
 
@@ -865,7 +865,7 @@ static const struct zone *house_zone(const struct config *config)
 	return config->calendar_count > 0 ? calendar_zone(config->calendars[0].calendar) : &utc;
 }
 
-/* The place of a summary's template: a number for its key that lasts as long as its name. */
+/* A number for a summary's name that lasts as long as the name. */
 static int64_t summary_number(const char *summary)
 {
 	int64_t number = 0;
@@ -879,16 +879,17 @@ int render_summary(const struct world *world, const struct summary *summary, str
 		   struct error *error)
 {
 	struct letter letter = letter_for(world, house_zone(world->config), now);
-	/* Ids of notices are positive: this is never the key of a mail with notices. */
-	const int64_t key[] = { -summary_number(summary->name), summary->key[0],
-				summary->key[1], summary->place };
+	/* It carries no notice, whose ids are positive: this is never the serial of one that
+	 * does. */
+	const int64_t serial[] = { -summary_number(summary->name), summary->key[0],
+				   summary->key[1], summary->place };
 	struct outgoing out = {
 		.letter = &letter,
 		.address = summary->address,
 		.language = summary->language,
 		.contact = summary->contact,
-		.key = key,
-		.key_count = COUNT(key),
+		.serial = serial,
+		.serial_count = COUNT(serial),
 	};
 
 	letter.recipient_name = summary->recipient_name;
@@ -902,15 +903,14 @@ int render_summary(const struct world *world, const struct summary *summary, str
 	return store_mail(world, &out, error);
 }
 
-/* To the partnership's inbox: one number, and the moment that makes it another mail than the
- * last. */
-static int tell_inbox(const struct world *world, const char *name, int64_t number,
+/* To the partnership's inbox, with one number. */
+static int tell_inbox(const struct world *world, const char *name, int64_t count,
 		      struct instant now, struct error *error)
 {
 	const struct summary summary = {
 		.name = name,
-		.key = { number, now.seconds },
-		.count = number,
+		.key = { count, now.seconds },
+		.count = count,
 		.at = INSTANT_NEVER,
 		.trouble = "",
 		.address = world->config->partnership.inbox,

@@ -154,6 +154,7 @@ static int send_daily(struct task *task, const struct turn *turn, struct error *
 	return r;
 }
 
+/* Who is told for the partnership's business unit; borrowed from the store's directory. */
 static int find_business_unit(struct task *task, struct recipient *ret, struct error *error)
 {
 	const struct config *config = task->world->config;
@@ -161,13 +162,19 @@ static int find_business_unit(struct task *task, struct recipient *ret, struct e
 				   "business_unit" };
 	const struct challenge none = { 0 };
 	const char *const agencies[] = { config->partnership.agency };
+	CLEANUP(freep) struct ledger_refusal *refusals = NULL;
 	CLEANUP(freep) int64_t *ids = NULL;
 	struct refused refused = { 0 };
 	struct directory directory;
-	int r = ledger_refused_ids(task->world->ledger, &ids, &refused.count, error);
+	int r = ledger_refused_contacts(task->world->ledger, &refusals, &refused.count, error);
 
 	if (r < 0)
 		return r;
+	ids = calloc(refused.count + 1, sizeof *ids);
+	if (ids == NULL)
+		return error_memory(error);
+	for (size_t i = 0; i < refused.count; i++)
+		ids[i] = refusals[i].contact;
 	refused.contact = ids;
 	r = store_directory(task->store, agencies, COUNT(agencies), &directory, error);
 	if (r < 0)
