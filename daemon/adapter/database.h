@@ -67,6 +67,13 @@ MUST_CHECK int database_number(sqlite3 *db, const char *sql, int64_t *ret, struc
  */
 bool database_change_counter(sqlite3 *db, uint32_t *ret);
 
+/*
+ * Copies the whole database, as it stands at one moment, to a file of mode 0600 that must not
+ * be there yet; the copy is checked and on disk when this answers. A failure leaves no file.
+ * -EEXIST, -EBUSY, -EBADMSG (the copy is damaged, so the original is), -ENOSPC, -EACCES, -EIO.
+ */
+MUST_CHECK int database_backup(sqlite3 *db, const char *path, struct error *error);
+
 /* A value to bind; NULL texts are SQL's NULL. Texts and blobs are borrowed until the reset. */
 struct database_value {
 	enum { DATABASE_NULL, DATABASE_NUMBER, DATABASE_TEXT, DATABASE_BLOB } type;

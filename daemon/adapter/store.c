@@ -899,3 +899,8 @@ int store_directory(struct store *store, const char *const *agencies, size_t age
 		*ret = directory;
 	return result;
 }
+
+int store_backup(struct store *store, const char *path, struct error *error)
+{
+	return database_backup(store->db, path, error);
+}

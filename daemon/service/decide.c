@@ -15,8 +15,8 @@ static const char taken_away[] = "the facts no longer ask for it";
 struct task {
 	struct ledger *ledger;
 	const struct facts *facts;
-	const struct config *config;
 	struct approval *approval;
+	const struct config *config;
 	const struct ledger_notice *history; /* NULL unless something was cleared */
 	size_t history_count;
 	bool adopt;
@@ -195,8 +195,8 @@ static int record(struct task *task, struct ledger_notice *notice, const char *r
 	notice->state = reason[0] == '\0'           ? DELIVERY_DECIDED
 			: reason == approval_reason ? DELIVERY_HELD
 						    : DELIVERY_CANCELLED;
-	notice->revives = notice->state == DELIVERY_CANCELLED ? NULL : revivable;
 	name_the_basis(task, notice);
+	notice->revives = notice->state == DELIVERY_CANCELLED ? NULL : revivable;
 	r = ledger_decide(task->ledger, notice, task->facts->now, &notice->id, error);
 	if (r == 2)
 		r = revive(task, notice, error);
