@@ -171,6 +171,17 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 	return alarm_look(&engine->alarms, &world, levels, now, &mails, error);
 }
 
+/* A batch of mails takes more than all that stays; once nothing is left to do, it goes. */
+static void give_back(struct engine *engine, const struct pass_report *report)
+{
+	engine->worked = engine->worked || report->more || report->mails > 0 ||
+			 report->decided + report->not_sent + report->adopted > 0;
+	if (!engine->worked || report->more)
+		return;
+	(void)malloc_trim(0); /* whether there was any makes no difference */
+	engine->worked = false;
+}
+
 int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *error)
 {
 	struct pass_report report;
@@ -191,6 +202,7 @@ int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *e
 		if (r < 0)
 			return r;
 	}
+	give_back(engine, &report);
 	*ret = report;
 	return 0;
 }
