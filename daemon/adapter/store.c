@@ -305,6 +305,11 @@ void store_close(struct store *store)
 	free(store);
 }
 
+void store_give_back(struct store *store)
+{
+	(void)sqlite3_db_release_memory(store->db); /* what is in use stays */
+}
+
 void store_closep(struct store **store)
 {
 	store_close(*store);

@@ -22,6 +22,9 @@ MUST_CHECK int store_open(const char *path, struct store **ret, struct error *er
 void store_close(struct store *store);
 void store_closep(struct store **store);
 
+/* Gives back the pages that it keeps in memory: for when there is nothing to do. */
+void store_give_back(struct store *store);
+
 enum store_change {
 	STORE_SAME,    /* nothing was committed by anybody since the last look */
 	STORE_CHANGED, /* look at what changed */

@@ -68,6 +68,14 @@ void pass_destroy(struct pass *pass)
 	free(pass);
 }
 
+void pass_give_back(struct pass *pass)
+{
+	facts_clear(&pass->facts);
+	ledger_give_back(pass->world.ledger);
+	if (pass->store != NULL)
+		store_give_back(pass->store);
+}
+
 void pass_destroyp(struct pass **pass)
 {
 	pass_destroy(*pass);
