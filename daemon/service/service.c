@@ -45,7 +45,7 @@ struct service {
 	char reload[600];
 	char approval[260];
 	int64_t held_notices; /* of the HELD of the ledger, those that wait for an approval */
-	char status[2000]; /* as told last */
+	char status[2000];    /* as told last */
 };
 
 static int64_t boot_seconds(const struct service *service)
@@ -174,6 +174,18 @@ static void become_ready(struct service *service)
 	tell(service, "READY=1\n");
 }
 
+static void reload(struct service *service)
+{
+	struct error error = { 0 };
+
+	service->reload[0] = '\0';
+	if (!engine_reload(&service->engine, &error))
+		(void)snprintf(service->reload, sizeof service->reload,
+			       "the last reload was REFUSED, the configuration before it is in "
+			       "use: %s",
+			       error.text);
+}
+
 static void cycle(struct service *service)
 {
 	struct pass_report report = { .wake = INSTANT_NEVER };
@@ -183,6 +195,8 @@ static void cycle(struct service *service)
 
 	if (service->stopping)
 		return;
+	if (setup_is_stale(&service->engine.setup))
+		reload(service);
 	if (engine_cycle(&service->engine, &report, &error) < 0) {
 		ledger_failed(service, &error);
 	} else {
@@ -331,19 +345,13 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 		     void *context)
 {
 	struct service *service = context;
-	struct error error = { 0 };
 
 	(void)source;
 	(void)info;
 	if (service->stopping)
 		return 0;
 	(void)sd_notify(0, "RELOADING=1\nSTATUS=Reading the configuration anew");
-	service->reload[0] = '\0';
-	if (!engine_reload(&service->engine, &error))
-		(void)snprintf(service->reload, sizeof service->reload,
-			       "the last reload was REFUSED, the configuration before it is in "
-			       "use: %s",
-			       error.text);
+	reload(service);
 	if (service->ready)
 		tell(service, "READY=1\n");
 	cycle(service);
