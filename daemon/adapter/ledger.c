@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,9 @@ enum { APPLICATION_ID = 0x43484E4C };
 enum { LONGEST_VALUE = 8 << 20 };
 /* A reader (audit verify) of a large ledger may hold the writer up so long. */
 enum { BUSY_MS = 10000 };
+
+/* 2026-01-01T00:00:00Z: nothing of ours ran before. */
+#define FIRST_SANE INT64_C(1767225600)
 
 /* --- schema ---------------------------------------------------------------------------------
  * Instants are UTC seconds, NULL is "never". Words of state and kind are those that people see.
@@ -321,7 +325,7 @@ static int set_up(struct ledger *ledger, struct error *error)
 	int result = database_run(ledger->db,
 				  "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
 				  " PRAGMA journal_size_limit = 1048576;"
-				  " PRAGMA cache_size = -1024;",
+				  " PRAGMA cache_size = -256; PRAGMA cache_spill = 256;",
 				  error);
 
 	if (result == 0 && ledger->access == LEDGER_READ)
@@ -556,9 +560,9 @@ static int head_write(struct ledger *ledger, struct error *error)
 
 int ledger_head(struct ledger *ledger, struct head *ret, struct error *error)
 {
-	if (!ledger->inside)
+	if (!ledger->inside && !ledger->quiet.holds)
 		return head_read(ledger, ret, error);
-	*ret = ledger->head;
+	*ret = ledger->inside ? ledger->head : ledger->quiet.head;
 	return 0;
 }
 
@@ -568,14 +572,73 @@ void ledger_tally(struct ledger *ledger, enum delivery_state state, int64_t diff
 	ledger->head_changed = true;
 }
 
-int ledger_begin(struct ledger *ledger, struct error *error)
+static bool is_unchanged(struct ledger *ledger)
+{
+	uint32_t counter = 0;
+
+	return database_change_counter(ledger->db, &counter) &&
+	       counter == ledger->quiet.counter;
+}
+
+/* Asked while the file is still locked, so that all of it is of one moment. */
+static bool learn(struct ledger *ledger)
+{
+	return database_change_counter(ledger->db, &ledger->quiet.counter) &&
+	       head_read(ledger, &ledger->quiet.head, NULL) == 0 &&
+	       ledger_next_wake(ledger, &ledger->quiet.wake, NULL) == 0;
+}
+
+bool ledger_is_quiet(const struct ledger *ledger, struct instant now)
+{
+	return ledger->quiet.holds && instant_before(now, ledger->quiet.wake);
+}
+
+void ledger_hold(struct ledger *ledger)
+{
+	static const char sql[] = "SELECT one FROM head";
+	sqlite3_stmt *statement = NULL;
+
+	if (ledger->held != NULL || ledger->quiet.holds || ledger->inside)
+		return;
+	ledger->quiet.holds = ledger->quiet.known && is_unchanged(ledger);
+	if (ledger->quiet.holds || ledger_ask(ledger, sql, NULL, 0, &statement, NULL) < 0)
+		return;
+	if (ledger_step(ledger, statement, NULL) == 1)
+		ledger->held = statement;
+	else
+		ledger_resetp(&statement);
+}
+
+void ledger_let_go(struct ledger *ledger)
+{
+	ledger->quiet.holds = false;
+	if (ledger->held == NULL)
+		return;
+	ledger->quiet.known = !ledger->inside && learn(ledger);
+	ledger_resetp(&ledger->held);
+}
+
+/* Who holds the file is not made to wait by SQLite: both would wait for one another. */
+static int begin(struct ledger *ledger, struct error *error)
 {
 	static const char sql[] = "BEGIN IMMEDIATE";
+
+	ledger->quiet.holds = false; /* the file moves on */
+	if (ledger->held != NULL) {
+		if (ledger_change(ledger, sql, NULL, 0, NULL) == 0)
+			return 0;
+		ledger_let_go(ledger);
+	}
+	return ledger_change(ledger, sql, NULL, 0, error);
+}
+
+int ledger_begin(struct ledger *ledger, struct error *error)
+{
 	int result;
 
 	if (ledger->inside)
 		return error_set(error, EINVAL, "ledger: a transaction is open already");
-	result = ledger_change(ledger, sql, NULL, 0, error);
+	result = begin(ledger, error);
 	if (result < 0) {
 		ledger_rollback(ledger); /* an interrupted BEGIN may have begun */
 		return result;
@@ -591,6 +654,7 @@ int ledger_begin(struct ledger *ledger, struct error *error)
 
 void ledger_rollback(struct ledger *ledger)
 {
+	ledger_let_go(ledger);
 	/* SQLite has rolled back by itself after some errors; then there is nothing to do. */
 	if (sqlite3_get_autocommit(ledger->db) == 0)
 		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
@@ -718,6 +782,81 @@ int ledger_set_number(struct ledger *ledger, const char *name, int64_t value,
 		      struct error *error)
 {
 	return set_value(ledger, name, value_number(value), error);
+}
+
+/* --- the clock -----------------------------------------------------------------------------
+ */
+
+static const char clock_confirmed[] = "clock_confirmed";
+static const char clock_disavowed[] = "clock_disavowed";
+
+static int note_confirmation(struct ledger *ledger, struct instant now, const char *by,
+			     const char *why, struct error *error)
+{
+	CLEANUP(freep) char *payload = NULL;
+	json_t *object = json_pack("{s:s, s:s}", "by", by, "reason", why);
+
+	payload = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	if (payload == NULL)
+		return error_set(error, EINVAL, "ledger: who or why is not UTF-8");
+	return ledger_note(ledger, clock_confirmed, payload, now, error);
+}
+
+static int write_confirmation(struct ledger *ledger, struct instant now, const char *by,
+			      const char *why, struct error *error)
+{
+	struct instant latest;
+	int result = ledger_latest(ledger, &latest, error);
+	bool ahead = result == 0 && instant_before(now, latest);
+
+	if (result == 0)
+		result = ledger_set_number(ledger, clock_confirmed, now.seconds, error);
+	if (result >= 0)
+		result = ledger_set_number(ledger, clock_disavowed,
+					   ahead ? latest.seconds : INSTANT_NEVER.seconds,
+					   error);
+	/* When each speaks next was worked out in a future that is not. */
+	if (result >= 0 && ahead)
+		result = ledger_set_number(ledger, "change_seq", 0, error);
+	if (result >= 0)
+		result = note_confirmation(ledger, now, by, why, error);
+	return result < 0 ? result : 0;
+}
+
+int ledger_confirm_clock(struct ledger *ledger, struct instant now, const char *by,
+			 const char *why, struct error *error)
+{
+	int result;
+
+	if (now.seconds < FIRST_SANE)
+		return error_set(error, EINVAL,
+				 "the clock stands before 2026, which nobody can confirm: set "
+				 "it first");
+	result = ledger_begin(ledger, error);
+	if (result < 0)
+		return result;
+	result = write_confirmation(ledger, now, by, why, error);
+	if (result == 0)
+		result = ledger_commit(ledger, error);
+	if (result < 0)
+		ledger_rollback(ledger);
+	return result;
+}
+
+int ledger_confirmation(struct ledger *ledger, struct ledger_confirmation *ret,
+			struct error *error)
+{
+	struct ledger_confirmation found = { INSTANT_NEVER, INSTANT_NEVER };
+	int result = ledger_get_number(ledger, clock_confirmed, &found.at.seconds, error);
+
+	if (result == 1)
+		result = ledger_get_number(ledger, clock_disavowed, &found.disavowed.seconds,
+					   error);
+	if (result < 0)
+		return result;
+	*ret = found;
+	return 0;
 }
 
 int ledger_is_new(struct ledger *ledger, bool *ret, struct error *error)
@@ -854,8 +993,13 @@ int ledger_next_wake(struct ledger *ledger, struct instant *ret, struct error *e
 		" AND state IN ('ready', 'attempting', 'retry', 'in_doubt')"
 		" ORDER BY next_attempt LIMIT 1";
 	struct instant wake = INSTANT_NEVER;
-	int result = earliest(ledger, sql_challenge, &wake, error);
+	int result;
 
+	if (ledger->quiet.holds) {
+		*ret = ledger->quiet.wake;
+		return 0;
+	}
+	result = earliest(ledger, sql_challenge, &wake, error);
 	if (result == 0)
 		result = earliest(ledger, sql_notice, &wake, error);
 	if (result == 0)

@@ -62,6 +62,24 @@ MUST_CHECK int ledger_begin(struct ledger *ledger, struct error *error);
 MUST_CHECK int ledger_commit(struct ledger *ledger, struct error *error);
 void ledger_rollback(struct ledger *ledger);
 
+/*
+ * From hold to let_go the file stays locked for reading, so that a run of questions and commits
+ * does not each lock it, look for a journal and read its header anew (twenty system calls and a
+ * sync of the folder). Others read meanwhile, but none can commit: hold for moments, and let go
+ * before a wait. Holding twice is holding once; not to hold, where the file cannot be read, is
+ * no error. ledger_begin lets go by itself when another writer is first, and ledger_rollback
+ * always does.
+ */
+void ledger_hold(struct ledger *ledger);
+void ledger_let_go(struct ledger *ledger);
+
+/*
+ * While the ledger is held: true when nobody has committed since it was let go the last time,
+ * and nothing in it waits for an instant that has come. Then ledger_latest, ledger_count and
+ * ledger_next_wake answer from memory, and the file was not even locked.
+ */
+bool ledger_is_quiet(const struct ledger *ledger, struct instant now);
+
 /* --- what it remembers of the store and of itself -------------------------------------------
  */
 
@@ -80,6 +98,22 @@ MUST_CHECK int ledger_is_new(struct ledger *ledger, bool *ret, struct error *err
 
 /* The latest instant that the daemon itself wrote; INT64_MIN in a new ledger. */
 MUST_CHECK int ledger_latest(struct ledger *ledger, struct instant *ret, struct error *error);
+
+/*
+ * A person confirmed at `now`, by the clock in question, that this clock is right. Chained,
+ * with who and why. Where it stands before ledger_latest, that instant is disavowed and every
+ * challenge is held against the right time once more. -EINVAL before 2026-01-01.
+ */
+MUST_CHECK int ledger_confirm_clock(struct ledger *ledger, struct instant now, const char *by,
+				    const char *why, struct error *error);
+
+/* The latest confirmation. NEVER, when there was none, is in each field. */
+struct ledger_confirmation {
+	struct instant at;
+	struct instant disavowed; /* what ledger_latest answered, if that lay ahead of `at` */
+};
+MUST_CHECK int ledger_confirmation(struct ledger *ledger, struct ledger_confirmation *ret,
+				   struct error *error);
 
 enum { DELIVERY_STATE_COUNT = 9 };
 
@@ -234,7 +268,7 @@ struct ledger_mail {
 	struct instant next_attempt;
 	struct instant updated;
 	const char *reply;
-	/* For lists: references and kinds of its notices, each joined with '\n'. */
+	/* References and kinds of its notices, each joined with '\n'; "" on storing. */
 	const char *references;
 	const char *kinds;
 };

@@ -29,8 +29,17 @@ struct ledger {
 		sqlite3_stmt *statement;
 	} kept[MOST_STATEMENTS];
 	size_t kept_count;
-	bool inside; /* between begin and commit */
-	bool broken; /* a change failed half way: only a rollback is left */
+	/* What the ledger said when it was last let go, while nobody commits. */
+	struct {
+		bool known;
+		bool holds; /* within hold and let_go: the file is still the same */
+		uint32_t counter;
+		struct head head;
+		struct instant wake;
+	} quiet;
+	sqlite3_stmt *held; /* stands on a row while the file is held; NULL: it is not */
+	bool inside;        /* between begin and commit */
+	bool broken;        /* a change failed half way: only a rollback is left */
 	bool head_changed;
 	struct head head; /* true while inside */
 	struct ledger_random random;

@@ -44,6 +44,9 @@ const char *store_identity(const struct store *store);
 MUST_CHECK int store_begin(struct store *store, struct error *error);
 void store_end(struct store *store);
 
+/* A copy of the whole store at one moment, as database_backup makes it: to a new file. */
+MUST_CHECK int store_backup(struct store *store, const char *path, struct error *error);
+
 /* The highest change_seq ever given, to what has been purged as well; 0 in a new store. */
 MUST_CHECK int store_change_seq(struct store *store, int64_t *ret, struct error *error);
 

@@ -8,6 +8,7 @@
 #include "core/letter.h"
 #include "core/message.h"
 #include "service/crash.h"
+#include "service/wording.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -70,96 +71,12 @@ static bool set_has(const struct role_set *set, const struct policy *policy, con
 	return false;
 }
 
-/* The titles of a set, each once, without the token that is left out; joined in the language.
- */
 static int join_titles(struct batch *batch, const struct language *language,
 		       const struct role_set *set, const char *without, const char **ret,
 		       struct error *error)
 {
-	const struct config *config = batch->world->config;
-	const struct policy *policy = batch->facts->policy;
-	const char *titles[POLICY_TOLD];
-	CLEANUP(text_clear) struct text joined = { 0 };
-	size_t count = 0;
-
-	for (size_t i = 0; set != NULL && i < set->count; i++) {
-		const struct role *role = &policy->roles[set->role[i]];
-		const char *title = role_title(config->roles, config->role_count, role->name);
-		bool known = strcmp(role->token, without) == 0;
-
-		for (size_t j = 0; j < count; j++)
-			known = known || strcmp(titles[j], title) == 0;
-		if (!known)
-			titles[count++] = title;
-	}
-	if (count > 0)
-		letter_join(language, titles, count, &joined);
-	if (text_failed(&joined))
-		return error_memory(error);
-	return copy(batch, text_string(&joined), ret, error);
-}
-
-static bool is_unreserved(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-/* The configured link with the reference in it, as RFC 3986 wants it written. */
-static int make_link(struct batch *batch, const char *reference, const char **ret,
-		     struct error *error)
-{
-	static const char place[] = "{reference}";
-	const char *link = batch->world->config->mail.link;
-	CLEANUP(text_clear) struct text made = { 0 };
-	const char *hole;
-
-	while ((hole = strstr(link, place)) != NULL) {
-		text_append_bytes(&made, link, (size_t)(hole - link));
-		for (const char *c = reference; *c != '\0'; c++)
-			if (is_unreserved(*c))
-				text_append_char(&made, *c);
-			else
-				text_appendf(&made, "%%%02X", (unsigned char)*c);
-		link = hole + sizeof place - 1;
-	}
-	text_append(&made, link);
-	if (text_failed(&made))
-		return error_memory(error);
-	return copy(batch, text_string(&made), ret, error);
-}
-
-/* Whole working days from `a` to the later `b`: those after a's own, less one when b's time of
- * day comes before a's. */
-static int32_t whole_days(const struct calendar *calendar, struct instant a, struct instant b)
-{
-	const struct zone *zone = calendar_zone(calendar);
-	int32_t day_a;
-	int32_t day_b;
-	int32_t second_a;
-	int32_t second_b;
-	int32_t days;
-
-	zone_local(zone, a, &day_a, &second_a);
-	zone_local(zone, b, &day_b, &second_b);
-	days = calendar_count_days(calendar, day_a + 1, day_b);
-	if (days > 0 && second_b < second_a && calendar_is_working(calendar, day_b))
-		days--;
-	return days;
-}
-
-static void say_time(struct letter_notice *letter, const struct calendar *calendar,
-		     struct instant now)
-{
-	if (instant_is_never(letter->due))
-		return;
-	if (instant_before(now, letter->due)) {
-		letter->open_seconds = calendar_open_between(calendar, now, letter->due);
-		letter->working_days = whole_days(calendar, now, letter->due);
-	} else {
-		letter->open_seconds = -calendar_open_between(calendar, letter->due, now);
-		letter->working_days = -whole_days(calendar, letter->due, now);
-	}
+	return wording_titles(batch->world->config, batch->facts->policy, language, set,
+			      without, &batch->arena, ret, error);
 }
 
 static int say_agencies(struct batch *batch, const struct directory *directory,
@@ -211,15 +128,6 @@ static int say_next(struct batch *batch, const struct language *language, size_t
 	return join_titles(batch, language, &next.to, "", &letter->next_titles, error);
 }
 
-static bool starts_from_resolved(const struct policy *policy, const struct entry *entry)
-{
-	if (entry->obligation < 0)
-		return false;
-	kind_index starts = policy->obligations[entry->obligation].starts;
-
-	return starts < policy->kind_count && strcmp(policy->kinds[starts], "resolved") == 0;
-}
-
 static int say(struct batch *batch, const struct language *language,
 	       const struct directory *directory, const struct role *role, size_t place,
 	       struct letter_notice *letter, struct error *error)
@@ -235,7 +143,7 @@ static int say(struct batch *batch, const struct language *language,
 	*letter = (struct letter_notice){
 		.kind = entry->kind,
 		.obligation = facts_obligation_id(policy, entry),
-		.feedback = starts_from_resolved(policy, entry),
+		.feedback = wording_is_feedback(policy, entry->obligation),
 		.policy_title = policy->title,
 		.stage_title = stage >= 0 ? policy->stages[stage].title : "",
 		.role_title = role_title(config->roles, config->role_count, role->name),
@@ -258,13 +166,14 @@ static int say(struct batch *batch, const struct language *language,
 		r = join_titles(batch, language, &entry->to, role->token, &letter->told_titles,
 				error);
 	if (r == 0)
-		r = make_link(batch, facts->challenge->reference, &letter->link, error);
+		r = wording_link(batch->world->config, facts->challenge->reference,
+				 &batch->arena, &letter->link, error);
 	if (r == 0)
 		r = say_agencies(batch, directory, letter, error);
 	if (r == 0)
 		r = say_next(batch, language, place, letter, error);
 	if (r == 0)
-		say_time(letter, policy->calendar, batch->now);
+		wording_time(letter, policy->calendar, batch->now);
 	return r;
 }
 
@@ -949,38 +858,77 @@ int render_mails(const struct world *world, struct store *store, struct facts *f
 	return 0;
 }
 
-/* A mail about no challenge, to the partnership's inbox: a template by that name, a number. */
-static int store_summary(const struct world *world, const char *summary, int64_t number,
-			 struct instant now, struct error *error)
+static const struct zone *house_zone(const struct config *config)
 {
 	static const struct zone utc = { .name = "UTC" };
-	const struct config *config = world->config;
-	const struct zone *zone =
-		config->policy_count > 0 ? calendar_zone(config->policies[0]->calendar) : &utc;
-	/* It carries no notice: its name, its number and its time tell it from others. */
-	const int64_t serial[] = { -1, summary[0], number, now.seconds };
-	struct letter letter = letter_for(world, zone, now);
-	const struct outgoing out = {
+
+	return config->calendar_count > 0 ? calendar_zone(config->calendars[0].calendar) : &utc;
+}
+
+/* A number for a summary's name that lasts as long as the name. */
+static int64_t summary_number(const char *summary)
+{
+	int64_t number = 0;
+
+	for (const char *c = summary; *c != '\0'; c++)
+		number = number * 31 + *c; /* the names are short: this cannot run over */
+	return number;
+}
+
+int render_summary(const struct world *world, const struct summary *summary, struct instant now,
+		   struct error *error)
+{
+	struct letter letter = letter_for(world, house_zone(world->config), now);
+	/* It carries no notice, whose ids are positive: this is never the serial of one that
+	 * does. */
+	const int64_t serial[] = { -summary_number(summary->name), summary->key[0],
+				   summary->key[1], summary->place };
+	struct outgoing out = {
 		.letter = &letter,
-		.address = config->partnership.inbox,
-		.language = "en",
+		.address = summary->address,
+		.language = summary->language,
+		.contact = summary->contact,
 		.serial = serial,
 		.serial_count = COUNT(serial),
 	};
 
-	letter.summary = summary;
-	letter.summary_count = number;
+	letter.recipient_name = summary->recipient_name;
+	letter.summary = summary->name;
+	letter.summary_count = summary->count;
+	letter.counts = summary->counts;
+	letter.summary_at = summary->at;
+	letter.trouble = summary->trouble;
+	letter.notices = summary->rows;
+	letter.count = summary->row_count;
 	return store_mail(world, &out, error);
+}
+
+/* To the partnership's inbox, with one number. */
+static int tell_inbox(const struct world *world, const char *name, int64_t count,
+		      struct instant now, struct error *error)
+{
+	const struct summary summary = {
+		.name = name,
+		.key = { count, now.seconds },
+		.count = count,
+		.at = INSTANT_NEVER,
+		.trouble = "",
+		.address = world->config->partnership.inbox,
+		.recipient_name = "",
+		.language = "en",
+	};
+
+	return render_summary(world, &summary, now, error);
 }
 
 int render_adoption(const struct world *world, size_t adopted, struct instant now,
 		    struct error *error)
 {
-	return store_summary(world, "adoption", (int64_t)adopted, now, error);
+	return tell_inbox(world, "adoption", (int64_t)adopted, now, error);
 }
 
 int render_refusal(const struct world *world, int64_t contact, struct instant now,
 		   struct error *error)
 {
-	return store_summary(world, "refused", contact, now, error);
+	return tell_inbox(world, "refused", contact, now, error);
 }

@@ -20,6 +20,8 @@
 enum {
 	STOP_SECONDS = 25,  /* for answers to final dots; systemd's TimeoutStopSec is 30 */
 	START_EXTEND = 120, /* seconds asked of systemd at each poll while not ready */
+	/* The relay mostly answers sooner, and the next commit finds the ledger held. */
+	HOLD_MICROSECONDS = 20000,
 };
 
 static const uint64_t second = UINT64_C(1000000);
@@ -31,7 +33,8 @@ struct service {
 	sd_event_source *wake_timer; /* CLOCK_REALTIME: the next instant that matters */
 	sd_event_source *post_timer; /* CLOCK_BOOTTIME: senders, rate, pause */
 	sd_event_source
-		*alive_timer; /* CLOCK_BOOTTIME: the watchdog; NULL when there is none */
+		*alive_timer;        /* CLOCK_BOOTTIME: the watchdog; NULL when there is none */
+	sd_event_source *hold_timer; /* CLOCK_BOOTTIME: nothing came, let go of the ledger */
 	sd_event_source *senders;
 	sd_event_source *clock_step;
 	sd_event_source *stop_timer;
@@ -186,15 +189,13 @@ static void reload(struct service *service)
 			       error.text);
 }
 
-static void cycle(struct service *service)
+static void look(struct service *service)
 {
 	struct pass_report report = { .wake = INSTANT_NEVER };
 	struct error error = { 0 };
 	int64_t interval = service->engine.setup.config->poll_seconds;
 	char extend[64];
 
-	if (service->stopping)
-		return;
 	if (setup_is_stale(&service->engine.setup))
 		reload(service);
 	if (engine_cycle(&service->engine, &report, &error) < 0) {
@@ -218,6 +219,16 @@ static void cycle(struct service *service)
 		       (unsigned long long)(START_EXTEND + 2 * (uint64_t)interval) *
 			       (unsigned long long)second);
 	tell(service, service->ready ? "" : extend);
+}
+
+/* Everything that one cycle asks of the ledger is asked of one locked file. */
+static void cycle(struct service *service)
+{
+	if (service->stopping)
+		return;
+	ledger_hold(service->engine.ledger);
+	look(service);
+	ledger_let_go(service->engine.ledger);
 }
 
 static int on_timer(sd_event_source *source, uint64_t at, void *context)
@@ -249,16 +260,42 @@ static void finish_if_idle(struct service *service)
 		(void)sd_event_exit(service->event, SERVICE_DONE);
 }
 
+/* A commit a mail: while mails are with senders the ledger stays held for a moment. */
+static void rest(struct service *service, const struct post_state *state)
+{
+	uint64_t now = 0;
+
+	if (state->busy == 0) {
+		ledger_let_go(service->engine.ledger);
+		return;
+	}
+	(void)sd_event_now(service->event, CLOCK_BOOTTIME, &now);
+	arm(service->hold_timer, now + HOLD_MICROSECONDS);
+}
+
+static int on_hold_timer(sd_event_source *source, uint64_t at, void *context)
+{
+	struct service *service = context;
+
+	(void)source;
+	(void)at;
+	ledger_let_go(service->engine.ledger);
+	return 0;
+}
+
 static void take_results(struct service *service)
 {
 	struct error error = { 0 };
 	struct post_state state;
 
+	ledger_hold(service->engine.ledger);
 	if (post_take(service->engine.post, clock_now(service->engine.clock), &error) < 0)
 		ledger_failed(service, &error);
 	state = post_state(service->engine.post);
 	arm_post(service);
-	tell(service, "");
+	if (state.busy == 0)
+		tell(service, ""); /* the poll tells while a queue is being sent */
+	rest(service, &state);
 	/* An address was refused: its notices are to be rendered for somebody else, now. */
 	if (state.fallen_through > 0 && !service->stopping)
 		arm(service->wake_timer, 0);
@@ -381,6 +418,9 @@ static int add_timers(struct service *service)
 	if (r >= 0)
 		r = add_timer(service, CLOCK_BOOTTIME, on_stop_timer, false,
 			      &service->stop_timer);
+	if (r >= 0)
+		r = add_timer(service, CLOCK_BOOTTIME, on_hold_timer, false,
+			      &service->hold_timer);
 	if (r >= 0 && sd_watchdog_enabled(0, &service->watchdog) > 0)
 		r = add_timer(service, CLOCK_BOOTTIME, on_alive, true, &service->alive_timer);
 	return r;
@@ -447,7 +487,7 @@ static void service_clear(struct service *service)
 	sd_event_source *const sources[] = { service->poll_timer, service->wake_timer,
 					     service->post_timer, service->alive_timer,
 					     service->senders,    service->clock_step,
-					     service->stop_timer };
+					     service->stop_timer, service->hold_timer };
 
 	for (size_t i = 0; i < COUNT(sources); i++)
 		(void)sd_event_source_unref(sources[i]);

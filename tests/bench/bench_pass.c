@@ -83,7 +83,9 @@ static struct pass_report run(struct bench *bench)
 	while (report.more) {
 		struct error error = { 0 };
 
+		ledger_hold(bench->ledger);
 		must(pass_run(bench->pass, &report, &error), &error);
+		ledger_let_go(bench->ledger);
 		if (report.trouble != PASS_GOOD) {
 			(void)fprintf(stderr, "bench_pass: %s\n", report.text);
 			exit(1);
