@@ -99,6 +99,22 @@ MUST_CHECK int ledger_is_new(struct ledger *ledger, bool *ret, struct error *err
 /* The latest instant that the daemon itself wrote; INT64_MIN in a new ledger. */
 MUST_CHECK int ledger_latest(struct ledger *ledger, struct instant *ret, struct error *error);
 
+/*
+ * A person confirmed at `now`, by the clock in question, that this clock is right. Chained,
+ * with who and why. Where it stands before ledger_latest, that instant is disavowed and every
+ * challenge is held against the right time once more. -EINVAL before 2026-01-01.
+ */
+MUST_CHECK int ledger_confirm_clock(struct ledger *ledger, struct instant now, const char *by,
+				    const char *why, struct error *error);
+
+/* The latest confirmation. NEVER, when there was none, is in each field. */
+struct ledger_confirmation {
+	struct instant at;
+	struct instant disavowed; /* what ledger_latest answered, if that lay ahead of `at` */
+};
+MUST_CHECK int ledger_confirmation(struct ledger *ledger, struct ledger_confirmation *ret,
+				   struct error *error);
+
 enum { DELIVERY_STATE_COUNT = 9 };
 
 /* --- when to look at a challenge again ------------------------------------------------------
@@ -252,7 +268,7 @@ struct ledger_mail {
 	struct instant next_attempt;
 	struct instant updated;
 	const char *reply;
-	/* For lists: references and kinds of its notices, each joined with '\n'. */
+	/* References and kinds of its notices, each joined with '\n'; "" on storing. */
 	const char *references;
 	const char *kinds;
 };

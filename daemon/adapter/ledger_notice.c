@@ -252,10 +252,30 @@ struct notice_list {
 	size_t capacity;
 };
 
+/* All strings of a copy lie in one block, which the first of them begins. */
 static void notice_clear(struct ledger_notice *notice)
 {
-	for (size_t i = 0; i < COUNT(strings); i++)
-		free((void *)*string_of(notice, i));
+	free((void *)*string_of(notice, 0));
+}
+
+static int copy_strings(struct ledger_notice *notice)
+{
+	size_t lengths[COUNT(strings)];
+	size_t whole = 0;
+	char *block;
+
+	for (size_t i = 0; i < COUNT(strings); i++) {
+		lengths[i] = strlen(*string_of(notice, i)) + 1;
+		whole += lengths[i];
+	}
+	block = malloc(whole);
+	if (block == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < COUNT(strings); block += lengths[i], i++) {
+		memcpy(block, *string_of(notice, i), lengths[i]);
+		*string_of(notice, i) = block;
+	}
+	return 0;
 }
 
 void ledger_notices_free(struct ledger_notice *notices, size_t count)
@@ -275,18 +295,10 @@ static int notice_list_push(struct notice_list *list, const struct ledger_notice
 			    struct error *error)
 {
 	struct ledger_notice copy = *borrowed;
-	bool failed = false;
 
-	if (list_reserve(&list->item, list->count, &list->capacity, sizeof *list->item) < 0)
+	if (list_reserve(&list->item, list->count, &list->capacity, sizeof *list->item) < 0 ||
+	    copy_strings(&copy) < 0)
 		return error_memory(error);
-	for (size_t i = 0; i < COUNT(strings); i++) {
-		*string_of(&copy, i) = strdup(*string_of(&copy, i));
-		failed = failed || *string_of(&copy, i) == NULL;
-	}
-	if (failed) {
-		notice_clear(&copy);
-		return error_memory(error);
-	}
 	list->item[list->count++] = copy;
 	return 0;
 }

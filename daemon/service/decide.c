@@ -166,11 +166,31 @@ static int revive(struct task *task, struct ledger_notice *notice, struct error 
 	return ledger_revive(task->ledger, notice, task->facts->now, error);
 }
 
+static bool is_same_key(const struct ledger_notice *a, const struct ledger_notice *b)
+{
+	return a->event == b->event && a->kind == b->kind && a->occurrence == b->occurrence &&
+	       strcmp(a->role, b->role) == 0 && strcmp(a->stage, b->stage) == 0 &&
+	       strcmp(a->obligation, b->obligation) == 0 && strcmp(a->step, b->step) == 0;
+}
+
+/* The history says so already, and there is nothing to revive: the ledger need not be asked. */
+static bool is_known(const struct task *task, const struct ledger_notice *notice)
+{
+	for (size_t i = 0; i < task->history_count; i++)
+		if (is_same_key(&task->history[i], notice))
+			return task->history[i].state != DELIVERY_CANCELLED ||
+			       task->history[i].reason == NULL ||
+			       strcmp(task->history[i].reason, decide_adopted) == 0;
+	return false;
+}
+
 static int record(struct task *task, struct ledger_notice *notice, const char *reason,
 		  struct error *error)
 {
 	int r;
 
+	if (is_known(task, notice))
+		return 0;
 	notice->reason = reason;
 	notice->state = reason[0] == '\0'           ? DELIVERY_DECIDED
 			: reason == approval_reason ? DELIVERY_HELD
@@ -252,7 +272,45 @@ static int look_at_held(struct task *task, const struct ledger_notice *notice,
 				     task->facts->now, error);
 }
 
-static int take_back(struct task *task, struct error *error)
+static bool is_pending(const struct ledger_notice *notice)
+{
+	switch (notice->state) {
+	case DELIVERY_DECIDED:
+	case DELIVERY_READY:
+	case DELIVERY_RETRY:
+	case DELIVERY_IN_DOUBT:
+		return true;
+	case DELIVERY_HELD:
+		return notice->mail == 0; /* else a person holds its mail */
+	case DELIVERY_ATTEMPTING:
+	case DELIVERY_ACCEPTED:
+	case DELIVERY_REFUSED:
+	case DELIVERY_CANCELLED:
+		break;
+	}
+	return false;
+}
+
+static int take_back(struct task *task, const struct ledger_notice *notices, size_t count,
+		     struct error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		const char *reason;
+
+		if (!is_pending(&notices[i]))
+			continue;
+		reason = reason_to_take_back(task->facts, &notices[i]);
+		if (reason != NULL)
+			r = cancel(task, notices[i], reason, error);
+		else if (notices[i].state == DELIVERY_HELD && notices[i].mail == 0)
+			r = look_at_held(task, &notices[i], error);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int take_back_pending(struct task *task, struct error *error)
 {
 	struct ledger_notice *pending = NULL;
 	size_t count = 0;
@@ -261,16 +319,9 @@ static int take_back(struct task *task, struct error *error)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < count && r >= 0; i++) {
-		const char *reason = reason_to_take_back(task->facts, &pending[i]);
-
-		if (reason != NULL)
-			r = cancel(task, pending[i], reason, error);
-		else if (pending[i].state == DELIVERY_HELD && pending[i].mail == 0)
-			r = look_at_held(task, &pending[i], error);
-	}
+	r = take_back(task, pending, count, error);
 	ledger_notices_free(pending, count);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 /*
@@ -317,9 +368,10 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 {
 	struct ledger_notice *history = NULL;
 	size_t count = 0;
+	bool known = !task->adopt && (changed || needs_history(task->facts));
 	int r = 0;
 
-	if (!task->adopt && (changed || needs_history(task->facts))) {
+	if (known) {
 		r = ledger_history(task->ledger, task->facts->challenge->id, &history, &count,
 				   error);
 		if (r < 0)
@@ -327,7 +379,8 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 		task->history = history;
 		task->history_count = count;
 	}
-	r = take_back(task, error);
+	/* What is pending stands in the history, where that was read. */
+	r = known ? take_back(task, history, count, error) : take_back_pending(task, error);
 	for (size_t i = 0; i < task->facts->count && r >= 0; i++)
 		r = decide_entry(task, i, error);
 	if (r >= 0)

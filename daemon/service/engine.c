@@ -84,6 +84,13 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 	*engine = (struct engine){ .clock = clock, .config_file = config_file, .lock = -1 };
 	if (setup_load(config_file, &engine->setup, &faults, &error) < 0) {
 		setup_log_faults(&faults);
+		if (faults.machine || faults.incomplete || error.code == ENOMEM) {
+			/* Not for a person to correct: systemd is to start it again. */
+			journal_send(JOURNAL_CONFIG_FAULT, NULL, 0,
+				     "cannot start: the configuration could not be read just "
+				     "now; trying again helps once the machine can");
+			return SERVICE_COULD_NOT;
+		}
 		journal_send(JOURNAL_CONFIG_FAULT, NULL, 0,
 			     "%s: %s; run challengectl check, correct it and start again",
 			     config_file, error.text);

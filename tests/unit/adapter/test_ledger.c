@@ -528,6 +528,8 @@ static void a_claim_counts_and_copies(void **state)
 	assert_int_equal(1, mail.attempts);
 	assert_int_equal(DELIVERY_ATTEMPTING, mail.state);
 	assert_string_equal("manager@agency.example", mail.recipient);
+	assert_string_equal("2026-014", mail.references);
+	assert_string_equal("reminder", mail.kinds);
 	assert_int_equal(strlen(mail.bytes), mail.length);
 	ledger_mail_clear(&mail);
 	OK(f, ledger_begin(f->ledger, &f->error));
