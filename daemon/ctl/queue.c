@@ -366,7 +366,7 @@ static int run_hold(struct ctl *ctl, int argc, char **argv)
  */
 
 #define DECISION_USAGE(word)                                                                 \
-	"MAIL --by NAME --why TEXT\n"                                                        \
+	"Usage: challengectl queue " word " MAIL --by NAME --why TEXT\n"                     \
 	"\n"                                                                                 \
 	"Who and why are kept in the audit trail. A mail that is being attempted just now\n" \
 	"cannot be changed.\n"                                                               \
@@ -377,7 +377,7 @@ static int run_hold(struct ctl *ctl, int argc, char **argv)
 const struct command command_queue_list = {
 	.name = "queue list",
 	.summary = "list the mails, newest last",
-	.usage = "[--state STATE]\n"
+	.usage = "Usage: challengectl queue list [--state STATE]\n"
 		 "\n"
 		 "STATE is ready, attempting, accepted, retry, in_doubt, refused, cancelled or "
 		 "held.\n"
@@ -389,7 +389,8 @@ const struct command command_queue_list = {
 const struct command command_queue_show = {
 	.name = "queue show",
 	.summary = "show one mail, what happened to it, and its text",
-	.usage = "MAIL\n\nExample:\n  challengectl queue show 17\n",
+	.usage = "Usage: challengectl queue show MAIL\n\nExample:\n  challengectl queue show "
+		 "17\n",
 	.run = run_show,
 };
 const struct command command_queue_retry = {
