@@ -15,7 +15,8 @@
 enum {
 	BATCH = 200,            /* challenges of one transaction: some milliseconds */
 	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
-	BAD_ROW_SECONDS = 3600, /* a scheduled row that cannot be read is asked for again */
+	BAD_ROW_SECONDS = 3600, /* a row that cannot be read is asked for again */
+	DAMAGED_SECONDS = 600,  /* one that the disk did not give: it may, later */
 	HORIZON_DAYS = 180,     /* of the holiday list, to be warned of */
 };
 
@@ -362,6 +363,19 @@ static void log_bad_row(const struct error *why)
 		     why->text);
 }
 
+/*
+ * A row that cannot be read now is logged and asked for again, whether or not it changes: an
+ * error of the disk may go by itself.
+ */
+static int pass_over(struct ledger *ledger, int64_t id, struct instant now,
+		     const struct error *why, struct error *error)
+{
+	int64_t wait = why->code == EBADMSG ? DAMAGED_SECONDS : BAD_ROW_SECONDS;
+
+	log_bad_row(why);
+	return ledger_schedule(ledger, id, instant_add(now, wait), error);
+}
+
 /* An error of one of the two databases: which one decides what becomes of it. */
 struct trouble {
 	bool store;
@@ -411,7 +425,9 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 			break;
 		n++;
 		if (challenge == NULL) {
-			log_bad_row(&why);
+			r = pass_over(ledger, store_row(pass->store), now, &why, error);
+			if (r < 0)
+				return r;
 			continue;
 		}
 		after = challenge->change_seq;
@@ -520,10 +536,8 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 	}
 	if (r == 0) /* purged */
 		return ledger_schedule(ledger, id, INSTANT_NEVER, error);
-	if (challenge == NULL) {
-		log_bad_row(&why);
-		return ledger_schedule(ledger, id, instant_add(now, BAD_ROW_SECONDS), error);
-	}
+	if (challenge == NULL)
+		return pass_over(ledger, id, now, &why, error);
 	return decide_challenge(ledger, pass->world.config, &pass->facts, challenge, false,
 				false, now, count, error);
 }
