@@ -100,7 +100,7 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "cannot start: %s", error.text);
 		return SERVICE_COULD_NOT;
 	}
-	(void)malloc_trim(0); /* reading files and templates takes more than it leaves */
+	engine->worked = true; /* reading files and templates takes more than it leaves */
 	return SERVICE_DONE;
 }
 
@@ -180,6 +180,18 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 	return alarm_look(&engine->alarms, &world, levels, now, &mails, error);
 }
 
+/* A batch of mails takes more than all that stays; once nothing is left to do, it goes. */
+static void give_back(struct engine *engine, const struct pass_report *report)
+{
+	engine->worked = engine->worked || report->more || report->mails > 0 ||
+			 report->decided + report->not_sent + report->adopted > 0;
+	if (!engine->worked || report->more)
+		return;
+	pass_give_back(engine->pass);
+	(void)malloc_trim(0); /* whether there was any makes no difference */
+	engine->worked = false;
+}
+
 int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *error)
 {
 	struct pass_report report;
@@ -200,6 +212,7 @@ int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *e
 		if (r < 0)
 			return r;
 	}
+	give_back(engine, &report);
 	*ret = report;
 	return 0;
 }
@@ -265,7 +278,6 @@ bool engine_reload(struct engine *engine, struct error *error)
 		engine_note(engine, "reloaded");
 	journal_send(JOURNAL_RELOADED, NULL, 0, "configuration %.12s is in use",
 		     engine->setup.config->digest);
-	setup_clear(&setup); /* the older one */
-	(void)malloc_trim(0);
+	engine->worked = true;
 	return true;
 }
