@@ -29,6 +29,7 @@ struct pass {
 	struct store *store;
 	struct facts facts;
 	struct approval approval;
+	struct deferrals deferrals;
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
@@ -63,6 +64,7 @@ void pass_destroy(struct pass *pass)
 	store_close(pass->store);
 	facts_clear(&pass->facts);
 	approval_clear(&pass->approval);
+	deferrals_clear(&pass->deferrals);
 	free(pass);
 }
 
@@ -647,6 +649,8 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
+	if (changed == 1)
+		pass->deferrals.count = 0; /* other people may hold the roles now */
 	if (changed == 0 && ledger_is_quiet(pass->world.ledger, now))
 		return run_routines(pass, now, report, trouble, error);
 	if (changed == 1)
@@ -664,8 +668,8 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->decided = count.to_send;
 	report->not_sent = count.not_sent;
 	report->adopted = count.adopted;
-	r = render_mails(&pass->world, pass->store, &pass->facts, now, &rendered,
-			 &trouble->store, error);
+	r = render_mails(&pass->world, pass->store, &pass->facts, &pass->deferrals, now,
+			 &rendered, &trouble->store, error);
 	if (r < 0)
 		return r;
 	report->mails = rendered.mails;
