@@ -9,6 +9,7 @@
 #include "core/letter.h"
 #include "core/message.h"
 #include "service/crash.h"
+#include "service/reach.h"
 #include "service/wording.h"
 
 #include <errno.h>
@@ -34,6 +35,11 @@ struct planned {
 	bool misdirected;
 };
 
+/* The same notice, for somebody else. */
+struct further {
+	struct ledger_notice notice; /* role in the batch's arena; else as the one it follows */
+};
+
 struct batch {
 	const struct world *world;
 	struct store *store;
@@ -49,6 +55,11 @@ struct batch {
 	struct planned *planned;
 	size_t planned_count;
 	size_t planned_capacity;
+	struct deferrals *deferrals;
+	size_t waiting_count;    /* of the notices, those at the end of the list, deferred */
+	struct further *further; /* to be decided beside what is planned */
+	size_t further_count;
+	size_t further_capacity;
 	int64_t *ended; /* notices to cancel */
 	size_t ended_count;
 	struct arena arena;
@@ -184,14 +195,6 @@ static int say(struct batch *batch, const struct language *language,
 /* --- who gets it -----------------------------------------------------------------------------
  */
 
-static const struct role *find_role(const struct policy *policy, const char *token)
-{
-	for (size_t i = 0; i < policy->role_count; i++)
-		if (strcmp(policy->roles[i].token, token) == 0)
-			return &policy->roles[i];
-	return NULL;
-}
-
 static void log_inbox(const struct ledger_notice *notice)
 {
 	const struct journal_field fields[] = {
@@ -206,6 +209,21 @@ static void log_inbox(const struct ledger_notice *notice)
 		     notice->reference, notice->role, notice_kind_name(notice->kind));
 }
 
+static void log_further(const struct ledger_notice *notice)
+{
+	const struct journal_field fields[] = {
+		{ "CHALLENGE_REF", notice->reference },
+		{ "ROLE", notice->role },
+		{ "NOTICE", notice_kind_name(notice->kind) },
+	};
+
+	journal_send(JOURNAL_DECIDED, fields, COUNT(fields),
+		     strchr(notice->role, '/') != NULL
+			     ? "%s: %s for %s decided: the agency is closed by its own calendar"
+			     : "%s: %s for %s decided: everybody below was told already",
+		     notice->reference, notice_kind_name(notice->kind), notice->role);
+}
+
 /* A language names a folder and a header: letters and '-' only. */
 static const char *sound_language(const char *language)
 {
@@ -215,14 +233,22 @@ static const char *sound_language(const char *language)
 	return length >= 2 && length <= 12 && language[length] == '\0' ? language : "en";
 }
 
-static int address_to(struct batch *batch, const struct directory *directory,
-		      const struct role *role, struct planned *planned, struct error *error)
+static struct reach_world reach_world_of(const struct batch *batch,
+					 const struct directory *directory)
 {
-	const struct config *config = batch->world->config;
-	struct recipient found =
-		recipient_find(role, batch->facts->challenge, directory, &config->partnership,
-			       config->roles, config->role_count, config->mail.allow_domains,
-			       config->mail.allow_domain_count, batch->refused, batch->now);
+	return (struct reach_world){ .config = batch->world->config,
+				     .directory = directory,
+				     .challenge = batch->facts->challenge,
+				     .refused = batch->refused,
+				     .now = batch->now };
+}
+
+static int address_to(struct batch *batch, const struct directory *directory,
+		      const struct role *role, enum reach reach, struct planned *planned,
+		      struct error *error)
+{
+	struct reach_world world = reach_world_of(batch, directory);
+	struct recipient found = reach_recipient(&world, role, reach);
 	bool meant = role->side == SIDE_PARTNERSHIP && strcmp(role->name, "inbox") == 0;
 	bool greet = found.contact != NULL && !found.contact->shared;
 	int r = copy(batch, found.address, &planned->address, error);
@@ -286,11 +312,106 @@ static int place_of(struct batch *batch, const struct ledger_notice *notice)
 	return (int)facts->count;
 }
 
+/* Another notice of the same key but for its role, to go at once. */
+static int add_further(struct batch *batch, const struct ledger_notice *notice,
+		       const char *role, const char *suffix, struct error *error)
+{
+	CLEANUP(text_clear) struct text token = { 0 };
+	struct further further = { .notice = *notice };
+	int r;
+
+	text_append(&token, role);
+	text_append(&token, suffix);
+	if (text_failed(&token) || list_reserve(&batch->further, batch->further_count,
+						&batch->further_capacity, sizeof further) < 0)
+		return error_memory(error);
+	r = copy(batch, text_string(&token), &further.notice.role, error);
+	if (r < 0)
+		return r;
+	further.notice.id = 0;
+	further.notice.mail = 0;
+	further.notice.state = DELIVERY_DECIDED;
+	further.notice.reason = "";
+	further.notice.send_at = batch->now;
+	batch->further[batch->further_count++] = further;
+	return 0;
+}
+
+static int defer(struct batch *batch, int64_t notice, struct instant until, struct error *error)
+{
+	struct deferrals *deferrals = batch->deferrals;
+
+	if (list_reserve(&deferrals->item, deferrals->count, &deferrals->capacity,
+			 sizeof *deferrals->item) < 0)
+		return error_memory(error);
+	deferrals->item[deferrals->count++] = (struct deferral){ notice, until };
+	return 0;
+}
+
+/* 1: it may go; 0: its recipient's agency is closed, and it waits. */
+static int keep_hours(struct batch *batch, const struct directory *directory,
+		      const struct role *role, const struct ledger_notice *notice,
+		      struct error *error)
+{
+	struct reach_world world = reach_world_of(batch, directory);
+	struct recipient holder = reach_recipient(&world, role, REACH_HOLDER);
+	struct instant until;
+	int r;
+
+	switch (reach_hours(&world, batch->facts->policy, &holder, notice->send_at, &until)) {
+	case REACH_NOW:
+		return 1;
+	case REACH_LATER:
+		r = defer(batch, notice->id, until, error);
+		return r < 0 ? r : 0;
+	case REACH_PAST:
+		break;
+	}
+	r = add_further(batch, notice, notice->role, reach_cover, error);
+	if (r == 0)
+		r = add_further(batch, notice, notice->role, reach_closed, error);
+	return r < 0 ? r : 1;
+}
+
+/* In a flat agency nobody new would hear of the escalation: the next rung does. */
+static int climb(struct batch *batch, const struct directory *directory, size_t place,
+		 const struct ledger_notice *notice, struct error *error)
+{
+	const struct policy *policy = batch->facts->policy;
+	struct reach_world world = reach_world_of(batch, directory);
+	struct role_set rungs =
+		reach_further_rungs(&world, batch->facts, &batch->facts->entries[place]);
+	int r = 0;
+
+	for (size_t i = 0; i < rungs.count && r == 0; i++)
+		r = add_further(batch, notice, policy->roles[rungs.role[i]].token, "", error);
+	return r;
+}
+
+/* Whom else it must reach, and whether it may go now: 1; 0: it waits. */
+static int reach_further(struct batch *batch, const struct directory *directory,
+			 const struct role *role, enum reach reach, size_t place,
+			 const struct ledger_notice *notice, struct error *error)
+{
+	int r = 1;
+
+	if (reach != REACH_HOLDER || notice->kind == NOTICE_RISK)
+		return 1;
+	r = keep_hours(batch, directory, role, notice, error);
+	if (r == 1 && place < batch->facts->count && notice->kind == NOTICE_ESCALATION) {
+		int climbed = climb(batch, directory, place, notice, error);
+
+		return climbed < 0 ? climbed : 1;
+	}
+	return r;
+}
+
 static int plan_notice(struct batch *batch, const struct directory *directory,
 		       const struct ledger_notice *notice, struct error *error)
 {
 	struct planned planned = { .notice = notice, .policy = batch->facts->policy };
-	const struct role *role = find_role(batch->facts->policy, notice->role);
+	enum reach reach;
+	const struct role *role = reach_role(batch->facts->policy, notice->role, &reach);
 	const struct language *language;
 	int place = place_of(batch, notice);
 	int r;
@@ -301,13 +422,18 @@ static int plan_notice(struct batch *batch, const struct directory *directory,
 		batch->ended[batch->ended_count++] = notice->id;
 		return 0;
 	}
-	r = address_to(batch, directory, role, &planned, error);
+	r = reach_further(batch, directory, role, reach, (size_t)place, notice, error);
+	if (r <= 0)
+		return r;
+	r = address_to(batch, directory, role, reach, &planned, error);
 	if (r < 0)
 		return r;
 	language = template_file_language(batch->world->languages, planned.language);
 	r = say(batch, language, directory, role, (size_t)place, &planned.letter, error);
 	if (r < 0)
 		return r;
+	if (reach == REACH_CLOSED)
+		planned.letter.is_owner = false; /* told, not asked */
 	if (list_reserve(&batch->planned, batch->planned_count, &batch->planned_capacity,
 			 sizeof *batch->planned) < 0)
 		return error_memory(error);
@@ -395,16 +521,16 @@ static int by_challenge(const void *a, const void *b)
 
 static int plan(struct batch *batch, struct error *error)
 {
+	size_t count = batch->notice_count - batch->waiting_count;
 	int r = store_begin(batch->store, error);
 
 	batch->store_failed = r < 0;
 	if (r < 0)
 		return r;
-	qsort(batch->notices, batch->notice_count, sizeof *batch->notices, by_challenge);
-	for (size_t from = 0, to; from < batch->notice_count && r == 0; from = to) {
-		for (to = from + 1;
-		     to < batch->notice_count &&
-		     batch->notices[to].challenge == batch->notices[from].challenge;
+	qsort(batch->notices, count, sizeof *batch->notices, by_challenge);
+	for (size_t from = 0, to; from < count && r == 0; from = to) {
+		for (to = from + 1; to < count && batch->notices[to].challenge ==
+							  batch->notices[from].challenge;
 		     to++)
 			;
 		r = plan_challenge(batch, &batch->notices[from], to - from, error);
@@ -842,6 +968,25 @@ static int forget_confirmed(struct batch *batch, struct error *error)
 	return r;
 }
 
+static int decide_further(struct batch *batch, struct error *error)
+{
+	struct ledger *ledger = batch->world->ledger;
+
+	for (size_t i = 0; i < batch->further_count; i++) {
+		struct ledger_notice *notice = &batch->further[i].notice;
+		int64_t id;
+		int r = ledger_decide(ledger, notice, batch->now, &id, error);
+
+		if (r < 0)
+			return r;
+		if (r != 1)
+			continue;
+		batch->count->further++;
+		log_further(notice);
+	}
+	return 0;
+}
+
 static int commit_batch(struct batch *batch, struct error *error)
 {
 	struct ledger *ledger = batch->world->ledger;
@@ -853,6 +998,8 @@ static int commit_batch(struct batch *batch, struct error *error)
 	if (r < 0)
 		return r;
 	r = make_mails(batch, error);
+	if (r == 0)
+		r = decide_further(batch, error);
 	if (r == 0)
 		r = cancel_ended(batch, error);
 	if (r == 0)
@@ -870,6 +1017,7 @@ static void batch_clear(struct batch *batch)
 {
 	ledger_notices_free(batch->notices, batch->notice_count);
 	free(batch->planned);
+	free(batch->further);
 	free(batch->ended);
 	free(batch->refusals);
 	free(batch->refused_ids);
@@ -894,21 +1042,73 @@ static int read_refused(struct batch *batch, struct error *error)
 	return 0;
 }
 
+void deferrals_clear(struct deferrals *deferrals)
+{
+	free(deferrals->item);
+	*deferrals = (struct deferrals){ 0 };
+}
+
+/* Forgets those whose time has come. */
+static void end_deferrals(struct deferrals *deferrals, struct instant now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < deferrals->count; i++)
+		if (instant_before(now, deferrals->item[i].until))
+			deferrals->item[kept++] = deferrals->item[i];
+	deferrals->count = kept;
+}
+
+static bool is_deferred(const struct deferrals *deferrals, int64_t notice)
+{
+	for (size_t i = 0; i < deferrals->count; i++)
+		if (deferrals->item[i].notice == notice)
+			return true;
+	return false;
+}
+
+/* To the end of the list with those that wait: they need no look at the store. */
+static void set_deferred_aside(struct batch *batch)
+{
+	size_t count = batch->notice_count;
+
+	for (size_t i = 0; i < count;) {
+		struct ledger_notice swapped = batch->notices[i];
+
+		if (!is_deferred(batch->deferrals, swapped.id)) {
+			i++;
+			continue;
+		}
+		count--;
+		batch->notices[i] = batch->notices[count];
+		batch->notices[count] = swapped;
+	}
+	batch->waiting_count = batch->notice_count - count;
+}
+
 int render_mails(const struct world *world, struct store *store, struct facts *facts,
-		 struct instant now, struct rendered *ret, bool *ret_store_failed,
-		 struct error *error)
+		 struct deferrals *deferrals, struct instant now, struct rendered *ret,
+		 bool *ret_store_failed, struct error *error)
 {
 	struct rendered count = { 0 };
 	CLEANUP(batch_clear)
-	struct batch batch = {
-		.world = world, .store = store, .facts = facts, .now = now, .count = &count
-	};
-	int r = ledger_decided(world->ledger, now, RENDER_MOST, &batch.notices,
-			       &batch.notice_count, error);
+	struct batch batch = { .world = world,
+			       .store = store,
+			       .facts = facts,
+			       .deferrals = deferrals,
+			       .now = now,
+			       .count = &count };
+	size_t most;
+	int r;
 
+	end_deferrals(deferrals, now);
+	most = RENDER_MOST + deferrals->count;
+	r = ledger_decided(world->ledger, now, most, &batch.notices, &batch.notice_count,
+			   error);
 	if (r < 0)
 		return r;
-	if (batch.notice_count > 0) {
+	set_deferred_aside(&batch);
+	if (batch.notice_count > batch.waiting_count) {
 		r = read_refused(&batch, error);
 		if (r < 0)
 			return r;
@@ -924,7 +1124,8 @@ int render_mails(const struct world *world, struct store *store, struct facts *f
 		if (r < 0)
 			return r;
 	}
-	count.more = batch.notice_count == RENDER_MOST && count.mails + count.taken_back > 0;
+	count.more = count.further > 0 ||
+		     (batch.notice_count == most && count.mails + count.taken_back > 0);
 	*ret = count;
 	return 0;
 }
