@@ -40,6 +40,7 @@ struct mail_settings {
 	int connections;        /* 1..8 */
 	int per_minute;         /* 0: no limit */
 	int per_person_per_day; /* 0: no limit */
+	int hold_above;         /* notices of one day, if far more than usual; 0: never */
 	const char *const *allow_domains;
 	size_t allow_domain_count;
 	const char *subject_prefix;

@@ -927,6 +927,12 @@ int render_adoption(const struct world *world, size_t adopted, struct instant no
 	return tell_inbox(world, "adoption", (int64_t)adopted, now, error);
 }
 
+int render_flood(const struct world *world, int64_t held, struct instant now,
+		 struct error *error)
+{
+	return tell_inbox(world, "flood", held, now, error);
+}
+
 int render_refusal(const struct world *world, int64_t contact, struct instant now,
 		   struct error *error)
 {
