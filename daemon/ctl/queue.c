@@ -424,7 +424,7 @@ const struct command command_queue_hold = {
 const struct command command_queue_release = {
 	.name = "queue release",
 	.summary = "send a mail that is held, or all that a flood has held",
-	.usage = "MAIL|--all --by NAME --why TEXT\n"
+	.usage = "Usage: challengectl queue release MAIL|--all --by NAME --why TEXT\n"
 		 "\n"
 		 "--all lets every notice go that the daemon held since far more fell due "
 		 "than usual.\n"
