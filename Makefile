@@ -148,7 +148,7 @@ install: all units
 	install -D -m 755 $(BUILD)/challenge-notifyd $(DESTDIR)$(PREFIX)/sbin/challenge-notifyd
 	install -D -m 755 $(BUILD)/challengectl $(DESTDIR)$(PREFIX)/bin/challengectl
 	install -D -m 755 $(BUILD)/challenge-notify-sender $(DESTDIR)$(LIBEXECDIR)/challenge-notify-sender
-	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) systemd/unit-failed
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) systemd/unit-failed scripts/backup
 	sed 's|/etc/challenge-notifyd|$(SYSCONFDIR)/challenge-notifyd|' scripts/update-holidays > $(DESTDIR)$(LIBEXECDIR)/update-holidays
 	chmod 755 $(DESTDIR)$(LIBEXECDIR)/update-holidays
 	install -D -m 644 systemd/challenge-notifyd.sysusers $(DESTDIR)$(SYSUSERSDIR)/challenge-notifyd.conf
