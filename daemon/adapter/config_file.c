@@ -76,6 +76,7 @@ static bool open_source(struct loading *loading, enum bundle_kind kind, const ch
 	if (fetch(loading, path, &source->bytes, &error) < 0 ||
 	    note_read(loading, kind, path, &source->bytes, &error) < 0) {
 		fault_add(loading->faults, path, 0, "", "%s", error.text);
+		fault_of_machine(loading->faults, error.code);
 		return false;
 	}
 	return source_parse(source, path, loading->faults);
@@ -307,6 +308,7 @@ static void read_holidays(struct reader *reader, config_setting_t *group, void *
 			      &plan->holidays, &plan->holiday_count, &plan->covered_until,
 			      &line, &error) < 0) {
 		fault_add(reader->faults, draft->holidays.file, line, "", "%s", error.text);
+		fault_of_machine(reader->faults, error.code);
 		return;
 	}
 }
@@ -386,8 +388,10 @@ static void read_zone(struct reader *reader, config_setting_t *setting, void *at
 		return;
 	if (fetch_zone(loading_of(reader), name, &bytes, &error) < 0 ||
 	    zone_file_parse((const unsigned char *)bytes.data, bytes.length, name,
-			    reader->arena, &draft->plan.zone, &error) < 0)
+			    reader->arena, &draft->plan.zone, &error) < 0) {
 		reader_fault(reader, setting, "%s", error.text);
+		fault_of_machine(reader->faults, error.code);
+	}
 }
 
 /* clang-format off */
@@ -746,6 +750,8 @@ static const struct field mail_fields[] = {
 	  .at = offsetof(struct mail_settings, per_minute) },
 	{ .name = "per_person_per_day", .kind = FIELD_NUMBER, .max = 1000, .fallback = 10,
 	  .at = offsetof(struct mail_settings, per_person_per_day) },
+	{ .name = "hold_above", .kind = FIELD_NUMBER, .max = 1000000, .fallback = 50,
+	  .at = offsetof(struct mail_settings, hold_above) },
 	{ .name = "allow_domains", .kind = FIELD_TEXTS, .required = true,
 	  .check = address_check_domain, .at = offsetof(struct mail_settings, allow_domains),
 	  .count_at = offsetof(struct mail_settings, allow_domain_count) },
@@ -755,6 +761,8 @@ static const struct field mail_fields[] = {
 	  .at = offsetof(struct mail_settings, link) },
 	{ .name = "show_agencies", .kind = FIELD_FLAG, .fallback = 1,
 	  .at = offsetof(struct mail_settings, show_agencies) },
+	{ .name = "calendar_attachment", .kind = FIELD_FLAG,
+	  .at = offsetof(struct mail_settings, calendar_attachment) },
 };
 /* clang-format on */
 
@@ -986,10 +994,12 @@ static int load_policy_folder(struct loading *loading, struct error *error)
 	struct arena *arena = &loading->loaded->arena;
 	const char **paths;
 	int count = scandir(loading->policies, &names.entry, is_policy_name, by_name);
+	int code = errno;
 
 	if (count < 0) {
 		fault_add(loading->faults, loading->policies, 0, "",
-			  "the folder of policies cannot be read: %s", strerror(errno));
+			  "the folder of policies cannot be read: %s", strerror(code));
+		fault_of_machine(loading->faults, code);
 		return 0;
 	}
 	names.count = count;

@@ -74,7 +74,8 @@ _Noreturn static void child(int to_parent, const char *bytes)
 	_exit(written == (ssize_t)sizeof verdict ? 0 : 1);
 }
 
-static bool verdict_read(int from_child, struct verdict *ret)
+/* 1; 0 when the child died before; or the errno, negative, of a read that failed. */
+static int verdict_read(int from_child, struct verdict *ret)
 {
 	size_t got = 0;
 
@@ -84,39 +85,47 @@ static bool verdict_read(int from_child, struct verdict *ret)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return false;
+			return n < 0 ? -errno : 0;
 		got += (size_t)n;
 	}
-	return true;
+	return 1;
 }
 
-/* False when no child could be had or it died: then *ret says so. */
-static void verdict_by_child(const char *bytes, struct verdict *ret)
+/* Where no child could be had, or it died, *ret says so. The errno of what failed, or 0. */
+static int verdict_by_child(const char *bytes, struct verdict *ret)
 {
 	struct verdict failed = { .text = "cannot be checked: no process for it" };
 	struct verdict verdict;
 	int ends[2];
+	int code = 0;
+	int got = 0;
 	pid_t pid;
 
 	*ret = failed;
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return;
+		return errno;
 	pid = fork();
+	if (pid < 0)
+		code = errno;
 	if (pid == 0) {
 		(void)close(ends[0]);
 		child(ends[1], bytes);
 	}
 	(void)close(ends[1]);
-	if (pid > 0 && verdict_read(ends[0], &verdict)) {
+	if (pid > 0)
+		got = verdict_read(ends[0], &verdict);
+	if (got > 0) {
 		verdict.text[sizeof verdict.text - 1] = '\0';
 		*ret = verdict;
 	} else if (pid > 0) {
+		code = -got;
 		(void)snprintf(ret->text, sizeof ret->text,
 			       "libconfig did not survive parsing it"); /* fits */
 	}
 	(void)close(ends[0]);
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	return code;
 }
 
 bool source_parse(struct source *source, const char *path, struct fault_list *faults)
@@ -127,7 +136,7 @@ bool source_parse(struct source *source, const char *path, struct fault_list *fa
 	config_scan(source->bytes.data, source->bytes.length, path, faults, &source->scanned);
 	if (source->scanned.hopeless)
 		return false;
-	verdict_by_child(source->bytes.data, &verdict);
+	fault_of_machine(faults, verdict_by_child(source->bytes.data, &verdict));
 	if (verdict.good) {
 		config_init(&source->parsed);
 		source->is_parsed = true;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,9 @@ enum { APPLICATION_ID = 0x43484E4C };
 enum { LONGEST_VALUE = 8 << 20 };
 /* A reader (audit verify) of a large ledger may hold the writer up so long. */
 enum { BUSY_MS = 10000 };
+
+/* 2026-01-01T00:00:00Z: nothing of ours ran before. */
+#define FIRST_SANE INT64_C(1767225600)
 
 /* --- schema ---------------------------------------------------------------------------------
  * Instants are UTC seconds, NULL is "never". Words of state and kind are those that people see.
@@ -321,7 +325,7 @@ static int set_up(struct ledger *ledger, struct error *error)
 	int result = database_run(ledger->db,
 				  "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
 				  " PRAGMA journal_size_limit = 1048576;"
-				  " PRAGMA cache_size = -256;",
+				  " PRAGMA cache_size = -256; PRAGMA cache_spill = 256;",
 				  error);
 
 	if (result == 0 && ledger->access == LEDGER_READ)
@@ -479,6 +483,11 @@ void ledger_closep(struct ledger **ledger)
 {
 	ledger_close(*ledger);
 	*ledger = NULL;
+}
+
+void ledger_give_back(struct ledger *ledger)
+{
+	(void)sqlite3_db_release_memory(ledger->db); /* what is in use stays */
 }
 
 int ledger_lock(const char *state_folder, int *ret_descriptor, struct error *error)
@@ -778,6 +787,81 @@ int ledger_set_number(struct ledger *ledger, const char *name, int64_t value,
 		      struct error *error)
 {
 	return set_value(ledger, name, value_number(value), error);
+}
+
+/* --- the clock -----------------------------------------------------------------------------
+ */
+
+static const char clock_confirmed[] = "clock_confirmed";
+static const char clock_disavowed[] = "clock_disavowed";
+
+static int note_confirmation(struct ledger *ledger, struct instant now, const char *by,
+			     const char *why, struct error *error)
+{
+	CLEANUP(freep) char *payload = NULL;
+	json_t *object = json_pack("{s:s, s:s}", "by", by, "reason", why);
+
+	payload = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	if (payload == NULL)
+		return error_set(error, EINVAL, "ledger: who or why is not UTF-8");
+	return ledger_note(ledger, clock_confirmed, payload, now, error);
+}
+
+static int write_confirmation(struct ledger *ledger, struct instant now, const char *by,
+			      const char *why, struct error *error)
+{
+	struct instant latest;
+	int result = ledger_latest(ledger, &latest, error);
+	bool ahead = result == 0 && instant_before(now, latest);
+
+	if (result == 0)
+		result = ledger_set_number(ledger, clock_confirmed, now.seconds, error);
+	if (result >= 0)
+		result = ledger_set_number(ledger, clock_disavowed,
+					   ahead ? latest.seconds : INSTANT_NEVER.seconds,
+					   error);
+	/* When each speaks next was worked out in a future that is not. */
+	if (result >= 0 && ahead)
+		result = ledger_set_number(ledger, "change_seq", 0, error);
+	if (result >= 0)
+		result = note_confirmation(ledger, now, by, why, error);
+	return result < 0 ? result : 0;
+}
+
+int ledger_confirm_clock(struct ledger *ledger, struct instant now, const char *by,
+			 const char *why, struct error *error)
+{
+	int result;
+
+	if (now.seconds < FIRST_SANE)
+		return error_set(error, EINVAL,
+				 "the clock stands before 2026, which nobody can confirm: set "
+				 "it first");
+	result = ledger_begin(ledger, error);
+	if (result < 0)
+		return result;
+	result = write_confirmation(ledger, now, by, why, error);
+	if (result == 0)
+		result = ledger_commit(ledger, error);
+	if (result < 0)
+		ledger_rollback(ledger);
+	return result;
+}
+
+int ledger_confirmation(struct ledger *ledger, struct ledger_confirmation *ret,
+			struct error *error)
+{
+	struct ledger_confirmation found = { INSTANT_NEVER, INSTANT_NEVER };
+	int result = ledger_get_number(ledger, clock_confirmed, &found.at.seconds, error);
+
+	if (result == 1)
+		result = ledger_get_number(ledger, clock_disavowed, &found.disavowed.seconds,
+					   error);
+	if (result < 0)
+		return result;
+	*ret = found;
+	return 0;
 }
 
 int ledger_is_new(struct ledger *ledger, bool *ret, struct error *error)

@@ -117,7 +117,10 @@ static int read_file(const char *path, struct fault_list *faults, struct text *r
 	if (descriptor < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (descriptor < 0 || fstat(descriptor, &status) < 0) {
-		fault_add(faults, path, 0, "", "cannot be read: %s", strerror(errno));
+		int code = errno;
+
+		fault_add(faults, path, 0, "", "cannot be read: %s", strerror(code));
+		fault_of_machine(faults, code);
 		return -EINVAL;
 	}
 	if (!S_ISREG(status.st_mode)) {
@@ -129,6 +132,7 @@ static int read_file(const char *path, struct fault_list *faults, struct text *r
 		fault_add(faults, path, 0, "", "larger than %d bytes", FILE_MOST);
 	else if (r < 0)
 		fault_add(faults, path, 0, "", "cannot be read: %s", strerror(-r));
+	fault_of_machine(faults, -r);
 	drop_foreign_marks(&text);
 	if (r == 0)
 		check_lines(path, &text, faults);
@@ -345,14 +349,24 @@ static struct language *read_language(const char *folder, const char *name,
 	return reader.language;
 }
 
-static bool is_folder(const char *folder, const char *name)
+/* Anything but a folder, and what is not there, is none; what cannot be examined is a fault. */
+static bool is_folder(const char *folder, const char *name, struct fault_list *faults)
 {
 	char path[PATH_SIZE];
 	struct stat status;
 	int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+	int code;
 
-	return length > 0 && length < PATH_SIZE && stat(path, &status) == 0 &&
-	       S_ISDIR(status.st_mode);
+	if (length < 0 || length >= PATH_SIZE)
+		return false;
+	if (stat(path, &status) == 0)
+		return S_ISDIR(status.st_mode);
+	code = errno;
+	if (code != ENOENT && code != ENOTDIR) {
+		fault_add(faults, path, 0, "", "cannot be examined: %s", strerror(code));
+		fault_of_machine(faults, code);
+	}
+	return false;
 }
 
 static int add_language(struct language_set *set, const char *folder, const char *name,
@@ -378,7 +392,7 @@ static int add_others(struct language_set *set, const char *folder, DIR *entries
 		const char *name = entry->d_name;
 
 		if (name[0] == '.' || strcmp(name, fallback_name) == 0 ||
-		    !is_folder(folder, name))
+		    !is_folder(folder, name, faults))
 			continue;
 		if (!is_language_name(name) || set->count == LANGUAGES_MOST) {
 			fault_warn(faults, folder, 0, name, "not read: %s",
@@ -399,13 +413,14 @@ struct language_set *template_file_load(const char *folder, struct fault_list *f
 	CLEANUP(template_file_destroyp) struct language_set *set = NULL;
 	size_t errors = faults->errors;
 
-	if (entries == NULL || !is_folder(folder, fallback_name)) {
+	if (entries == NULL || !is_folder(folder, fallback_name, faults)) {
 		int code = entries == NULL ? errno : ENOENT;
 
 		(void)error_set(error, code, "templates \"%s\": %s", folder,
 				entries == NULL ? strerror(code) : "no folder \"en\" in it");
 		fault_add(faults, folder, 0, "", "%s",
 			  entries == NULL ? strerror(code) : "no folder \"en\" in it");
+		fault_of_machine(faults, code);
 		return NULL;
 	}
 	set = calloc(1, sizeof *set);

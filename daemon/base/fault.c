@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,16 @@ void fault_warn(struct fault_list *list, const char *file, int line, const char 
 	va_start(arguments, format);
 	note(list, true, file, line, key, format, arguments);
 	va_end(arguments);
+}
+
+void fault_of_machine(struct fault_list *list, int code)
+{
+	static const int codes[] = {
+		EIO, EMFILE, ENFILE, ENOMEM, EAGAIN, EINTR, EBUSY, ESTALE
+	};
+
+	for (size_t i = 0; i < COUNT(codes); i++)
+		list->machine = list->machine || code == codes[i];
 }
 
 static size_t first_met(const struct fault_list *list, const char *file)

@@ -26,6 +26,7 @@ struct fault_list {
 	size_t errors;   /* how many of them are not warnings */
 	bool incomplete; /* out of memory while noting one: then errors counts it all the same
 			  */
+	bool machine;    /* one of them may be gone at the next try: see fault_of_machine */
 };
 
 /* Notes a fault; arguments are copied. Control characters in them become '?'. */
@@ -33,6 +34,13 @@ void fault_add(struct fault_list *list, const char *file, int line, const char *
 	       const char *format, ...) PRINTF_LIKE(5, 6);
 void fault_warn(struct fault_list *list, const char *file, int line, const char *key,
 		const char *format, ...) PRINTF_LIKE(5, 6);
+
+/*
+ * Told why a fault just noted came about, as an errno: where the machine was at fault (EIO,
+ * EMFILE, ENOMEM, EAGAIN, ...) and not the file, `machine` is set. Whoever gives up then should
+ * try again later instead of waiting for a person.
+ */
+void fault_of_machine(struct fault_list *list, int code);
 
 /* In order of file (as first met), then line; equal ones keep their order. */
 void fault_sort(struct fault_list *list);

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-const char decide_adopted[] = "adopted";
 const char decide_replaced[] = "later reminder due";
 static const char answered[] = "ended by a recorded event before it went";
 static const char nothing_told[] = "nothing had been sent that needs standing down";
@@ -15,11 +14,11 @@ static const char taken_away[] = "the facts no longer ask for it";
 struct task {
 	struct ledger *ledger;
 	const struct facts *facts;
-	const struct config *config;
 	struct approval *approval;
+	const struct config *config;
 	const struct ledger_notice *history; /* NULL unless something was cleared */
 	size_t history_count;
-	bool adopt;
+	const struct manner *manner;
 	bool holds;           /* something of this challenge is held */
 	struct instant again; /* when to look again beside the timeline's next; NEVER */
 	struct decided *count;
@@ -37,7 +36,7 @@ static void log_decision(const struct task *task, const struct ledger_notice *no
 		{ "REASON", notice->reason[0] == '\0' ? NULL : notice->reason },
 	};
 
-	if (task->adopt)
+	if (task->manner->adopt)
 		return; /* one line for all of them, from the pass */
 	if (notice->state == DELIVERY_DECIDED)
 		journal_send(JOURNAL_DECIDED, fields, COUNT(fields), "%s: %s for %s decided",
@@ -74,8 +73,8 @@ static bool was_told(const struct task *task, const struct ledger_notice *cleare
 static const char *reason_for_silence(const struct task *task, size_t entry,
 				      const struct ledger_notice *notice)
 {
-	if (task->adopt)
-		return decide_adopted;
+	if (task->manner->adopt)
+		return ledger_adopted_reason;
 	if (facts_is_ended(task->facts, entry))
 		return answered;
 	if (facts_is_replaced(task->facts, entry))
@@ -113,46 +112,20 @@ static void name_the_basis(const struct task *task, struct ledger_notice *notice
 	notice->zone_version = calendar_zone(policy->calendar)->digest;
 }
 
-static struct ledger_notice notice_of(const struct facts *facts, const struct entry *entry,
-				      const char *role)
-{
-	return (struct ledger_notice){
-		.challenge = facts->challenge->id,
-		.reference = facts->challenge->reference,
-		.policy = facts->policy->id,
-		.policy_version = facts->policy->version,
-		.event = entry->event,
-		.stage = facts_stage_id(facts->policy, entry),
-		.obligation = facts_obligation_id(facts->policy, entry),
-		.kind = entry->kind,
-		.step = entry->step,
-		.occurrence = entry->occurrence,
-		.role = role,
-		.at = entry->at,
-		.send_at = time_to_go(facts, entry),
-		.started = entry->started,
-		.due = entry->due,
-		.firm = entry->firm,
-		.provisional = entry->provisional,
-		.state = DELIVERY_DECIDED,
-		.reason = "",
-	};
-}
-
 /* Taken back, and asked for again: an answer that was voided, a policy that was corrected. */
 static const char *const revivable[] = { answered, taken_away, NULL };
 
 static void count_decision(struct task *task, const struct ledger_notice *notice)
 {
-	if (task->adopt)
+	if (task->manner->adopt)
 		task->count->adopted++;
-	else if (notice->state == DELIVERY_DECIDED)
+	else if (notice->state == DELIVERY_DECIDED || notice->reason == task->manner->hold)
 		task->count->to_send++;
 	else if (notice->state == DELIVERY_HELD)
 		task->count->held++;
 	else
 		task->count->not_sent++;
-	task->holds = task->holds || notice->state == DELIVERY_HELD;
+	task->holds = task->holds || notice->reason == approval_reason;
 	log_decision(task, notice);
 }
 
@@ -166,17 +139,42 @@ static int revive(struct task *task, struct ledger_notice *notice, struct error 
 	return ledger_revive(task->ledger, notice, task->facts->now, error);
 }
 
+static bool is_same_key(const struct ledger_notice *a, const struct ledger_notice *b)
+{
+	return a->event == b->event && a->kind == b->kind && a->occurrence == b->occurrence &&
+	       strcmp(a->role, b->role) == 0 && strcmp(a->stage, b->stage) == 0 &&
+	       strcmp(a->obligation, b->obligation) == 0 && strcmp(a->step, b->step) == 0;
+}
+
+/* The history says so already, and there is nothing to revive: the ledger need not be asked. */
+static bool is_known(const struct task *task, const struct ledger_notice *notice)
+{
+	for (size_t i = 0; i < task->history_count; i++)
+		if (is_same_key(&task->history[i], notice))
+			return task->history[i].state != DELIVERY_CANCELLED ||
+			       task->history[i].reason == NULL ||
+			       strcmp(task->history[i].reason, ledger_adopted_reason) == 0;
+	return false;
+}
+
 static int record(struct task *task, struct ledger_notice *notice, const char *reason,
 		  struct error *error)
 {
 	int r;
 
+	if (is_known(task, notice))
+		return 0;
 	notice->reason = reason;
 	notice->state = reason[0] == '\0'           ? DELIVERY_DECIDED
 			: reason == approval_reason ? DELIVERY_HELD
 						    : DELIVERY_CANCELLED;
-	notice->revives = notice->state == DELIVERY_CANCELLED ? NULL : revivable;
+	if (notice->state == DELIVERY_DECIDED && task->manner->hold != NULL &&
+	    notice->kind != NOTICE_RISK) {
+		notice->state = DELIVERY_HELD;
+		notice->reason = task->manner->hold;
+	}
 	name_the_basis(task, notice);
+	notice->revives = notice->state == DELIVERY_CANCELLED ? NULL : revivable;
 	r = ledger_decide(task->ledger, notice, task->facts->now, &notice->id, error);
 	if (r == 2)
 		r = revive(task, notice, error);
@@ -194,10 +192,11 @@ static int decide_entry(struct task *task, size_t place, struct error *error)
 
 	for (size_t i = 0; i < entry->to.count; i++) {
 		struct ledger_notice notice =
-			notice_of(task->facts, entry,
-				  task->facts->policy->roles[entry->to.role[i]].token);
-		int r = record(task, &notice, reason_for_silence(task, place, &notice), error);
+			ledger_notice_of(task->facts->policy, task->facts->challenge, entry, i);
+		int r;
 
+		notice.send_at = time_to_go(task->facts, entry);
+		r = record(task, &notice, reason_for_silence(task, place, &notice), error);
 		if (r < 0)
 			return r;
 	}
@@ -252,7 +251,45 @@ static int look_at_held(struct task *task, const struct ledger_notice *notice,
 				     task->facts->now, error);
 }
 
-static int take_back(struct task *task, struct error *error)
+static bool is_pending(const struct ledger_notice *notice)
+{
+	switch (notice->state) {
+	case DELIVERY_DECIDED:
+	case DELIVERY_READY:
+	case DELIVERY_RETRY:
+	case DELIVERY_IN_DOUBT:
+		return true;
+	case DELIVERY_HELD:
+		return notice->mail == 0; /* else a person holds its mail */
+	case DELIVERY_ATTEMPTING:
+	case DELIVERY_ACCEPTED:
+	case DELIVERY_REFUSED:
+	case DELIVERY_CANCELLED:
+		break;
+	}
+	return false;
+}
+
+static int take_back(struct task *task, const struct ledger_notice *notices, size_t count,
+		     struct error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		const char *reason;
+
+		if (!is_pending(&notices[i]))
+			continue;
+		reason = reason_to_take_back(task->facts, &notices[i]);
+		if (reason != NULL)
+			r = cancel(task, notices[i], reason, error);
+		else if (notices[i].state == DELIVERY_HELD && notices[i].mail == 0)
+			r = look_at_held(task, &notices[i], error);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int take_back_pending(struct task *task, struct error *error)
 {
 	struct ledger_notice *pending = NULL;
 	size_t count = 0;
@@ -261,16 +298,9 @@ static int take_back(struct task *task, struct error *error)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < count && r >= 0; i++) {
-		const char *reason = reason_to_take_back(task->facts, &pending[i]);
-
-		if (reason != NULL)
-			r = cancel(task, pending[i], reason, error);
-		else if (pending[i].state == DELIVERY_HELD && pending[i].mail == 0)
-			r = look_at_held(task, &pending[i], error);
-	}
+	r = take_back(task, pending, count, error);
 	ledger_notices_free(pending, count);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 /*
@@ -317,9 +347,10 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 {
 	struct ledger_notice *history = NULL;
 	size_t count = 0;
+	bool known = !task->manner->adopt && (changed || needs_history(task->facts));
 	int r = 0;
 
-	if (!task->adopt && (changed || needs_history(task->facts))) {
+	if (known) {
 		r = ledger_history(task->ledger, task->facts->challenge->id, &history, &count,
 				   error);
 		if (r < 0)
@@ -327,7 +358,8 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 		task->history = history;
 		task->history_count = count;
 	}
-	r = take_back(task, error);
+	/* What is pending stands in the history, where that was read. */
+	r = known ? take_back(task, history, count, error) : take_back_pending(task, error);
 	for (size_t i = 0; i < task->facts->count && r >= 0; i++)
 		r = decide_entry(task, i, error);
 	if (r >= 0)
@@ -386,11 +418,12 @@ static int schedule(const struct task *task, struct error *error)
 				       instant_min(next, approved), error);
 }
 
-static int decide_facts(struct task *task, bool loud, struct error *error)
+static int decide_facts(struct task *task, struct error *error)
 {
+	bool loud = task->manner->loud;
 	int r = approval_read(task->approval, task->facts, error);
 
-	if (r >= 0 && loud && !task->adopt)
+	if (r >= 0 && loud && !task->manner->adopt)
 		r = approval_record_moves(task->approval, task->ledger, task->facts,
 					  &task->count->moved, error);
 	if (r >= 0)
@@ -400,8 +433,8 @@ static int decide_facts(struct task *task, bool loud, struct error *error)
 
 int decide_challenge(struct ledger *ledger, const struct config *config,
 		     struct approval *approval, struct facts *facts,
-		     struct challenge *challenge, bool adopt, bool loud, struct instant now,
-		     struct decided *ret, struct error *error)
+		     struct challenge *challenge, const struct manner *manner,
+		     struct instant now, struct decided *ret, struct error *error)
 {
 	struct error unknown = { 0 };
 	const struct policy *policy;
@@ -409,14 +442,14 @@ int decide_challenge(struct ledger *ledger, const struct config *config,
 			     .facts = facts,
 			     .config = config,
 			     .approval = approval,
-			     .adopt = adopt,
+			     .manner = manner,
 			     .again = INSTANT_NEVER,
 			     .count = ret };
 	int r;
 
 	policy = config_policy(config, challenge->policy, challenge->policy_version, &unknown);
 	if (policy == NULL) {
-		if (loud)
+		if (manner->loud)
 			log_fault(challenge, unknown.text);
 		return ledger_schedule(ledger, challenge->id, INSTANT_NEVER, error);
 	}
@@ -424,7 +457,7 @@ int decide_challenge(struct ledger *ledger, const struct config *config,
 	r = facts_read(facts, policy, challenge, now, error);
 	if (r < 0)
 		return r;
-	if (loud)
+	if (manner->loud)
 		log_problems(challenge, facts->state.problems);
-	return decide_facts(&task, loud, error);
+	return decide_facts(&task, error);
 }

@@ -81,6 +81,8 @@ static int run(struct engine *engine, struct pass_report *ret, struct error *err
 		if (ret->trouble == PASS_CLOCK)
 			return 0;
 		r = deliver(engine, clock_now(engine->clock), error);
+		if (r == 0) /* what went wrong is told by the next run */
+			r = engine_alarm(engine, ret, error);
 		ledger_let_go(engine->ledger);
 		if (r <= 0)
 			return r;

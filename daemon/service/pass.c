@@ -4,9 +4,11 @@
 #include "adapter/journal.h"
 #include "base/list.h"
 #include "service/approval.h"
+#include "service/breaker.h"
 #include "service/crash.h"
 #include "service/decide.h"
 #include "service/render.h"
+#include "service/routine.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,10 +16,12 @@
 #include <string.h>
 
 enum {
-	BATCH = 200,            /* challenges of one transaction: some milliseconds */
+	BATCH = 200,            /* scheduled challenges of one transaction: some milliseconds */
+	LOOKED_AT = 5000,       /* changed ones of one transaction, mostly as they were known */
+	WRITTEN = 500,          /* and what is written in it, at least */
 	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
-	BAD_ROW_SECONDS = 3600, /* a scheduled row that cannot be read is asked for again */
-	HORIZON_DAYS = 180,     /* of the holiday list, to be warned of */
+	BAD_ROW_SECONDS = 3600, /* a row that cannot be read is asked for again */
+	DAMAGED_SECONDS = 600,  /* one that the disk did not give: it may, later */
 };
 
 static const struct instant first_sane = { 1767225600 }; /* 2026-01-01T00:00:00Z */
@@ -27,6 +31,7 @@ struct pass {
 	struct store *store;
 	struct facts facts;
 	struct approval approval;
+	struct breaker breaker;
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
@@ -35,7 +40,9 @@ struct pass {
 	int64_t seen_boot;
 	bool wal_told;
 	size_t orphans_told;
-	int32_t horizon_told; /* civil day */
+	struct instant routine_looked;
+	struct instant routine_at; /* when mails that come by the calendar are due again */
+	int32_t horizon_told;      /* civil day */
 };
 
 int pass_create(const struct world *world, struct pass **ret, struct error *error)
@@ -62,6 +69,14 @@ void pass_destroy(struct pass *pass)
 	free(pass);
 }
 
+void pass_give_back(struct pass *pass)
+{
+	facts_clear(&pass->facts);
+	ledger_give_back(pass->world.ledger);
+	if (pass->store != NULL)
+		store_give_back(pass->store);
+}
+
 void pass_destroyp(struct pass **pass)
 {
 	pass_destroy(*pass);
@@ -72,6 +87,7 @@ int pass_configure(struct pass *pass, const struct world *world, struct error *e
 	pass->world = *world;
 	pass->reread = true;
 	pass->horizon_told = 0;
+	pass->routine_at = (struct instant){ INT64_MIN };
 	/* It may name another store. */
 	store_close(pass->store);
 	pass->store = NULL;
@@ -89,63 +105,102 @@ bool clock_is_sane(struct instant now, struct instant latest_written)
 	       !instant_before(now, instant_add(latest_written, -CLOCK_BACKWARD_SECONDS));
 }
 
-static void tell_clock(struct pass *pass, const struct pass_report *report)
+/*
+ * Within one process the clock cannot gain days on CLOCK_BOOTTIME, which counts suspends too:
+ * somebody set it. Between two processes a gap is downtime. A person's confirmation counts when
+ * it was given by the clock as it jumped, and just now: one from before the jump, or long ago,
+ * says nothing of this one.
+ */
+static bool clock_jumped(const struct pass *pass, struct instant now,
+			 const struct ledger_confirmation *confirmed)
 {
+	int64_t boot = pass->world.clock->boot_seconds(pass->world.clock->self);
+	int64_t most = pass->seen.seconds + (boot - pass->seen_boot) + CLOCK_FORWARD_SECONDS;
+
+	if (!pass->clock_seen || now.seconds <= most)
+		return false;
+	return instant_is_never(confirmed->at) || confirmed->at.seconds <= most ||
+	       confirmed->at.seconds > now.seconds + CLOCK_BACKWARD_SECONDS ||
+	       confirmed->at.seconds < now.seconds - CLOCK_FORWARD_SECONDS;
+}
+
+/* What the clock may not stand before: where the latest instant in the ledger was disavowed,
+ * the confirmation itself. */
+static struct instant lower_bound(struct instant latest,
+				  const struct ledger_confirmation *confirmed)
+{
+	return instant_equal(latest, confirmed->disavowed) ? confirmed->at : latest;
+}
+
+/* "" when it may be acted on, else what is wrong and what to do. */
+static const char *what_is_wrong(const struct pass *pass, struct instant now,
+				 struct instant latest,
+				 const struct ledger_confirmation *confirmed)
+{
+	if (instant_before(now, first_sane))
+		return "which cannot be: nothing is decided or sent until it is set";
+	if (!clock_is_sane(now, lower_bound(latest, confirmed)))
+		return "before what the ledger holds: nothing is decided or sent until it is "
+		       "set; if it is right, say so with \"challengectl approve clock\"";
+	if (clock_jumped(pass, now, confirmed))
+		return "which is days ahead of what passed: nothing is decided or sent until "
+		       "it "
+		       "is set back, or confirmed with \"challengectl approve clock\"";
+	return "";
+}
+
+static void clock_is_wrong(struct pass *pass, struct instant now, const char *wrong,
+			   struct pass_report *report)
+{
+	char text[INSTANT_TEXT_SIZE];
+
+	report->trouble = PASS_CLOCK;
+	(void)snprintf(report->text, sizeof report->text, "the clock shows %s, %s",
+		       instant_format(now, 0, text), wrong);
 	if (!pass->clock_told)
 		journal_send(JOURNAL_CLOCK_INSANE, NULL, 0, "%s", report->text);
 	pass->clock_told = true;
 }
 
-/*
- * Within one process the clock cannot gain days on CLOCK_BOOTTIME, which counts suspends too:
- * somebody set it. Between two processes a gap is downtime.
- */
-static bool clock_jumped(const struct pass *pass, struct instant now)
+static void clock_is_right(struct pass *pass, struct instant now)
 {
-	int64_t boot = pass->world.clock->boot_seconds(pass->world.clock->self);
-
-	return pass->clock_seen &&
-	       (now.seconds - pass->seen.seconds) - (boot - pass->seen_boot) >
-		       CLOCK_FORWARD_SECONDS;
+	pass->clock_seen = true;
+	pass->seen = now;
+	pass->seen_boot = pass->world.clock->boot_seconds(pass->world.clock->self);
+	if (pass->clock_told) {
+		journal_send(JOURNAL_CLOCK_SANE, NULL, 0,
+			     "the clock is right again: deciding and sending go on");
+		/* What was worked out in another time is looked at once more. */
+		pass->reread = true;
+	}
+	pass->clock_told = false;
 }
 
 /* 1: sane, 0: not. */
 static int check_clock(struct pass *pass, struct instant now, struct pass_report *report,
 		       struct error *error)
 {
+	struct ledger_confirmation confirmed = { INSTANT_NEVER, INSTANT_NEVER };
 	struct instant latest;
-	char text[INSTANT_TEXT_SIZE];
+	const char *wrong;
 	int r = ledger_latest(pass->world.ledger, &latest, error);
 
 	if (r < 0)
 		return r;
-	if (clock_jumped(pass, now)) {
-		report->trouble = PASS_CLOCK;
-		(void)snprintf(report->text, sizeof report->text,
-			       "the clock jumped forward to %s: nothing is decided or sent "
-			       "until it is set back, or the daemon is started anew to confirm "
-			       "it",
-			       instant_format(now, 0, text));
-		tell_clock(pass, report);
+	wrong = what_is_wrong(pass, now, latest, &confirmed);
+	if (wrong[0] != '\0') {
+		/* Asked for only then: it seldom is. */
+		r = ledger_confirmation(pass->world.ledger, &confirmed, error);
+		if (r < 0)
+			return r;
+		wrong = what_is_wrong(pass, now, latest, &confirmed);
+	}
+	if (wrong[0] != '\0') {
+		clock_is_wrong(pass, now, wrong, report);
 		return 0;
 	}
-	if (clock_is_sane(now, latest)) {
-		pass->clock_seen = true;
-		pass->seen = now;
-		pass->seen_boot = pass->world.clock->boot_seconds(pass->world.clock->self);
-		if (pass->clock_told)
-			journal_send(JOURNAL_CLOCK_SANE, NULL, 0,
-				     "the clock is right again: deciding and sending go on");
-		pass->clock_told = false;
-		return 1;
-	}
-	report->trouble = PASS_CLOCK;
-	(void)snprintf(report->text, sizeof report->text,
-		       "the clock shows %s, which cannot be: nothing is decided or sent until "
-		       "it is set",
-		       instant_format(now, 0, text));
-	tell_clock(pass, report);
-	return 0;
+	clock_is_right(pass, now);
+	return 1;
 }
 
 /* --- store -----------------------------------------------------------------------------------
@@ -303,6 +358,19 @@ static void log_bad_row(const struct error *why)
 		     why->text);
 }
 
+/*
+ * A row that cannot be read now is logged and asked for again, whether or not it changes: an
+ * error of the disk may go by itself.
+ */
+static int pass_over(struct ledger *ledger, int64_t id, struct instant now,
+		     const struct error *why, struct error *error)
+{
+	int64_t wait = why->code == EBADMSG ? DAMAGED_SECONDS : BAD_ROW_SECONDS;
+
+	log_bad_row(why);
+	return ledger_schedule(ledger, id, instant_add(now, wait), error);
+}
+
 /* An error of one of the two databases: which one decides what becomes of it. */
 struct trouble {
 	bool store;
@@ -314,7 +382,19 @@ static int fail_store(struct trouble *trouble, int r)
 	return r;
 }
 
-/* Reads up to BATCH changed challenges: 1 when there may be more. Inside both transactions. */
+static const char *reason_to_hold(const struct pass *pass)
+{
+	return pass->breaker.holds ? ledger_flood_reason : NULL;
+}
+
+static size_t written(const struct decided *count)
+{
+	return count->to_send + count->not_sent + count->adopted + count->held + count->moved +
+	       count->cancelled;
+}
+
+/* Reads changed challenges, a transaction's worth: 1 when there may be more. Inside both
+ * transactions. */
 static int decide_changed(struct pass *pass, struct instant now, struct decided *count,
 			  struct trouble *trouble, struct error *error)
 {
@@ -323,7 +403,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	struct decided found = { 0 };
 	int64_t after = 0;
 	int64_t highest;
-	size_t n = 0;
+	bool at_end = false;
 	int r = store_change_seq(pass->store, &highest, error);
 
 	if (r < 0)
@@ -338,35 +418,37 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	r = store_changed_since(pass->store, after, error);
 	if (r < 0)
 		return fail_store(trouble, r);
-	while (n < BATCH) {
+	for (size_t n = 0; n < LOOKED_AT && written(&found) < WRITTEN; n++) {
 		struct challenge *challenge = NULL;
 		struct error why = { 0 };
-		bool adopt;
+		struct manner manner = { .loud = true, .hold = reason_to_hold(pass) };
 
 		r = store_next(pass->store, &challenge, &why);
 		if (r < 0) {
 			(void)error_set(error, why.code, "%s", why.text);
 			return fail_store(trouble, r);
 		}
-		if (r == 0)
+		at_end = r == 0;
+		if (at_end)
 			break;
-		n++;
 		if (challenge == NULL) {
-			log_bad_row(&why);
+			r = pass_over(ledger, store_row(pass->store), now, &why, error);
+			if (r < 0)
+				return r;
 			continue;
 		}
 		after = challenge->change_seq;
-		adopt = first.is_first && challenge->change_seq <= first.until;
+		manner.adopt = first.is_first && challenge->change_seq <= first.until;
 		r = decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
-				     challenge, adopt, true, now, &found, error);
+				     challenge, &manner, now, &found, error);
 		if (r < 0)
 			return r;
 	}
-	if (n < BATCH)
+	if (at_end)
 		after = highest; /* past rows at the end that could not be read */
 	if (first.is_first)
 		r = add_adopted(pass, found.adopted, error);
-	if (r >= 0 && first.is_first && n < BATCH)
+	if (r >= 0 && first.is_first && at_end)
 		r = end_first_cycle(pass, now, error);
 	count->to_send += found.to_send;
 	count->not_sent += found.not_sent + found.cancelled;
@@ -374,10 +456,12 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	count->held += found.held;
 	count->moved += found.moved;
 	if (r >= 0)
+		r = breaker_count(&pass->breaker, &pass->world, found.to_send, now, error);
+	if (r >= 0)
 		r = ledger_set_number(ledger, "change_seq", after, error);
 	if (r < 0)
 		return r;
-	return n == BATCH;
+	return !at_end;
 }
 
 static int decide_batch(struct pass *pass, struct instant now, struct decided *count,
@@ -463,12 +547,11 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 	}
 	if (r == 0) /* purged */
 		return ledger_schedule(ledger, id, INSTANT_NEVER, error);
-	if (challenge == NULL) {
-		log_bad_row(&why);
-		return ledger_schedule(ledger, id, instant_add(now, BAD_ROW_SECONDS), error);
-	}
+	if (challenge == NULL)
+		return pass_over(ledger, id, now, &why, error);
 	return decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
-				challenge, false, false, now, count, error);
+				challenge, &(struct manner){ .hold = reason_to_hold(pass) },
+				now, count, error);
 }
 
 static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t count,
@@ -483,6 +566,8 @@ static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t 
 	r = ledger_begin(ledger, error);
 	for (size_t i = 0; i < count && r >= 0; i++)
 		r = decide_one(pass, ids[i], now, ret, trouble, error);
+	if (r >= 0)
+		r = breaker_count(&pass->breaker, &pass->world, ret->to_send, now, error);
 	store_end(pass->store);
 	crash_point("scheduled challenges decided, not committed");
 	if (r >= 0)
@@ -536,7 +621,7 @@ static void warn_of_horizon(struct pass *pass, struct instant now)
 		char until[DAY_TEXT_SIZE];
 
 		if (plan->covered_until == INT32_MAX ||
-		    plan->covered_until - today >= HORIZON_DAYS)
+		    plan->covered_until - today >= PASS_HORIZON_DAYS)
 			continue;
 		journal_send(JOURNAL_HORIZON, NULL, 0,
 			     "the bank holidays of calendar \"%s\" are known until %s only: "
@@ -553,6 +638,26 @@ static void tell_orphans(struct pass *pass, size_t orphans)
 			     "there any more",
 			     orphans);
 	pass->orphans_told = orphans;
+}
+
+/* After what is due has been decided, so that it counts the same. */
+static int run_routines(struct pass *pass, struct instant now, struct pass_report *report,
+			struct trouble *trouble, struct error *error)
+{
+	size_t mails = 0;
+	int r;
+
+	/* The end of a long catching-up is waited for; a clock set back is looked at anew. */
+	if (report->more || (instant_before(now, pass->routine_at) &&
+			     !instant_before(now, pass->routine_looked)))
+		return 0;
+	r = routine_run(&pass->world, pass->store, now, &mails, &pass->routine_at,
+			&trouble->store, error);
+	if (r < 0)
+		return r;
+	pass->routine_looked = now;
+	report->mails += mails;
+	return 0;
 }
 
 static void tell_moves(const struct pass *pass, size_t moved)
@@ -576,9 +681,10 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
-	if (changed == 0 && ledger_is_quiet(pass->world.ledger, now))
-		return 0;
-	if (changed == 1)
+	if (changed == 0 && !pass->breaker.holds && ledger_is_quiet(pass->world.ledger, now))
+		return run_routines(pass, now, report, trouble, error);
+	r = breaker_look(&pass->breaker, &pass->world, error);
+	if (r >= 0 && changed == 1)
 		r = decide_all_changed(pass, now, &count, report, trouble, error);
 	tell_moves(pass, count.moved);
 	if (r >= 0 && !report->more && approval_is_reading(&pass->approval))
@@ -593,6 +699,11 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->decided = count.to_send;
 	report->not_sent = count.not_sent;
 	report->adopted = count.adopted;
+	if (!report->more) {
+		r = breaker_tell(&pass->breaker, &pass->world, now, &report->flood, error);
+		if (r < 0)
+			return r;
+	}
 	r = render_mails(&pass->world, pass->store, &pass->facts, now, &rendered,
 			 &trouble->store, error);
 	if (r < 0)
@@ -601,7 +712,7 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->not_sent += rendered.taken_back;
 	report->more = report->more || rendered.more;
 	tell_orphans(pass, rendered.orphaned);
-	return 0;
+	return run_routines(pass, now, report, trouble, error);
 }
 
 int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
@@ -635,6 +746,9 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 				  report.approval, error);
 	if (r < 0)
 		return r;
+	report.orphans = pass->orphans_told;
+	if (instant_before(now, pass->routine_at))
+		report.wake = instant_min(report.wake, pass->routine_at);
 	*ret = report;
 	return 0;
 }

@@ -23,6 +23,8 @@ struct world {
 
 struct pass;
 
+enum { PASS_HORIZON_DAYS = 180 }; /* of a holiday list that is left, to be warned of */
+
 /* Remembers from one cycle to the next; nothing is opened yet. */
 MUST_CHECK int pass_create(const struct world *world, struct pass **ret, struct error *error);
 void pass_destroy(struct pass *pass);
@@ -34,6 +36,9 @@ void pass_destroyp(struct pass **pass);
  */
 MUST_CHECK int pass_configure(struct pass *pass, const struct world *world,
 			      struct error *error);
+
+/* Gives back memory that the next cycle can do without. */
+void pass_give_back(struct pass *pass);
 
 enum pass_trouble {
 	PASS_GOOD,
@@ -49,8 +54,10 @@ struct pass_report {
 	size_t adopted;       /* of them, since the ledger was new */
 	size_t held;          /* newly, until the configuration is approved */
 	size_t mails;         /* rendered and ready */
+	size_t orphans;       /* notices whose challenge or policy is not there */
 	char approval[260];   /* what waits for challengectl approve; "" */
 	int64_t held_notices; /* how many notices that is */
+	int64_t flood;        /* notices held since far more fell due than usual */
 	bool more;            /* stopped at its measure: run again soon */
 	struct instant wake;  /* the ledger's next instant; NEVER */
 };
@@ -64,7 +71,9 @@ MUST_CHECK int pass_run(struct pass *pass, struct pass_report *ret, struct error
 /* True when this clock may be acted on (design section 4, "Clock"). */
 enum {
 	CLOCK_BACKWARD_SECONDS = 300,      /* before what was written: borne */
-	CLOCK_FORWARD_SECONDS = 36 * 3600, /* against CLOCK_BOOTTIME: borne */
+	CLOCK_FORWARD_SECONDS = 36 * 3600, /* against CLOCK_BOOTTIME: borne; also how long a
+					    * confirmation speaks for the clock it was given by
+					    */
 };
 bool clock_is_sane(struct instant now, struct instant latest_written);
 

@@ -4,10 +4,12 @@
 #include "adapter/journal.h"
 #include "base/arena.h"
 #include "base/list.h"
+#include "core/appointment.h"
 #include "core/language.h"
 #include "core/letter.h"
 #include "core/message.h"
 #include "service/crash.h"
+#include "service/wording.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +18,9 @@
 
 /* A longer digest becomes several: a mail must fit through the pipe to its sender. */
 enum { DIGEST_MOST = 250 };
+
+/* 2026-01-01: versions of an appointment count minutes since. */
+enum { SEQUENCE_EPOCH = 1767225600 };
 
 /* One notice with all that its mail will say; strings live in the batch's arena. */
 struct planned {
@@ -70,96 +75,12 @@ static bool set_has(const struct role_set *set, const struct policy *policy, con
 	return false;
 }
 
-/* The titles of a set, each once, without the token that is left out; joined in the language.
- */
 static int join_titles(struct batch *batch, const struct language *language,
 		       const struct role_set *set, const char *without, const char **ret,
 		       struct error *error)
 {
-	const struct config *config = batch->world->config;
-	const struct policy *policy = batch->facts->policy;
-	const char *titles[POLICY_TOLD];
-	CLEANUP(text_clear) struct text joined = { 0 };
-	size_t count = 0;
-
-	for (size_t i = 0; set != NULL && i < set->count; i++) {
-		const struct role *role = &policy->roles[set->role[i]];
-		const char *title = role_title(config->roles, config->role_count, role->name);
-		bool known = strcmp(role->token, without) == 0;
-
-		for (size_t j = 0; j < count; j++)
-			known = known || strcmp(titles[j], title) == 0;
-		if (!known)
-			titles[count++] = title;
-	}
-	if (count > 0)
-		letter_join(language, titles, count, &joined);
-	if (text_failed(&joined))
-		return error_memory(error);
-	return copy(batch, text_string(&joined), ret, error);
-}
-
-static bool is_unreserved(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-/* The configured link with the reference in it, as RFC 3986 wants it written. */
-static int make_link(struct batch *batch, const char *reference, const char **ret,
-		     struct error *error)
-{
-	static const char place[] = "{reference}";
-	const char *link = batch->world->config->mail.link;
-	CLEANUP(text_clear) struct text made = { 0 };
-	const char *hole;
-
-	while ((hole = strstr(link, place)) != NULL) {
-		text_append_bytes(&made, link, (size_t)(hole - link));
-		for (const char *c = reference; *c != '\0'; c++)
-			if (is_unreserved(*c))
-				text_append_char(&made, *c);
-			else
-				text_appendf(&made, "%%%02X", (unsigned char)*c);
-		link = hole + sizeof place - 1;
-	}
-	text_append(&made, link);
-	if (text_failed(&made))
-		return error_memory(error);
-	return copy(batch, text_string(&made), ret, error);
-}
-
-/* Whole working days from `a` to the later `b`: those after a's own, less one when b's time of
- * day comes before a's. */
-static int32_t whole_days(const struct calendar *calendar, struct instant a, struct instant b)
-{
-	const struct zone *zone = calendar_zone(calendar);
-	int32_t day_a;
-	int32_t day_b;
-	int32_t second_a;
-	int32_t second_b;
-	int32_t days;
-
-	zone_local(zone, a, &day_a, &second_a);
-	zone_local(zone, b, &day_b, &second_b);
-	days = calendar_count_days(calendar, day_a + 1, day_b);
-	if (days > 0 && second_b < second_a && calendar_is_working(calendar, day_b))
-		days--;
-	return days;
-}
-
-static void say_time(struct letter_notice *letter, const struct calendar *calendar,
-		     struct instant now)
-{
-	if (instant_is_never(letter->due))
-		return;
-	if (instant_before(now, letter->due)) {
-		letter->open_seconds = calendar_open_between(calendar, now, letter->due);
-		letter->working_days = whole_days(calendar, now, letter->due);
-	} else {
-		letter->open_seconds = -calendar_open_between(calendar, letter->due, now);
-		letter->working_days = -whole_days(calendar, letter->due, now);
-	}
+	return wording_titles(batch->world->config, batch->facts->policy, language, set,
+			      without, &batch->arena, ret, error);
 }
 
 static int say_agencies(struct batch *batch, const struct directory *directory,
@@ -211,15 +132,6 @@ static int say_next(struct batch *batch, const struct language *language, size_t
 	return join_titles(batch, language, &next.to, "", &letter->next_titles, error);
 }
 
-static bool starts_from_resolved(const struct policy *policy, const struct entry *entry)
-{
-	if (entry->obligation < 0)
-		return false;
-	kind_index starts = policy->obligations[entry->obligation].starts;
-
-	return starts < policy->kind_count && strcmp(policy->kinds[starts], "resolved") == 0;
-}
-
 static int say(struct batch *batch, const struct language *language,
 	       const struct directory *directory, const struct role *role, size_t place,
 	       struct letter_notice *letter, struct error *error)
@@ -235,7 +147,7 @@ static int say(struct batch *batch, const struct language *language,
 	*letter = (struct letter_notice){
 		.kind = entry->kind,
 		.obligation = facts_obligation_id(policy, entry),
-		.feedback = starts_from_resolved(policy, entry),
+		.feedback = wording_is_feedback(policy, entry->obligation),
 		.policy_title = policy->title,
 		.stage_title = stage >= 0 ? policy->stages[stage].title : "",
 		.role_title = role_title(config->roles, config->role_count, role->name),
@@ -258,13 +170,14 @@ static int say(struct batch *batch, const struct language *language,
 		r = join_titles(batch, language, &entry->to, role->token, &letter->told_titles,
 				error);
 	if (r == 0)
-		r = make_link(batch, facts->challenge->reference, &letter->link, error);
+		r = wording_link(batch->world->config, facts->challenge->reference,
+				 &batch->arena, &letter->link, error);
 	if (r == 0)
 		r = say_agencies(batch, directory, letter, error);
 	if (r == 0)
 		r = say_next(batch, language, place, letter, error);
 	if (r == 0)
-		say_time(letter, policy->calendar, batch->now);
+		wording_time(letter, policy->calendar, batch->now);
 	return r;
 }
 
@@ -612,9 +525,70 @@ struct outgoing {
 	bool important;
 	const int64_t *notices;
 	size_t notice_count;
-	const int64_t *serial; /* what the Message-ID is made from */
+	const struct ledger_notice *notice; /* the only one; NULL: none, or several */
+	const int64_t *serial;              /* what the Message-ID is made from */
 	size_t serial_count;
 };
+
+/* A number for a name that lasts as long as the name. */
+static int64_t name_number(const char *name)
+{
+	uint64_t number = 0;
+
+	for (const char *c = name; *c != '\0'; c++)
+		number = number * 31 + (unsigned char)*c;
+	return (int64_t)(number >> 1); /* never negative */
+}
+
+/* What the reader owes by a date that stands, which may go into a calendar; NULL: nothing. */
+static const struct letter_notice *appointment_of(const struct config *config,
+						  const struct outgoing *out)
+{
+	const struct letter_notice *owed;
+
+	if (!config->mail.calendar_attachment || out->notice == NULL ||
+	    out->letter->misdirected)
+		return NULL;
+	owed = &out->letter->notices[0];
+	if (!owed->is_owner || owed->provisional || instant_is_never(owed->due) ||
+	    !instant_before(out->letter->now, owed->due))
+		return NULL;
+	return owed->kind == NOTICE_INFORM || owed->kind == NOTICE_REMINDER ||
+			       owed->kind == NOTICE_ESCALATION
+		       ? owed
+		       : NULL;
+}
+
+/* The entry of one thing owed keeps its name, so that a later one takes its place. */
+static int write_appointment(const struct world *world, const struct outgoing *out,
+			     const char *subject, struct text *ret, struct error *error)
+{
+	const struct letter_notice *owed = appointment_of(world->config, out);
+	CLEANUP(text_clear) struct text uid = { 0 };
+	struct appointment appointment;
+	int r;
+
+	if (owed == NULL)
+		return 0;
+
+	const int64_t serial[] = { -1 - name_number("appointment"), out->notice->challenge,
+				   out->notice->event, name_number(owed->obligation) };
+
+	r = ledger_message_id(world->ledger, serial, COUNT(serial), out->contact,
+			      domain_of(world->config->mail.from_address), &uid, error);
+	if (r < 0)
+		return r;
+	appointment = (struct appointment){
+		.uid = text_string(&uid),
+		.sequence = (out->letter->now.seconds - SEQUENCE_EPOCH) / 60,
+		.stamp = out->letter->now,
+		.at = owed->due,
+		.summary = subject,
+		.link = owed->link,
+	};
+	appointment_write(&appointment, ret);
+	return text_failed(ret) ? error_memory(error) : 0;
+}
 
 static int write_bytes(const struct world *world, const struct outgoing *out,
 		       const char *message_id, struct text *ret, struct error *error)
@@ -622,6 +596,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 	const struct config *config = world->config;
 	CLEANUP(letter_text_clear) struct letter_text letter = { 0 };
 	CLEANUP(text_clear) struct text root = { 0 };
+	CLEANUP(text_clear) struct text calendar = { 0 };
 	const struct language *language =
 		template_file_language(world->languages, out->language);
 	struct message message;
@@ -641,6 +616,9 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		if (r < 0)
 			return r;
 	}
+	r = write_appointment(world, out, text_string(&letter.subject), &calendar, error);
+	if (r < 0)
+		return r;
 	message = (struct message){
 		.from_name = config->mail.from_name,
 		.from_address = config->mail.from_address,
@@ -656,6 +634,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		.important = out->important,
 		.body = text_string(&letter.body),
 		.html = text_string(&letter.html),
+		.calendar = text_string(&calendar),
 	};
 	r = message_write(&message, ret, error);
 	if (r == -EINVAL && message.to_name[0] != '\0') {
@@ -783,6 +762,7 @@ static int make_mail(struct batch *batch, const struct mail_plan *plan, struct e
 		batch->count->waiting += r == 0 ? plan->count : 0;
 		return r;
 	}
+	out.notice = plan->letter_count == 1 ? first->notice : NULL;
 	letter.recipient_name = first->name;
 	letter.notices = plan->letters;
 	letter.count = plan->letter_count;
@@ -949,38 +929,73 @@ int render_mails(const struct world *world, struct store *store, struct facts *f
 	return 0;
 }
 
-/* A mail about no challenge, to the partnership's inbox: a template by that name, a number. */
-static int store_summary(const struct world *world, const char *summary, int64_t number,
-			 struct instant now, struct error *error)
+static const struct zone *house_zone(const struct config *config)
 {
 	static const struct zone utc = { .name = "UTC" };
-	const struct config *config = world->config;
-	const struct zone *zone =
-		config->policy_count > 0 ? calendar_zone(config->policies[0]->calendar) : &utc;
-	/* It carries no notice: its name, its number and its time tell it from others. */
-	const int64_t serial[] = { -1, summary[0], number, now.seconds };
-	struct letter letter = letter_for(world, zone, now);
-	const struct outgoing out = {
+
+	return config->calendar_count > 0 ? calendar_zone(config->calendars[0].calendar) : &utc;
+}
+
+int render_summary(const struct world *world, const struct summary *summary, struct instant now,
+		   struct error *error)
+{
+	struct letter letter = letter_for(world, house_zone(world->config), now);
+	/* It carries no notice, whose ids are positive: this is never the serial of one that
+	 * does. */
+	const int64_t serial[] = { -1 - name_number(summary->name), summary->key[0],
+				   summary->key[1], summary->place };
+	struct outgoing out = {
 		.letter = &letter,
-		.address = config->partnership.inbox,
-		.language = "en",
+		.address = summary->address,
+		.language = summary->language,
+		.contact = summary->contact,
 		.serial = serial,
 		.serial_count = COUNT(serial),
 	};
 
-	letter.summary = summary;
-	letter.summary_count = number;
+	letter.recipient_name = summary->recipient_name;
+	letter.summary = summary->name;
+	letter.summary_count = summary->count;
+	letter.counts = summary->counts;
+	letter.summary_at = summary->at;
+	letter.trouble = summary->trouble;
+	letter.notices = summary->rows;
+	letter.count = summary->row_count;
 	return store_mail(world, &out, error);
+}
+
+/* To the partnership's inbox, with one number. */
+static int tell_inbox(const struct world *world, const char *name, int64_t count,
+		      struct instant now, struct error *error)
+{
+	const struct summary summary = {
+		.name = name,
+		.key = { count, now.seconds },
+		.count = count,
+		.at = INSTANT_NEVER,
+		.trouble = "",
+		.address = world->config->partnership.inbox,
+		.recipient_name = "",
+		.language = "en",
+	};
+
+	return render_summary(world, &summary, now, error);
 }
 
 int render_adoption(const struct world *world, size_t adopted, struct instant now,
 		    struct error *error)
 {
-	return store_summary(world, "adoption", (int64_t)adopted, now, error);
+	return tell_inbox(world, "adoption", (int64_t)adopted, now, error);
+}
+
+int render_flood(const struct world *world, int64_t held, struct instant now,
+		 struct error *error)
+{
+	return tell_inbox(world, "flood", held, now, error);
 }
 
 int render_refusal(const struct world *world, int64_t contact, struct instant now,
 		   struct error *error)
 {
-	return store_summary(world, "refused", contact, now, error);
+	return tell_inbox(world, "refused", contact, now, error);
 }

@@ -6,6 +6,7 @@
 #ifndef SERVICE_RENDER_H
 #define SERVICE_RENDER_H
 
+#include "core/letter.h"
 #include "service/facts.h"
 #include "service/pass.h"
 
@@ -28,10 +29,38 @@ MUST_CHECK int render_mails(const struct world *world, struct store *store, stru
 			    struct instant now, struct rendered *ret, bool *ret_store_failed,
 			    struct error *error);
 
+/* One of the daemon's own mails, about no single challenge. All borrowed. */
+struct summary {
+	const char *name; /* its template: "daily", ... */
+	int64_t key[2];   /* what makes it another mail than the last of that name */
+	int64_t place;    /* among those who get it */
+	int64_t count;    /* as struct letter has them, from here on */
+	struct letter_counts counts;
+	struct instant at;
+	const char *trouble;
+	const struct letter_notice *rows;
+	size_t row_count;
+	const char *address;
+	const char *recipient_name;
+	const char *language;
+	int64_t contact; /* 0: none of the store's */
+};
+
+/*
+ * Writes it and stores the mail as ready, inside a transaction of the caller, who records in
+ * the same one that it was sent: so it is sent once. -EINVAL: it cannot be written.
+ */
+MUST_CHECK int render_summary(const struct world *world, const struct summary *summary,
+			      struct instant now, struct error *error);
+
 /* The summary that tells the partnership's inbox how much was adopted unsent. Inside a
  * transaction of the caller. */
 MUST_CHECK int render_adoption(const struct world *world, size_t adopted, struct instant now,
 			       struct error *error);
+
+/* Tells the inbox how many notices are held by a flood. As render_adoption. */
+MUST_CHECK int render_flood(const struct world *world, int64_t held, struct instant now,
+			    struct error *error);
 
 /* Tells the inbox that the relay refuses the address of this contact. As render_adoption. */
 MUST_CHECK int render_refusal(const struct world *world, int64_t contact, struct instant now,

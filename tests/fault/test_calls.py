@@ -14,19 +14,20 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
-from delivered import complaints, settle  # noqa: E402
+from delivered import complaints_of_notices, settle, told  # noqa: E402
 from traced import WORKERS, Scene, make_crash_build, need_strace  # noqa: E402
 
-EVERY = int(os.environ.get("CALLS_EVERY", "11"))
+EVERY = int(os.environ.get("CALLS_EVERY", "29"))
 # From here on a call is the program's own and not the dynamic linker's.
 BEGINS = {"daemon": "umask", "sender": "prctl"}
+# brk is left out: the kernel never answers it with an error, and libc would take one for an address.
 # Call, error, and whether it goes on failing from there ("+") as on a disk that stays full.
 FAULTS = {
     "daemon": (("pwrite64", "ENOSPC", "+"), ("pwrite64", "ENOSPC", ""), ("pwrite64", "EIO", ""),
                ("pwrite64", "EINTR", ""), ("fdatasync", "EIO", ""), ("fdatasync", "EIO", "+"),
-               ("pread64", "EIO", ""), ("openat", "EMFILE", ""), ("openat", "EROFS", ""), ("openat", "EINTR", ""),
+               ("pread64", "EIO", ""), ("openat", "EMFILE", ""), ("openat", "EIO", ""), ("openat", "EINTR", ""),
                ("newfstatat", "EIO", ""), ("fcntl", "ENOLCK", ""), ("fcntl", "EAGAIN", ""), ("fcntl", "EINTR", ""),
-               ("mmap", "ENOMEM", ""), ("mmap", "ENOMEM", "+"), ("brk", "ENOMEM", ""), ("mkdir", "ENOSPC", ""),
+               ("mmap", "ENOMEM", ""), ("mmap", "ENOMEM", "+"), ("mkdir", "ENOSPC", ""),
                ("flock", "ENOLCK", ""), ("read", "EINTR", ""), ("read", "EIO", ""), ("poll", "EINTR", ""),
                ("recvfrom", "EINTR", ""), ("sendto", "EINTR", ""), ("sendto", "ENOBUFS", ""),
                ("socketpair", "EMFILE", ""), ("pipe2", "EMFILE", ""), ("clone", "EAGAIN", ""),
@@ -35,7 +36,7 @@ FAULTS = {
                ("close", "EIO", "")),
     "sender": (("read", "EINTR", ""), ("poll", "EINTR", ""), ("recvfrom", "EINTR", ""), ("recvfrom", "EIO", ""),
                ("sendto", "EINTR", ""), ("sendto", "ENOBUFS", ""), ("socket", "EMFILE", ""),
-               ("connect", "ENETUNREACH", ""), ("mmap", "ENOMEM", ""), ("brk", "ENOMEM", ""),
+               ("connect", "ENETUNREACH", ""), ("mmap", "ENOMEM", ""),
                ("openat", "EMFILE", "")),
 }
 MANY = 12  # of a call that is made more often than this, each EVERYth is taken
@@ -84,11 +85,11 @@ def what_is_wrong(scene, victim, call, error, more, number, wanted):
     elif status == 3 and not re.search(r"^<[0-4]>.{20}", said, re.MULTILINE):
         found.append(f"status 3 without a line that says why: {said.strip()[-300:]}")
     settle(there, (0,))
-    found += complaints(there, scene.server.mails, wanted)
+    found += complaints_of_notices(there, scene.server.mails, wanted)
     if found:  # what is in doubt, or to be tried later, waits
         found = [line for line in found if line.startswith("status")]
         settle(there, (700, 8000, 16000))
-        found += complaints(there, scene.server.mails, wanted)
+        found += complaints_of_notices(there, scene.server.mails, wanted)
     return found
 
 
@@ -96,7 +97,9 @@ def fail_some(victim, tried):
     scene = Scene()
     wrong = []
     try:
-        wanted = scene.wanted()
+        there = scene.again()
+        settle(there)
+        wanted = told(there, scene.server.mails)
         for call, error, more, number in tried:
             try:
                 found = what_is_wrong(scene, victim, call, error, more, number, wanted)
@@ -112,7 +115,7 @@ def fail_some(victim, tried):
 class EveryFailingCall(unittest.TestCase):
     def fail_everywhere(self, victim):
         tried = plan(victim)
-        self.assertGreater(len(tried), 20)
+        self.assertGreater(len(tried), 10)
         wrong = []
         with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:
             for found in pool.map(fail_some, [victim] * WORKERS, [tried[i::WORKERS] for i in range(WORKERS)]):

@@ -264,6 +264,7 @@ enum act {
 	LIMIT,   /* the first stage's limit becomes `word`, and the daemon reloads */
 	CLOSE,   /* the calendar is closed on the day `word`, and the daemon reloads */
 	APPROVE, /* somebody approves the configuration in use */
+	CONFIRM, /* a person confirms the clock as it stands then */
 };
 
 struct scene {
@@ -413,6 +414,49 @@ static const struct scene scenes[] = {
 	{ "a new start confirms it",
 	  { { STORE }, { RUN, MON9 }, { RAISE, WED9 }, { JUMP, WED9 }, { RESTART }, { JUMP, WED9 } },
 	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "or a person does, and it goes on at the next poll",
+	  { { STORE }, { RUN, MON9 }, { RAISE, WED9 }, { JUMP, WED9 }, { CONFIRM, WED9 }, { JUMP, WED10 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "a confirmation from before the jump confirms nothing",
+	  { { STORE }, { RUN, MON9 }, { CONFIRM, MON9 }, { RAISE, WED9 }, { JUMP, WED9 } }, "", "" },
+	{ "nor does one of a jump for the next jump",
+	  { { STORE }, { RUN, MON9 }, { RAISE, WED9 }, { JUMP, WED9 }, { CONFIRM, WED9 }, { JUMP, WED9 },
+	    { RAISE, "2027-12-28T09:00:00Z" }, { JUMP, "2027-12-28T10:00:00Z" } }, "", "pat@council.test " },
+	{ "nor one that was given by a clock further on",
+	  { { STORE }, { RUN, MON9 }, { RAISE, WED9 }, { CONFIRM, FRI9 }, { JUMP, WED9 } }, "", "" },
+	{ "a jump of 400 days decides nothing",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { JUMP, "2027-12-28T09:00:00Z" } }, "", "" },
+	{ "nor one to the end of 32 bits",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { JUMP, "2038-01-19T03:14:08Z" } }, "", "" },
+	{ "nor one to 2100",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { JUMP, "2100-01-01T09:00:00Z" } }, "", "" },
+	{ "nor one back to 1970, and then all goes on",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { JUMP, "1970-01-01T00:00:00Z" }, { JUMP, MON10 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "a clock of 1970 cannot be confirmed",
+	  { { STORE }, { RUN, MON9 }, { RAISE, "1969-12-31T00:00:00Z" }, { JUMP, "1970-01-01T00:00:00Z" },
+	    { CONFIRM, "1970-01-01T00:00:00Z" }, { JUMP, "1970-01-01T00:00:00Z" } }, "", "" },
+	{ "an hour forward and back sends nothing twice",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, MON9 }, { JUMP, MON10 }, { JUMP, MON9 }, { JUMP, MON10 } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "a day back decides nothing until it is set",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, TUE9 }, { RAISE, MON9 }, { JUMP, MON9 } }, "",
+	  "pat@council.test " },
+	{ "a day back that is right as it stands is confirmed",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, WED9 }, { RAISE, TUE9 }, { JUMP, TUE9 },
+	    { CONFIRM, TUE9 }, { JUMP, TUE9 } },
+	  "inform receiving.practitioner ready\n", NULL },
+	{ "and stays so at a new start",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, WED9 }, { RAISE, TUE9 }, { JUMP, TUE9 },
+	    { CONFIRM, TUE9 }, { RESTART }, { JUMP, TUE9 } },
+	  "inform receiving.practitioner ready\n", NULL },
+	{ "what was worked out in a false future is worked out anew",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, "2100-01-01T09:00:00Z" }, { JUMP, TUE9 },
+	    { CONFIRM, TUE9 }, { RAISE, MON10 }, { JUMP, TUE9 } },
+	  "inform receiving.practitioner ready\nreminder receiving.practitioner ready\n", NULL },
+	{ "once confirmed, another step back is seen",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, WED9 }, { RAISE, TUE9 }, { JUMP, TUE9 },
+	    { CONFIRM, TUE9 }, { JUMP, MON10 } }, "", NULL },
 	{ "a jump of a day is borne",
 	  { { STORE }, { RUN, MON9 }, { RAISE, TUE9 }, { JUMP, TUE9 } },
 	  "inform receiving.practitioner ready\n", "pat@council.test " },
@@ -493,7 +537,8 @@ static const struct scene scenes[] = {
 	    { LIMIT, NULL, "5 working days" }, { RUN, WED10 }, { RUN, FRI9 }, { RUN, "2026-11-30T09:00:00Z" } },
 	  "inform receiving.practitioner accepted\n"
 	  "reminder receiving.practitioner cancelled (later reminder due)\n"
-	  "reminder receiving.practitioner accepted\n", "pat@council.test ", 1 },
+	  "reminder receiving.practitioner accepted\n",
+	  "pat@council.test inbox@partnership.test ", 1 }, /* Monday's watch-list */
 	{ "a holiday announced nine days ahead moves the breach by a day",
 	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
 	    { CLOSE, NULL, "2026-11-26" }, { RUN, WED10 }, { RUN, THU17 }, { RUN, FRI10 }, { RUN, "2026-11-27T17:00:00Z" } },
@@ -597,6 +642,18 @@ static void approve(struct bench *bench)
 				    &released, &error));
 }
 
+static void confirm_clock(struct bench *bench, struct instant when)
+{
+	struct ledger *ledger;
+	struct error error = { 0 };
+	int r;
+
+	MUST(ledger_open(bench->folder, LEDGER_PERSON, &ledger, &error));
+	r = ledger_confirm_clock(ledger, when, "A. Person", "looked at it", &error);
+	ledger_close(ledger);
+	assert_int_equal(r, instant_before(when, (struct instant){ 1767225600 }) ? -EINVAL : 0);
+}
+
 static void act(struct bench *bench, enum act what, const char *when, const char *word)
 {
 	struct pass_report report;
@@ -643,6 +700,9 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 		return;
 	case APPROVE:
 		approve(bench);
+		return;
+	case CONFIRM:
+		confirm_clock(bench, at(when));
 		return;
 	case RESTART:
 		pass_destroy(bench->pass);
