@@ -10,6 +10,7 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 CATALOGDIR  ?= $(PREFIX)/lib/systemd/catalog
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 BUILD      ?= build
 VERSION    := 0.1.0
 
@@ -170,6 +171,7 @@ install: all units
 	chmod 755 $(DESTDIR)$(LIBEXECDIR)/update-holidays
 	install -D -m 644 systemd/challenge-notifyd.sysusers $(DESTDIR)$(SYSUSERSDIR)/challenge-notifyd.conf
 	install -D -m 644 systemd/challenge-notifyd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/challenge-notifyd.conf
+	install -D -m 644 daemon/ctl/challengectl.bash-completion $(DESTDIR)$(COMPLETIONDIR)/challengectl
 	install -D -m 644 systemd/challenge-notifyd.catalog $(DESTDIR)$(CATALOGDIR)/challenge-notifyd.catalog
 	for section in 1 5 8; do install -D -m 644 -t $(SHARE)/man/man$$section daemon/man/*.$$section || exit 1; done
 	if [ -e $(COMPLETION) ]; then install -D -m 644 $(COMPLETION) $(SHARE)/bash-completion/completions/challengectl; fi

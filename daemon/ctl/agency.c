@@ -121,7 +121,8 @@ const struct command command_agency_add = {
 		"  --cover      number of the contact who answers while it is closed for long\n"
 		"  --replace    sets all of these anew for an agency that is there\n"
 		"\n"
-		"challengectl agency add school --name 'Example School' --telephone "
+		"Example:\n"
+		"  challengectl agency add school --name 'Example School' --telephone "
 		"01632960001\n",
 	.run = run_add,
 };
@@ -129,6 +130,9 @@ const struct command command_agency_add = {
 const struct command command_agency_list = {
 	.name = "agency list",
 	.summary = "list the agencies",
-	.usage = "Usage: challengectl agency list\n",
+	.usage = "Usage: challengectl agency list\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl agency list --json\n",
 	.run = run_list,
 };

@@ -276,7 +276,8 @@ const struct command command_contact_add = {
 		 "  --shared    a team's mailbox: mails greet nobody by name\n"
 		 "  --deputy    number of the contact who stands in while this one is away\n"
 		 "\n"
-		 "challengectl contact add --agency school --role practitioner \\\n"
+		 "Example:\n"
+		 "  challengectl contact add --agency school --role practitioner \\\n"
 		 "    --email a.teacher@school.example --name 'A. Teacher'\n",
 	.run = run_add,
 };
@@ -287,13 +288,20 @@ const struct command command_contact_away = {
 	.usage = "Usage: challengectl contact away CONTACT [--from TIME] [--until TIME]\n"
 		 "         [--deputy CONTACT] | --back\n"
 		 "\n"
-		 "Without --from: from now; without --until: until further notice.\n",
+		 "Without --from: from now; without --until: until further notice.\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl contact away 7 --from 2026-12-24 --until 2027-01-04 --deputy "
+		 "9\n",
 	.run = run_away,
 };
 
 const struct command command_contact_list = {
 	.name = "contact list",
 	.summary = "list the people and mailboxes",
-	.usage = "Usage: challengectl contact list [--agency ID]\n",
+	.usage = "Usage: challengectl contact list [--agency ID]\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl contact list --agency school\n",
 	.run = run_list,
 };

@@ -116,6 +116,9 @@ const struct command command_list = {
 		 "policy\n"
 		 "(none of that version is loaded).\n"
 		 "\n"
-		 "  --open    leave out what has ended\n",
+		 "  --open    leave out what has ended\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl list --open\n",
 	.run = run,
 };

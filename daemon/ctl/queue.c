@@ -248,6 +248,21 @@ static int run_show(struct ctl *ctl, int argc, char **argv)
 /* --- decisions -----------------------------------------------------------------------------
  */
 
+static bool take_who_and_why(struct ctl *ctl, int *argc, char **argv, const char **by,
+			     const char **why)
+{
+	const struct ctl_option options[] = { { "--by", by }, { "--why", why } };
+
+	return ctl_options(ctl, argc, argv, options, COUNT(options));
+}
+
+static int check_who_and_why(struct ctl *ctl, const char *by, const char *why)
+{
+	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
+		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
+	return EXIT_DONE;
+}
+
 /* `only_from` narrows what the ledger would allow to what the word means; 0: as it allows. */
 static int decide(struct ctl *ctl, int argc, char **argv, enum delivery_state to,
 		  unsigned only_from)
@@ -262,14 +277,13 @@ static int decide(struct ctl *ctl, int argc, char **argv, enum delivery_state to
 	int status;
 	int result;
 
-	if (ctl_option(ctl, &argc, argv, "--by", &by) < 0 ||
-	    ctl_option(ctl, &argc, argv, "--why", &why) < 0)
+	if (!take_who_and_why(ctl, &argc, argv, &by, &why))
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 1, 1);
+	if (status == EXIT_DONE)
+		status = check_who_and_why(ctl, by, why);
 	if (status != EXIT_DONE)
 		return status;
-	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
-		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
 	if (!ctl_number(ctl, "mail", argv[0], &id) || !ctl_now(ctl, NULL, &now))
 		return EXIT_USAGE;
 	status = ctl_ledger(ctl, LEDGER_PERSON, &ledger);
@@ -296,8 +310,45 @@ static int run_retry(struct ctl *ctl, int argc, char **argv)
 	return decide(ctl, argc, argv, DELIVERY_READY, 0);
 }
 
+/* What the daemon held since far more fell due than usual: all of it, or none. */
+static int release_all(struct ctl *ctl, int argc, char **argv)
+{
+	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
+	struct error error = { 0 };
+	const char *by = NULL;
+	const char *why = NULL;
+	struct instant now;
+	size_t count = 0;
+	int status;
+
+	if (!take_who_and_why(ctl, &argc, argv, &by, &why))
+		return EXIT_USAGE;
+	status = ctl_arguments(ctl, argc, argv, 0, 0);
+	if (status == EXIT_DONE)
+		status = check_who_and_why(ctl, by, why);
+	if (status != EXIT_DONE)
+		return status;
+	if (!ctl_now(ctl, NULL, &now))
+		return EXIT_USAGE;
+	status = ctl_ledger(ctl, LEDGER_PERSON, &ledger);
+	if (status != EXIT_DONE)
+		return status;
+	if (ledger_release_flood(ledger, by, why, now, &count, &error) < 0)
+		return ctl_fail(ctl, &error, "");
+	if (ctl->json)
+		return ctl_print_json(ctl, json_pack("{s:I}", "released", (json_int_t)count));
+	if (count == 0)
+		(void)fprintf(ctl->out, "No notice was held for a flood.\n");
+	else
+		(void)fprintf(ctl->out, "%zu notice(s) go out at the daemon's next poll.\n",
+			      count);
+	return EXIT_DONE;
+}
+
 static int run_release(struct ctl *ctl, int argc, char **argv)
 {
+	if (ctl_flag(&argc, argv, "--all"))
+		return release_all(ctl, argc, argv);
 	return decide(ctl, argc, argv, DELIVERY_READY, 1u << DELIVERY_HELD);
 }
 
@@ -315,7 +366,7 @@ static int run_hold(struct ctl *ctl, int argc, char **argv)
  */
 
 #define DECISION_USAGE(word)                                                                 \
-	"MAIL --by NAME --why TEXT\n"                                                        \
+	"Usage: challengectl queue " word " MAIL --by NAME --why TEXT\n"                     \
 	"\n"                                                                                 \
 	"Who and why are kept in the audit trail. A mail that is being attempted just now\n" \
 	"cannot be changed.\n"                                                               \
@@ -326,7 +377,7 @@ static int run_hold(struct ctl *ctl, int argc, char **argv)
 const struct command command_queue_list = {
 	.name = "queue list",
 	.summary = "list the mails, newest last",
-	.usage = "[--state STATE]\n"
+	.usage = "Usage: challengectl queue list [--state STATE]\n"
 		 "\n"
 		 "STATE is ready, attempting, accepted, retry, in_doubt, refused, cancelled or "
 		 "held.\n"
@@ -338,7 +389,8 @@ const struct command command_queue_list = {
 const struct command command_queue_show = {
 	.name = "queue show",
 	.summary = "show one mail, what happened to it, and its text",
-	.usage = "MAIL\n\nExample:\n  challengectl queue show 17\n",
+	.usage = "Usage: challengectl queue show MAIL\n\nExample:\n  challengectl queue show "
+		 "17\n",
 	.run = run_show,
 };
 const struct command command_queue_retry = {
@@ -361,7 +413,17 @@ const struct command command_queue_hold = {
 };
 const struct command command_queue_release = {
 	.name = "queue release",
-	.summary = "send a mail that is held",
-	.usage = DECISION_USAGE("release"),
+	.summary = "send a mail that is held, or all that a flood has held",
+	.usage = "MAIL|--all --by NAME --why TEXT\n"
+		 "\n"
+		 "--all lets every notice go that the daemon held since far more fell due "
+		 "than usual.\n"
+		 "Who and why are kept in the audit trail.\n"
+		 "\n"
+		 "Examples:\n"
+		 "  challengectl queue release 17 --by 'A. Person' --why 'the address is "
+		 "right'\n"
+		 "  challengectl queue release --all --by 'A. Person' --why 'the first day of "
+		 "term'\n",
 	.run = run_release,
 };

@@ -213,3 +213,23 @@ void progress_end(struct progress *progress)
 		(void)fprintf(progress->to, "\r\033[K");
 	progress->spoken = false;
 }
+
+/* --- asking ---------------------------------------------------------------------------------
+ */
+
+int ctl_confirm(struct ctl *ctl, bool yes, const char *question)
+{
+	char answer[16] = "";
+
+	if (yes)
+		return EXIT_DONE;
+	if (!is_terminal(stdin) || ctl->json)
+		return ctl_usage(ctl, "%s Nobody can be asked here: say --yes", question);
+	(void)fprintf(ctl->err, "%s [yes/no] ", question);
+	(void)fflush(ctl->err);
+	if (fgets(answer, sizeof answer, stdin) != NULL &&
+	    (strcmp(answer, "yes\n") == 0 || strcmp(answer, "y\n") == 0))
+		return EXIT_DONE;
+	(void)fprintf(ctl->err, "%s: nothing was done\n", ctl->program);
+	return EXIT_NO;
+}

@@ -37,6 +37,9 @@ void pass_destroyp(struct pass **pass);
 MUST_CHECK int pass_configure(struct pass *pass, const struct world *world,
 			      struct error *error);
 
+/* Gives back memory that the next cycle can do without. */
+void pass_give_back(struct pass *pass);
+
 enum pass_trouble {
 	PASS_GOOD,
 	PASS_CLOCK, /* insane: nothing was decided, and nothing may be sent */
@@ -54,6 +57,7 @@ struct pass_report {
 	size_t orphans;       /* notices whose challenge or policy is not there */
 	char approval[260];   /* what waits for challengectl approve; "" */
 	int64_t held_notices; /* how many notices that is */
+	int64_t flood;        /* notices held since far more fell due than usual */
 	bool more;            /* stopped at its measure: run again soon */
 	struct instant wake;  /* the ledger's next instant; NEVER */
 };

@@ -4,6 +4,7 @@
 #include "adapter/journal.h"
 #include "base/arena.h"
 #include "base/list.h"
+#include "core/appointment.h"
 #include "core/language.h"
 #include "core/letter.h"
 #include "core/message.h"
@@ -18,6 +19,9 @@
 
 /* A longer digest becomes several: a mail must fit through the pipe to its sender. */
 enum { DIGEST_MOST = 250 };
+
+/* 2026-01-01: versions of an appointment count minutes since. */
+enum { SEQUENCE_EPOCH = 1767225600 };
 
 /* One notice with all that its mail will say; strings live in the batch's arena. */
 struct planned {
@@ -647,9 +651,70 @@ struct outgoing {
 	bool important;
 	const int64_t *notices;
 	size_t notice_count;
-	const int64_t *serial; /* what the Message-ID is made from */
+	const struct ledger_notice *notice; /* the only one; NULL: none, or several */
+	const int64_t *serial;              /* what the Message-ID is made from */
 	size_t serial_count;
 };
+
+/* A number for a name that lasts as long as the name. */
+static int64_t name_number(const char *name)
+{
+	uint64_t number = 0;
+
+	for (const char *c = name; *c != '\0'; c++)
+		number = number * 31 + (unsigned char)*c;
+	return (int64_t)(number >> 1); /* never negative */
+}
+
+/* What the reader owes by a date that stands, which may go into a calendar; NULL: nothing. */
+static const struct letter_notice *appointment_of(const struct config *config,
+						  const struct outgoing *out)
+{
+	const struct letter_notice *owed;
+
+	if (!config->mail.calendar_attachment || out->notice == NULL ||
+	    out->letter->misdirected)
+		return NULL;
+	owed = &out->letter->notices[0];
+	if (!owed->is_owner || owed->provisional || instant_is_never(owed->due) ||
+	    !instant_before(out->letter->now, owed->due))
+		return NULL;
+	return owed->kind == NOTICE_INFORM || owed->kind == NOTICE_REMINDER ||
+			       owed->kind == NOTICE_ESCALATION
+		       ? owed
+		       : NULL;
+}
+
+/* The entry of one thing owed keeps its name, so that a later one takes its place. */
+static int write_appointment(const struct world *world, const struct outgoing *out,
+			     const char *subject, struct text *ret, struct error *error)
+{
+	const struct letter_notice *owed = appointment_of(world->config, out);
+	CLEANUP(text_clear) struct text uid = { 0 };
+	struct appointment appointment;
+	int r;
+
+	if (owed == NULL)
+		return 0;
+
+	const int64_t serial[] = { -1 - name_number("appointment"), out->notice->challenge,
+				   out->notice->event, name_number(owed->obligation) };
+
+	r = ledger_message_id(world->ledger, serial, COUNT(serial), out->contact,
+			      domain_of(world->config->mail.from_address), &uid, error);
+	if (r < 0)
+		return r;
+	appointment = (struct appointment){
+		.uid = text_string(&uid),
+		.sequence = (out->letter->now.seconds - SEQUENCE_EPOCH) / 60,
+		.stamp = out->letter->now,
+		.at = owed->due,
+		.summary = subject,
+		.link = owed->link,
+	};
+	appointment_write(&appointment, ret);
+	return text_failed(ret) ? error_memory(error) : 0;
+}
 
 static int write_bytes(const struct world *world, const struct outgoing *out,
 		       const char *message_id, struct text *ret, struct error *error)
@@ -657,6 +722,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 	const struct config *config = world->config;
 	CLEANUP(letter_text_clear) struct letter_text letter = { 0 };
 	CLEANUP(text_clear) struct text root = { 0 };
+	CLEANUP(text_clear) struct text calendar = { 0 };
 	const struct language *language =
 		template_file_language(world->languages, out->language);
 	struct message message;
@@ -676,6 +742,9 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		if (r < 0)
 			return r;
 	}
+	r = write_appointment(world, out, text_string(&letter.subject), &calendar, error);
+	if (r < 0)
+		return r;
 	message = (struct message){
 		.from_name = config->mail.from_name,
 		.from_address = config->mail.from_address,
@@ -691,6 +760,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		.important = out->important,
 		.body = text_string(&letter.body),
 		.html = text_string(&letter.html),
+		.calendar = text_string(&calendar),
 	};
 	r = message_write(&message, ret, error);
 	if (r == -EINVAL && message.to_name[0] != '\0') {
@@ -818,6 +888,7 @@ static int make_mail(struct batch *batch, const struct mail_plan *plan, struct e
 		batch->count->waiting += r == 0 ? plan->count : 0;
 		return r;
 	}
+	out.notice = plan->letter_count == 1 ? first->notice : NULL;
 	letter.recipient_name = first->name;
 	letter.notices = plan->letters;
 	letter.count = plan->letter_count;
@@ -1066,23 +1137,13 @@ static const struct zone *house_zone(const struct config *config)
 	return config->calendar_count > 0 ? calendar_zone(config->calendars[0].calendar) : &utc;
 }
 
-/* A number for a summary's name that lasts as long as the name. */
-static int64_t summary_number(const char *summary)
-{
-	int64_t number = 0;
-
-	for (const char *c = summary; *c != '\0'; c++)
-		number = number * 31 + *c; /* the names are short: this cannot run over */
-	return number;
-}
-
 int render_summary(const struct world *world, const struct summary *summary, struct instant now,
 		   struct error *error)
 {
 	struct letter letter = letter_for(world, house_zone(world->config), now);
 	/* It carries no notice, whose ids are positive: this is never the serial of one that
 	 * does. */
-	const int64_t serial[] = { -summary_number(summary->name), summary->key[0],
+	const int64_t serial[] = { -1 - name_number(summary->name), summary->key[0],
 				   summary->key[1], summary->place };
 	struct outgoing out = {
 		.letter = &letter,
@@ -1126,6 +1187,12 @@ int render_adoption(const struct world *world, size_t adopted, struct instant no
 		    struct error *error)
 {
 	return tell_inbox(world, "adoption", (int64_t)adopted, now, error);
+}
+
+int render_flood(const struct world *world, int64_t held, struct instant now,
+		 struct error *error)
+{
+	return tell_inbox(world, "flood", held, now, error);
 }
 
 int render_refusal(const struct world *world, int64_t contact, struct instant now,

@@ -71,6 +71,10 @@ MUST_CHECK int render_summary(const struct world *world, const struct summary *s
 MUST_CHECK int render_adoption(const struct world *world, size_t adopted, struct instant now,
 			       struct error *error);
 
+/* Tells the inbox how many notices are held by a flood. As render_adoption. */
+MUST_CHECK int render_flood(const struct world *world, int64_t held, struct instant now,
+			    struct error *error);
+
 /* Tells the inbox that the relay refuses the address of this contact. As render_adoption. */
 MUST_CHECK int render_refusal(const struct world *world, int64_t contact, struct instant now,
 			      struct error *error);

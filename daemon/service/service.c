@@ -47,6 +47,7 @@ struct service {
 	char trouble[300];
 	char reload[600];
 	char approval[260];
+	int64_t flood;        /* notices that are held by one */
 	int64_t held_notices; /* of the HELD of the ledger, those that wait for an approval */
 	char status[2000];    /* as told last */
 };
@@ -71,6 +72,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 		.pause = post->paused ? post->pause_text : "",
 		.reload = service->reload,
 		.approval = service->approval,
+		.flood = service->flood,
 	};
 	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
 	struct error ignored = { 0 };
@@ -79,7 +81,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 	if (ledger_count(service->engine.ledger, counts, &ignored) == 0) {
 		health.ready = counts[DELIVERY_READY] + counts[DELIVERY_RETRY] +
 			       counts[DELIVERY_IN_DOUBT];
-		health.held = counts[DELIVERY_HELD] - service->held_notices;
+		health.held = counts[DELIVERY_HELD] - service->held_notices - service->flood;
 		health.decided = counts[DELIVERY_DECIDED];
 	}
 	return health;
@@ -203,6 +205,7 @@ static void look(struct service *service)
 	} else {
 		service->ledger_told = false;
 		service->last_poll = boot_seconds(service);
+		service->flood = report.flood;
 		(void)snprintf(service->trouble, sizeof service->trouble, "%s", report.text);
 		(void)snprintf(service->approval, sizeof service->approval, "%s",
 			       report.approval);

@@ -78,7 +78,8 @@ class House:
                 (r'relay = ".*"', f'relay = "smtp://127.0.0.1:{port}"'),
                 (r'(?m)^\s*login = .*$', ""),
                 (r'per_minute = \d+', "per_minute = 0"),
-                (r'per_person_per_day = \d+', "per_person_per_day = 0")):
+                (r'per_person_per_day = \d+', "per_person_per_day = 0"),
+                (r'hold_above = \d+', "hold_above = 0")):
             text = re.sub(pattern, lambda _, value=value: value, text, flags=re.S if "closures" in pattern else 0)
         self.config.write_text(text)
 
