@@ -153,7 +153,6 @@ RENDER  = sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@bindir@|$(PREFIX)/bin|g' 
 UNITS  := $(notdir $(wildcard systemd/*.service systemd/*.timer))
 SHARE   = $(DESTDIR)$(PREFIX)/share
 EXAMPLE = $(SHARE)/challenge-notifyd/example
-COMPLETION := daemon/ctl/challengectl.bash-completion
 WORDS  := $(shell cd conf && find templates -type f)
 
 # Unit files with their places filled in, below $(UNITS_INTO); install does it, and so do tests.
@@ -166,7 +165,7 @@ install: all units
 	install -D -m 755 $(BUILD)/challenge-notifyd $(DESTDIR)$(PREFIX)/sbin/challenge-notifyd
 	install -D -m 755 $(BUILD)/challengectl $(DESTDIR)$(PREFIX)/bin/challengectl
 	install -D -m 755 $(BUILD)/challenge-notify-sender $(DESTDIR)$(LIBEXECDIR)/challenge-notify-sender
-	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) systemd/unit-failed
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) systemd/unit-failed scripts/backup
 	sed 's|/etc/challenge-notifyd|$(SYSCONFDIR)/challenge-notifyd|' scripts/update-holidays > $(DESTDIR)$(LIBEXECDIR)/update-holidays
 	chmod 755 $(DESTDIR)$(LIBEXECDIR)/update-holidays
 	install -D -m 644 systemd/challenge-notifyd.sysusers $(DESTDIR)$(SYSUSERSDIR)/challenge-notifyd.conf
@@ -174,7 +173,6 @@ install: all units
 	install -D -m 644 daemon/ctl/challengectl.bash-completion $(DESTDIR)$(COMPLETIONDIR)/challengectl
 	install -D -m 644 systemd/challenge-notifyd.catalog $(DESTDIR)$(CATALOGDIR)/challenge-notifyd.catalog
 	for section in 1 5 8; do install -D -m 644 -t $(SHARE)/man/man$$section daemon/man/*.$$section || exit 1; done
-	if [ -e $(COMPLETION) ]; then install -D -m 644 $(COMPLETION) $(SHARE)/bash-completion/completions/challengectl; fi
 	install -D -m 644 -t $(SHARE)/challenge-notifyd conf/store.sql
 	install -D -m 644 -t $(EXAMPLE) conf/challenge-notifyd.conf conf/bank-holidays.json systemd/remote-relay.conf
 	install -D -m 644 -t $(EXAMPLE)/policies conf/policies/*.conf

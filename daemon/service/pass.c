@@ -32,6 +32,7 @@ struct pass {
 	struct facts facts;
 	struct approval approval;
 	struct breaker breaker;
+	struct deferrals deferrals;
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
@@ -66,6 +67,7 @@ void pass_destroy(struct pass *pass)
 	store_close(pass->store);
 	facts_clear(&pass->facts);
 	approval_clear(&pass->approval);
+	deferrals_clear(&pass->deferrals);
 	free(pass);
 }
 
@@ -681,6 +683,8 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
+	if (changed == 1)
+		pass->deferrals.count = 0; /* other people may hold the roles now */
 	if (changed == 0 && !pass->breaker.holds && ledger_is_quiet(pass->world.ledger, now))
 		return run_routines(pass, now, report, trouble, error);
 	r = breaker_look(&pass->breaker, &pass->world, error);
@@ -704,8 +708,8 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		if (r < 0)
 			return r;
 	}
-	r = render_mails(&pass->world, pass->store, &pass->facts, now, &rendered,
-			 &trouble->store, error);
+	r = render_mails(&pass->world, pass->store, &pass->facts, &pass->deferrals, now,
+			 &rendered, &trouble->store, error);
 	if (r < 0)
 		return r;
 	report->mails = rendered.mails;

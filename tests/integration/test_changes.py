@@ -89,7 +89,7 @@ class Changes(unittest.TestCase):
         # And the reminder of 12 hours before, which replaces that of 24 hours before.
         self.assertIn("3 notices that it alone makes due at once are HELD", self.status)
         digest = re.search(r"challengectl approve (\w+)", self.status).group(1)
-        self.assertTrue(any("HELD" in line and digest in line for line in self.said), self.said)
+        self.until(lambda: any("HELD" in line and digest in line for line in self.said), "the journal, too")
         # Of the challenge's own trail.
         moved = self.partnership.remember("SELECT text FROM payload JOIN chain USING (seq) WHERE kind = 'moved'")
         self.assertEqual([json.loads(text)["obligation"] for (text,) in moved], ["practitioner"])
@@ -133,7 +133,7 @@ class Changes(unittest.TestCase):
         self.start()
         self.edit('"72 hours"', '"72 hrs"')
         self.until(lambda: "REFUSED" in self.status, "STATUS says so")
-        self.assertTrue(any("test.conf:" in line and "72 hrs" in line for line in self.said), self.said)
+        self.until(lambda: any("test.conf:" in line and "72 hrs" in line for line in self.said), "the journal, too")
         self.edit('"72 hours"', '"72 hours"')
         self.until(lambda: "REFUSED" not in self.status, "the next good one is taken")
 

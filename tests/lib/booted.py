@@ -100,7 +100,8 @@ class Machine:
         self.console = tempfile.TemporaryFile(mode="w+", prefix="console-")
         self.process = subprocess.Popen(
             ["systemd-nspawn", "-q", "-D", str(self.root), "--boot", "--register=no", "--keep-unit",
-             "--private-network", f"--machine={self.root.name}", "--console=pipe"],
+             "--private-network", f"--machine={self.root.name}", "--console=pipe",
+             "--system-call-filter=bpf"],  # with it systemd filters addresses, as it does on a real machine
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=subprocess.STDOUT,
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
         until = time.monotonic() + 60
