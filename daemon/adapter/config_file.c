@@ -761,6 +761,8 @@ static const struct field mail_fields[] = {
 	  .at = offsetof(struct mail_settings, link) },
 	{ .name = "show_agencies", .kind = FIELD_FLAG, .fallback = 1,
 	  .at = offsetof(struct mail_settings, show_agencies) },
+	{ .name = "calendar_attachment", .kind = FIELD_FLAG,
+	  .at = offsetof(struct mail_settings, calendar_attachment) },
 };
 /* clang-format on */
 

@@ -46,6 +46,7 @@ struct mail_settings {
 	const char *subject_prefix;
 	const char *link; /* with {reference}; "": none */
 	bool show_agencies;
+	bool calendar_attachment; /* what is owed, as an entry for the reader's calendar */
 };
 
 enum period_unit { PERIOD_UNSET, PERIOD_DAYS, PERIOD_WEEKS, PERIOD_MONTHS, PERIOD_YEARS };

@@ -130,6 +130,34 @@ int database_open(const char *path, const struct database_options *options, sqli
 	return 0;
 }
 
+int database_copy(sqlite3 *from, sqlite3 **ret, struct error *error)
+{
+	CLEANUP(database_closep) sqlite3 *db = NULL;
+	sqlite3_backup *copy;
+	int result;
+
+	if (sqlite3_open_v2("", &db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+				    SQLITE_OPEN_EXRESCODE,
+			    NULL) != SQLITE_OK ||
+	    !harden(db))
+		return database_fail(db, error, "open a temporary file");
+	result = database_run(db,
+			      "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+			      " PRAGMA cell_size_check = ON;",
+			      error);
+	if (result < 0)
+		return result;
+	copy = sqlite3_backup_init(db, "main", from, "main");
+	if (copy == NULL)
+		return database_fail(db, error, "copy the database");
+	(void)sqlite3_backup_step(copy, -1); /* finish repeats what went wrong */
+	if (sqlite3_backup_finish(copy) != SQLITE_OK || sqlite3_errcode(db) != SQLITE_OK)
+		return database_fail(db, error, "copy the database");
+	*ret = TAKE(db);
+	return 0;
+}
+
 void database_closep(sqlite3 **db)
 {
 	(void)sqlite3_close_v2(*db); /* takes NULL; waits for statements still alive */

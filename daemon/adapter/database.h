@@ -32,6 +32,13 @@ struct database_options {
 MUST_CHECK int database_open(const char *path, const struct database_options *options,
 			     sqlite3 **ret, struct error *error);
 
+/*
+ * A copy of one moment of `from` in a temporary file without a name, which goes when it is
+ * closed: to read for long what others must be able to write to. Its lock is held only while it
+ * copies. 0; -ENOSPC, -EBUSY, -ENOMEM, -EIO. Close with database_closep.
+ */
+MUST_CHECK int database_copy(sqlite3 *from, sqlite3 **ret, struct error *error);
+
 /* For CLEANUP. Both are safe on NULL and leave NULL behind. */
 void database_closep(sqlite3 **db);
 void database_finalizep(sqlite3_stmt **statement);

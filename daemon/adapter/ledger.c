@@ -485,6 +485,11 @@ void ledger_closep(struct ledger **ledger)
 	*ledger = NULL;
 }
 
+void ledger_give_back(struct ledger *ledger)
+{
+	(void)sqlite3_db_release_memory(ledger->db); /* what is in use stays */
+}
+
 int ledger_lock(const char *state_folder, int *ret_descriptor, struct error *error)
 {
 	char path[PATH_MAX];

@@ -80,6 +80,9 @@ void ledger_let_go(struct ledger *ledger);
  */
 bool ledger_is_quiet(const struct ledger *ledger, struct instant now);
 
+/* Gives back the pages that it keeps in memory: for when there is nothing to do. */
+void ledger_give_back(struct ledger *ledger);
+
 /* --- what it remembers of the store and of itself -------------------------------------------
  */
 

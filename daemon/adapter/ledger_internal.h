@@ -159,6 +159,12 @@ extern const char *const chain_purged;
 
 /* The columns of a notice that never change, and send_at. NULL: out of memory. */
 struct json_t *notice_facts(const struct ledger_notice *notice);
+/*
+ * The text that notice_facts is written as, without the closing brace, and the member `reason`:
+ * what a payload that begins so certainly says. False: these facts have to be compared as JSON.
+ */
+MUST_CHECK bool notice_facts_text(const struct ledger_notice *notice, struct text *ret);
+MUST_CHECK bool reason_text(const char *reason, struct text *ret);
 /* SELECT list and reader for a notice of table `notice` as n (and its mail as m). */
 #define NOTICE_COLUMNS                                                                   \
 	"n.id, n.challenge, n.reference, n.policy, n.policy_version, n.event,"           \

@@ -55,6 +55,7 @@ struct store {
 	sqlite3_stmt *contacts;  /* theirs, and whoever these lead to */
 	sqlite3_stmt *all_agencies;
 	sqlite3_stmt *all_contacts;
+	int64_t handed_out; /* by store_next: the id */
 	struct challenge challenge;
 	struct strings strings;
 	struct event *event;
@@ -303,6 +304,11 @@ void store_close(struct store *store)
 	free(store->places);
 	arena_clear(&store->directory);
 	free(store);
+}
+
+void store_give_back(struct store *store)
+{
+	(void)sqlite3_db_release_memory(store->db); /* what is in use stays */
 }
 
 void store_closep(struct store **store)
@@ -720,7 +726,8 @@ int store_next(struct store *store, struct challenge **ret, struct error *error)
 			(void)sqlite3_reset(store->changed); /* repeats the error told above */
 			return result;
 		}
-		result = load(store, sqlite3_column_int64(store->changed, 0), error);
+		store->handed_out = sqlite3_column_int64(store->changed, 0);
+		result = load(store, store->handed_out, error);
 		if (result == 0)
 			continue; /* purged since; outside a transaction that may be */
 		if (result < 0 && !is_of_row(result)) {
@@ -732,14 +739,20 @@ int store_next(struct store *store, struct challenge **ret, struct error *error)
 	}
 }
 
+int64_t store_row(const struct store *store)
+{
+	return store->handed_out;
+}
+
 int store_challenge(struct store *store, int64_t id, struct challenge **ret,
 		    struct error *error)
 {
 	int result = load(store, id, error);
 
-	if (result > 0)
-		*ret = &store->challenge;
-	return result;
+	if (result == 0 || (result < 0 && !is_of_row(result)))
+		return result;
+	*ret = result > 0 ? &store->challenge : NULL;
+	return 1;
 }
 
 int store_challenge_by_reference(struct store *store, const char *reference,
@@ -760,7 +773,10 @@ int store_challenge_by_reference(struct store *store, const char *reference,
 	(void)sqlite3_reset(store->reference); /* repeats the error told above */
 	if (result < 0 || step == SQLITE_DONE)
 		return result;
-	return store_challenge(store, id, ret, error);
+	result = load(store, id, error);
+	if (result > 0)
+		*ret = &store->challenge;
+	return result;
 }
 
 /* --- the directory --------------------------------------------------------------------------

@@ -238,8 +238,9 @@ const struct command command_adopt = {
 	.name = "adopt",
 	.summary = "leave unsent what is past, or give open challenges fresh clocks",
 	.usage =
-		"--by NAME --why TEXT [--at TIME]\n"
-		"       adopt --restart --at TIME --by NAME --why TEXT [--yes] [REFERENCE "
+		"Usage: challengectl adopt --by NAME --why TEXT [--at TIME]\n"
+		"       challengectl adopt --restart --at TIME --by NAME --why TEXT [--yes] "
+		"[REFERENCE "
 		"...]\n"
 		"\n"
 		"Every notice that fell due by now (or --at), and that has no mail yet, is "

@@ -186,6 +186,32 @@ static int record(struct task *task, struct ledger_notice *notice, const char *r
 	return 0;
 }
 
+/* Roles beside the policy's own were told of this obligation (reach.h): they are stood down,
+ * too. */
+static int clear_others(struct task *task, size_t place, struct error *error)
+{
+	const struct entry *entry = &task->facts->entries[place];
+
+	for (size_t i = 0; i < task->history_count; i++) {
+		const struct ledger_notice *told = &task->history[i];
+		struct ledger_notice notice =
+			ledger_notice_of(task->facts->policy, task->facts->challenge, entry, 0);
+		int r;
+
+		notice.role = told->role;
+		notice.send_at = time_to_go(task->facts, entry);
+		if (told->event != entry->event || !had_gone(told->state) ||
+		    (told->kind != NOTICE_BREACH && told->kind != NOTICE_ESCALATION) ||
+		    strcmp(told->obligation, notice.obligation) != 0)
+			continue;
+		/* Decided already where the policy names the role. */
+		r = record(task, &notice, reason_for_silence(task, place, &notice), error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int decide_entry(struct task *task, size_t place, struct error *error)
 {
 	const struct entry *entry = &task->facts->entries[place];
@@ -200,7 +226,7 @@ static int decide_entry(struct task *task, size_t place, struct error *error)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return entry->kind == NOTICE_CLEARED ? clear_others(task, place, error) : 0;
 }
 
 /* Why an earlier decision goes no further; NULL when it stands. */

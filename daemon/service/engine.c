@@ -100,7 +100,7 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "cannot start: %s", error.text);
 		return SERVICE_COULD_NOT;
 	}
-	(void)malloc_trim(0); /* reading files and templates takes more than it leaves */
+	engine->worked = true; /* reading files and templates takes more than it leaves */
 	return SERVICE_DONE;
 }
 
@@ -149,6 +149,15 @@ static bool holidays_end_soon(const struct config *config, struct instant now)
 	return false;
 }
 
+/* A daemon that has just begun does not know of a pause: only that nothing waits shows that the
+ * relay is well. */
+static int64_t relay_trouble(const struct engine *engine, const int64_t *counts)
+{
+	if (post_is_paused(engine->post))
+		return 1;
+	return counts[DELIVERY_READY] + counts[DELIVERY_ATTEMPTING] > 0 ? ALARM_UNKNOWN : 0;
+}
+
 int engine_alarm(struct engine *engine, const struct pass_report *report, struct error *error)
 {
 	struct instant now = clock_now(engine->clock);
@@ -160,7 +169,7 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 
 	if (r < 0)
 		return r;
-	levels[ALARM_PAUSED] = post_is_paused(engine->post);
+	levels[ALARM_PAUSED] = relay_trouble(engine, counts);
 	levels[ALARM_HELD] = counts[DELIVERY_HELD] - report->held_notices;
 	levels[ALARM_STORE] = report->trouble == PASS_STORE;
 	levels[ALARM_RELOAD] = engine->reload_refused;
@@ -169,6 +178,18 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 	levels[ALARM_HOLIDAYS] = holidays_end_soon(engine->setup.config, now);
 	levels[ALARM_ORPHANS] = (int64_t)report->orphans;
 	return alarm_look(&engine->alarms, &world, levels, now, &mails, error);
+}
+
+/* A batch of mails takes more than all that stays; once nothing is left to do, it goes. */
+static void give_back(struct engine *engine, const struct pass_report *report)
+{
+	engine->worked = engine->worked || report->more || report->mails > 0 ||
+			 report->decided + report->not_sent + report->adopted > 0;
+	if (!engine->worked || report->more)
+		return;
+	pass_give_back(engine->pass);
+	(void)malloc_trim(0); /* whether there was any makes no difference */
+	engine->worked = false;
 }
 
 int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *error)
@@ -191,6 +212,7 @@ int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *e
 		if (r < 0)
 			return r;
 	}
+	give_back(engine, &report);
 	*ret = report;
 	return 0;
 }
@@ -256,7 +278,6 @@ bool engine_reload(struct engine *engine, struct error *error)
 		engine_note(engine, "reloaded");
 	journal_send(JOURNAL_RELOADED, NULL, 0, "configuration %.12s is in use",
 		     engine->setup.config->digest);
-	setup_clear(&setup); /* the older one */
-	(void)malloc_trim(0);
+	engine->worked = true;
 	return true;
 }

@@ -28,6 +28,7 @@ struct engine {
 	struct post *post;
 	struct alarms alarms;
 	bool reload_refused; /* the last one; the configuration before it is in use */
+	bool worked;         /* memory was taken for it that is not needed while idle */
 	bool recovered;      /* what a killed daemon left in hand has been dealt with */
 };
 

@@ -20,7 +20,8 @@ enum {
 	LOOKED_AT = 5000,       /* changed ones of one transaction, mostly as they were known */
 	WRITTEN = 500,          /* and what is written in it, at least */
 	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
-	BAD_ROW_SECONDS = 3600, /* a scheduled row that cannot be read is asked for again */
+	BAD_ROW_SECONDS = 3600, /* a row that cannot be read is asked for again */
+	DAMAGED_SECONDS = 600,  /* one that the disk did not give: it may, later */
 };
 
 static const struct instant first_sane = { 1767225600 }; /* 2026-01-01T00:00:00Z */
@@ -31,6 +32,7 @@ struct pass {
 	struct facts facts;
 	struct approval approval;
 	struct breaker breaker;
+	struct deferrals deferrals;
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
@@ -65,7 +67,16 @@ void pass_destroy(struct pass *pass)
 	store_close(pass->store);
 	facts_clear(&pass->facts);
 	approval_clear(&pass->approval);
+	deferrals_clear(&pass->deferrals);
 	free(pass);
+}
+
+void pass_give_back(struct pass *pass)
+{
+	facts_clear(&pass->facts);
+	ledger_give_back(pass->world.ledger);
+	if (pass->store != NULL)
+		store_give_back(pass->store);
 }
 
 void pass_destroyp(struct pass **pass)
@@ -349,6 +360,19 @@ static void log_bad_row(const struct error *why)
 		     why->text);
 }
 
+/*
+ * A row that cannot be read now is logged and asked for again, whether or not it changes: an
+ * error of the disk may go by itself.
+ */
+static int pass_over(struct ledger *ledger, int64_t id, struct instant now,
+		     const struct error *why, struct error *error)
+{
+	int64_t wait = why->code == EBADMSG ? DAMAGED_SECONDS : BAD_ROW_SECONDS;
+
+	log_bad_row(why);
+	return ledger_schedule(ledger, id, instant_add(now, wait), error);
+}
+
 /* An error of one of the two databases: which one decides what becomes of it. */
 struct trouble {
 	bool store;
@@ -410,7 +434,9 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		if (at_end)
 			break;
 		if (challenge == NULL) {
-			log_bad_row(&why);
+			r = pass_over(ledger, store_row(pass->store), now, &why, error);
+			if (r < 0)
+				return r;
 			continue;
 		}
 		after = challenge->change_seq;
@@ -523,10 +549,8 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 	}
 	if (r == 0) /* purged */
 		return ledger_schedule(ledger, id, INSTANT_NEVER, error);
-	if (challenge == NULL) {
-		log_bad_row(&why);
-		return ledger_schedule(ledger, id, instant_add(now, BAD_ROW_SECONDS), error);
-	}
+	if (challenge == NULL)
+		return pass_over(ledger, id, now, &why, error);
 	return decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
 				challenge, &(struct manner){ .hold = reason_to_hold(pass) },
 				now, count, error);
@@ -659,6 +683,8 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
+	if (changed == 1)
+		pass->deferrals.count = 0; /* other people may hold the roles now */
 	if (changed == 0 && !pass->breaker.holds && ledger_is_quiet(pass->world.ledger, now))
 		return run_routines(pass, now, report, trouble, error);
 	r = breaker_look(&pass->breaker, &pass->world, error);
@@ -682,8 +708,8 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		if (r < 0)
 			return r;
 	}
-	r = render_mails(&pass->world, pass->store, &pass->facts, now, &rendered,
-			 &trouble->store, error);
+	r = render_mails(&pass->world, pass->store, &pass->facts, &pass->deferrals, now,
+			 &rendered, &trouble->store, error);
 	if (r < 0)
 		return r;
 	report->mails = rendered.mails;

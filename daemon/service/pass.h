@@ -37,6 +37,9 @@ void pass_destroyp(struct pass **pass);
 MUST_CHECK int pass_configure(struct pass *pass, const struct world *world,
 			      struct error *error);
 
+/* Gives back memory that the next cycle can do without. */
+void pass_give_back(struct pass *pass);
+
 enum pass_trouble {
 	PASS_GOOD,
 	PASS_CLOCK, /* insane: nothing was decided, and nothing may be sent */

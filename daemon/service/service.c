@@ -179,6 +179,18 @@ static void become_ready(struct service *service)
 	tell(service, "READY=1\n");
 }
 
+static void reload(struct service *service)
+{
+	struct error error = { 0 };
+
+	service->reload[0] = '\0';
+	if (!engine_reload(&service->engine, &error))
+		(void)snprintf(service->reload, sizeof service->reload,
+			       "the last reload was REFUSED, the configuration before it is in "
+			       "use: %s",
+			       error.text);
+}
+
 static void look(struct service *service)
 {
 	struct pass_report report = { .wake = INSTANT_NEVER };
@@ -186,6 +198,8 @@ static void look(struct service *service)
 	int64_t interval = service->engine.setup.config->poll_seconds;
 	char extend[64];
 
+	if (setup_is_stale(&service->engine.setup))
+		reload(service);
 	if (engine_cycle(&service->engine, &report, &error) < 0) {
 		ledger_failed(service, &error);
 	} else {
@@ -371,19 +385,13 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 		     void *context)
 {
 	struct service *service = context;
-	struct error error = { 0 };
 
 	(void)source;
 	(void)info;
 	if (service->stopping)
 		return 0;
 	(void)sd_notify(0, "RELOADING=1\nSTATUS=Reading the configuration anew");
-	service->reload[0] = '\0';
-	if (!engine_reload(&service->engine, &error))
-		(void)snprintf(service->reload, sizeof service->reload,
-			       "the last reload was REFUSED, the configuration before it is in "
-			       "use: %s",
-			       error.text);
+	reload(service);
 	if (service->ready)
 		tell(service, "READY=1\n");
 	cycle(service);
