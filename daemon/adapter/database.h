@@ -32,6 +32,13 @@ struct database_options {
 MUST_CHECK int database_open(const char *path, const struct database_options *options,
 			     sqlite3 **ret, struct error *error);
 
+/*
+ * A copy of one moment of `from` in a temporary file without a name, which goes when it is
+ * closed: to read for long what others must be able to write to. Its lock is held only while it
+ * copies. 0; -ENOSPC, -EBUSY, -ENOMEM, -EIO. Close with database_closep.
+ */
+MUST_CHECK int database_copy(sqlite3 *from, sqlite3 **ret, struct error *error);
+
 /* For CLEANUP. Both are safe on NULL and leave NULL behind. */
 void database_closep(sqlite3 **db);
 void database_finalizep(sqlite3_stmt **statement);
@@ -52,6 +59,20 @@ MUST_CHECK int database_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret
 
 /* The first column of the first row, for PRAGMAs and counts. 1 with *ret; 0: no row. */
 MUST_CHECK int database_number(sqlite3 *db, const char *sql, int64_t *ret, struct error *error);
+
+/*
+ * The number that each commit of anybody raises (sqlite.org/fileformat2.html, 1.3.8), read
+ * without a lock, in one system call: the same number again means that nothing was committed
+ * meanwhile. Not in WAL mode. False: it cannot be read, look properly.
+ */
+bool database_change_counter(sqlite3 *db, uint32_t *ret);
+
+/*
+ * Copies the whole database, as it stands at one moment, to a file of mode 0600 that must not
+ * be there yet; the copy is checked and on disk when this answers. A failure leaves no file.
+ * -EEXIST, -EBUSY, -EBADMSG (the copy is damaged, so the original is), -ENOSPC, -EACCES, -EIO.
+ */
+MUST_CHECK int database_backup(sqlite3 *db, const char *path, struct error *error);
 
 /* A value to bind; NULL texts are SQL's NULL. Texts and blobs are borrowed until the reset. */
 struct database_value {

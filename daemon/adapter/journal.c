@@ -56,6 +56,9 @@ static const struct {
 	[JOURNAL_CLOCK_SANE] = { "46b2ba80bce8422c93a849a2faba7ece", "clock-sane", LOG_NOTICE },
 	[JOURNAL_SENDER_FAULT] = { "dc81836c7c0f448a8c6d3164259834ee", "sender-fault", LOG_WARNING },
 	[JOURNAL_HORIZON] = { "794af8772a9b4471b5c8c3efc1626887", "horizon", LOG_WARNING },
+	[JOURNAL_UNAPPROVED] = { "5f0b6a9f4e0c4a55a8f2c1d67f4b9e21", "unapproved", LOG_ERR },
+	[JOURNAL_APPROVED] = { "c2b7d1a4390e4a68b7c3f58e0d6a1b94", "approved", LOG_NOTICE },
+	[JOURNAL_MOVED] = { "8e41f07cb95d4d21bb0f6a2c7d93e5a8", "moved", LOG_NOTICE },
 	[JOURNAL_SUPPRESSED] = { "f303d0e626ba43e1861e121add7ab98c", "suppressed", LOG_WARNING },
 	/* clang-format on */
 };

@@ -41,6 +41,9 @@ enum journal_event {
 	JOURNAL_CLOCK_SANE,
 	JOURNAL_SENDER_FAULT,
 	JOURNAL_HORIZON,    /* the holiday list ends soon */
+	JOURNAL_UNAPPROVED, /* what a new configuration alone makes due is held */
+	JOURNAL_APPROVED,
+	JOURNAL_MOVED,      /* deadlines moved with the configuration */
 	JOURNAL_SUPPRESSED, /* lines left out by the cap below */
 	JOURNAL_EVENT_COUNT,
 };

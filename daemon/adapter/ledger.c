@@ -325,7 +325,7 @@ static int set_up(struct ledger *ledger, struct error *error)
 	int result = database_run(ledger->db,
 				  "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
 				  " PRAGMA journal_size_limit = 1048576;"
-				  " PRAGMA cache_size = -1024;",
+				  " PRAGMA cache_size = -256; PRAGMA cache_spill = 256;",
 				  error);
 
 	if (result == 0 && ledger->access == LEDGER_READ)
@@ -485,6 +485,11 @@ void ledger_closep(struct ledger **ledger)
 	*ledger = NULL;
 }
 
+void ledger_give_back(struct ledger *ledger)
+{
+	(void)sqlite3_db_release_memory(ledger->db); /* what is in use stays */
+}
+
 int ledger_lock(const char *state_folder, int *ret_descriptor, struct error *error)
 {
 	char path[PATH_MAX];
@@ -560,9 +565,9 @@ static int head_write(struct ledger *ledger, struct error *error)
 
 int ledger_head(struct ledger *ledger, struct head *ret, struct error *error)
 {
-	if (!ledger->inside)
+	if (!ledger->inside && !ledger->quiet.holds)
 		return head_read(ledger, ret, error);
-	*ret = ledger->head;
+	*ret = ledger->inside ? ledger->head : ledger->quiet.head;
 	return 0;
 }
 
@@ -572,14 +577,73 @@ void ledger_tally(struct ledger *ledger, enum delivery_state state, int64_t diff
 	ledger->head_changed = true;
 }
 
-int ledger_begin(struct ledger *ledger, struct error *error)
+static bool is_unchanged(struct ledger *ledger)
+{
+	uint32_t counter = 0;
+
+	return database_change_counter(ledger->db, &counter) &&
+	       counter == ledger->quiet.counter;
+}
+
+/* Asked while the file is still locked, so that all of it is of one moment. */
+static bool learn(struct ledger *ledger)
+{
+	return database_change_counter(ledger->db, &ledger->quiet.counter) &&
+	       head_read(ledger, &ledger->quiet.head, NULL) == 0 &&
+	       ledger_next_wake(ledger, &ledger->quiet.wake, NULL) == 0;
+}
+
+bool ledger_is_quiet(const struct ledger *ledger, struct instant now)
+{
+	return ledger->quiet.holds && instant_before(now, ledger->quiet.wake);
+}
+
+void ledger_hold(struct ledger *ledger)
+{
+	static const char sql[] = "SELECT one FROM head";
+	sqlite3_stmt *statement = NULL;
+
+	if (ledger->held != NULL || ledger->quiet.holds || ledger->inside)
+		return;
+	ledger->quiet.holds = ledger->quiet.known && is_unchanged(ledger);
+	if (ledger->quiet.holds || ledger_ask(ledger, sql, NULL, 0, &statement, NULL) < 0)
+		return;
+	if (ledger_step(ledger, statement, NULL) == 1)
+		ledger->held = statement;
+	else
+		ledger_resetp(&statement);
+}
+
+void ledger_let_go(struct ledger *ledger)
+{
+	ledger->quiet.holds = false;
+	if (ledger->held == NULL)
+		return;
+	ledger->quiet.known = !ledger->inside && learn(ledger);
+	ledger_resetp(&ledger->held);
+}
+
+/* Who holds the file is not made to wait by SQLite: both would wait for one another. */
+static int begin(struct ledger *ledger, struct error *error)
 {
 	static const char sql[] = "BEGIN IMMEDIATE";
+
+	ledger->quiet.holds = false; /* the file moves on */
+	if (ledger->held != NULL) {
+		if (ledger_change(ledger, sql, NULL, 0, NULL) == 0)
+			return 0;
+		ledger_let_go(ledger);
+	}
+	return ledger_change(ledger, sql, NULL, 0, error);
+}
+
+int ledger_begin(struct ledger *ledger, struct error *error)
+{
 	int result;
 
 	if (ledger->inside)
 		return error_set(error, EINVAL, "ledger: a transaction is open already");
-	result = ledger_change(ledger, sql, NULL, 0, error);
+	result = begin(ledger, error);
 	if (result < 0) {
 		ledger_rollback(ledger); /* an interrupted BEGIN may have begun */
 		return result;
@@ -595,6 +659,7 @@ int ledger_begin(struct ledger *ledger, struct error *error)
 
 void ledger_rollback(struct ledger *ledger)
 {
+	ledger_let_go(ledger);
 	/* SQLite has rolled back by itself after some errors; then there is nothing to do. */
 	if (sqlite3_get_autocommit(ledger->db) == 0)
 		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
@@ -933,8 +998,13 @@ int ledger_next_wake(struct ledger *ledger, struct instant *ret, struct error *e
 		" AND state IN ('ready', 'attempting', 'retry', 'in_doubt')"
 		" ORDER BY next_attempt LIMIT 1";
 	struct instant wake = INSTANT_NEVER;
-	int result = earliest(ledger, sql_challenge, &wake, error);
+	int result;
 
+	if (ledger->quiet.holds) {
+		*ret = ledger->quiet.wake;
+		return 0;
+	}
+	result = earliest(ledger, sql_challenge, &wake, error);
 	if (result == 0)
 		result = earliest(ledger, sql_notice, &wake, error);
 	if (result == 0)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,4 +36,121 @@ int ledger_is_running(const char *state_folder, bool *ret, struct error *error)
 		return error_set(error, code, "%s: %s", path, strerror(code));
 	*ret = result < 0;
 	return 0;
+}
+
+int ledger_backup(struct ledger *ledger, const char *path, struct error *error)
+{
+	return database_backup(ledger->db, path, error);
+}
+
+int ledger_punctuality(struct ledger *ledger, struct instant from, struct instant until,
+		       int64_t patience, struct ledger_punctuality *ret, struct error *error)
+{
+	static const char sql[] =
+		"SELECT count(*), coalesce(sum(m.updated - n.send_at > ?3), 0) FROM notice n"
+		" JOIN mail m ON m.id = n.mail"
+		" WHERE m.state = 'accepted' AND n.send_at >= ?1 AND n.send_at < ?2";
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	int result = database_prepare(ledger->db, sql, &statement, error);
+
+	if (result == 0)
+		result = database_bind(statement,
+				       VALUES(value_number(from.seconds),
+					      value_number(until.seconds),
+					      value_number(patience)),
+				       error);
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result < 0)
+		return result;
+	ret->accepted = sqlite3_column_int64(statement, 0);
+	ret->late = sqlite3_column_int64(statement, 1);
+	return 0;
+}
+
+/* --- holds ----------------------------------------------------------------------------------
+ */
+
+enum { HOLD_NAME_SIZE = 32 };
+
+/* Table meta has "hold:CHALLENGE" for each; ledger_chain.c's erasure looks for it. */
+static const char *hold_name(int64_t challenge, char out[static HOLD_NAME_SIZE])
+{
+	(void)snprintf(out, HOLD_NAME_SIZE, "hold:%lld", (long long)challenge); /* fits */
+	return out;
+}
+
+int ledger_challenge_is_held(struct ledger *ledger, int64_t challenge, struct text *ret,
+			     struct error *error)
+{
+	char name[HOLD_NAME_SIZE];
+
+	return ledger_get(ledger, hold_name(challenge, name), ret, error);
+}
+
+static char *order_text(const struct ledger_hold_order *order, struct instant now)
+{
+	json_t *object = json_pack("{s:s, s:I, s:s, s:s, s:o}", "reference", order->reference,
+				   "challenge", (json_int_t)order->challenge, "by", order->by,
+				   "why", order->why, "at", json_instant(now));
+	char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+
+	json_decref(object);
+	return text;
+}
+
+static int change_hold(struct ledger *ledger, const struct ledger_hold_order *order,
+		       const char *text, bool hold, struct instant now, struct error *error)
+{
+	CLEANUP(text_clear) struct text old = { 0 };
+	char name[HOLD_NAME_SIZE];
+	int result = ledger_challenge_is_held(ledger, order->challenge, &old, error);
+
+	if (result < 0)
+		return result;
+	if (result == 1 && hold)
+		return error_set(error, EEXIST, "%s is held already", order->reference);
+	if (result == 0 && !hold)
+		return error_set(error, ENOENT, "%s is not held", order->reference);
+	(void)hold_name(order->challenge, name);
+	if (hold)
+		result = ledger_set(ledger, name, text, error);
+	else
+		result = ledger_change(ledger, "DELETE FROM meta WHERE name = ?1",
+				       VALUES(value_text(name)), error);
+	if (result < 0)
+		return result;
+	return ledger_note(ledger, hold ? "erasure_held" : "erasure_released", text, now,
+			   error);
+}
+
+static int order_hold(struct ledger *ledger, const struct ledger_hold_order *order, bool hold,
+		      struct instant now, struct error *error)
+{
+	CLEANUP(freep) char *text = order_text(order, now);
+	int result;
+
+	if (text == NULL)
+		return error_memory(error);
+	result = ledger_begin(ledger, error);
+	if (result < 0)
+		return result;
+	result = change_hold(ledger, order, text, hold, now, error);
+	if (result >= 0)
+		result = ledger_commit(ledger, error);
+	if (result < 0)
+		ledger_rollback(ledger);
+	return result < 0 ? result : 0;
+}
+
+int ledger_hold_challenge(struct ledger *ledger, const struct ledger_hold_order *order,
+			  struct instant now, struct error *error)
+{
+	return order_hold(ledger, order, true, now, error);
+}
+
+int ledger_unhold_challenge(struct ledger *ledger, const struct ledger_hold_order *order,
+			    struct instant now, struct error *error)
+{
+	return order_hold(ledger, order, false, now, error);
 }

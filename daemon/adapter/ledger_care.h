@@ -13,4 +13,58 @@
  */
 MUST_CHECK int ledger_is_running(const char *state_folder, bool *ret, struct error *error);
 
+/* A copy of the whole ledger at one moment, as database_backup makes it: to a new file. */
+MUST_CHECK int ledger_backup(struct ledger *ledger, const char *path, struct error *error);
+
+/*
+ * Of the notices that were to be sent in from..until (the second excluded): how many mails
+ * were accepted for, and how many of these more than `patience` seconds after they should have
+ * gone.
+ */
+struct ledger_punctuality {
+	int64_t accepted;
+	int64_t late;
+};
+MUST_CHECK int ledger_punctuality(struct ledger *ledger, struct instant from,
+				  struct instant until, int64_t patience,
+				  struct ledger_punctuality *ret, struct error *error);
+
+/* --- erasure --------------------------------------------------------------------------------
+ */
+
+enum ledger_part {
+	LEDGER_BODIES = 1 << 0,   /* the bytes of mails */
+	LEDGER_PAYLOADS = 1 << 1, /* what entries of the chain say */
+};
+
+/* As ledger_purge, of these parts (or-ed) only. */
+MUST_CHECK int ledger_purge_parts(struct ledger *ledger, unsigned parts, struct instant before,
+				  size_t most, const char *by, const char *why,
+				  struct instant now, size_t *ret_count, struct error *error);
+
+/* How many of them it would erase in all. */
+MUST_CHECK int ledger_purgeable(struct ledger *ledger, enum ledger_part part,
+				struct instant before, size_t *ret, struct error *error);
+
+/*
+ * Keeps everything about a challenge from being erased, or no longer; chained, with who and
+ * why. -EEXIST: it is held already; -ENOENT: it is not held.
+ */
+struct ledger_hold_order {
+	int64_t challenge;
+	const char *reference;
+	const char *by;
+	const char *why;
+};
+MUST_CHECK int ledger_hold_challenge(struct ledger *ledger,
+				     const struct ledger_hold_order *order, struct instant now,
+				     struct error *error);
+MUST_CHECK int ledger_unhold_challenge(struct ledger *ledger,
+				       const struct ledger_hold_order *order,
+				       struct instant now, struct error *error);
+
+/* 1: held, with why in *ret (JSON of reference, by, why and at); 0: not. */
+MUST_CHECK int ledger_challenge_is_held(struct ledger *ledger, int64_t challenge,
+					struct text *ret, struct error *error);
+
 #endif

@@ -4,6 +4,7 @@
  *
  * Checking it is ledger_verify.c's.
  */
+#include "adapter/ledger_care.h"
 #include "adapter/ledger_internal.h"
 
 #include <errno.h>
@@ -190,7 +191,7 @@ static bool is_own_word(const char *kind)
 {
 	const char *const words[] = { chain_decided,    chain_rendered, chain_fallen_through,
 				      chain_taken_back, chain_purged,   "released",
-				      "recovered",      "person" };
+				      "recovered",      "person",       "moved" };
 
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (strcmp(kind, words[i]) == 0)
@@ -432,31 +433,38 @@ int chain_rows_digest(struct ledger *ledger, const json_t *ranges,
 	"(m.state IN ('accepted', 'cancelled') OR m.state = 'refused' AND NOT EXISTS"    \
 	" (SELECT 1 FROM mail_notice mn JOIN notice x ON x.id = mn.notice WHERE mn.mail" \
 	" = m.id AND x.mail = m.id))"
-static const char sql_old_payloads[] =
-	"SELECT p.seq FROM payload p JOIN chain c ON c.seq = p.seq"
-	" LEFT JOIN notice n ON n.id = c.notice"
-	" LEFT JOIN mail m ON m.id = CASE c.mail WHEN 0 THEN n.mail ELSE c.mail END"
-	" WHERE c.at < ?1 AND (c.mail <> 0 OR c.notice <> 0)"
-	" AND (" MAIL_IS_SETTLED " OR m.id IS NULL AND n.state = 'cancelled')"
-	" ORDER BY p.seq LIMIT ?2";
-static const char sql_old_bodies[] =
-	"SELECT b.mail FROM body b JOIN mail m ON m.id = b.mail"
-	" WHERE m.updated < ?1 AND " MAIL_IS_SETTLED " ORDER BY b.mail LIMIT ?2";
+/* Nor what tells of a challenge that somebody holds (ledger_hold_challenge). */
+#define MAIL_IS_FREE                                                                   \
+	"NOT EXISTS (SELECT 1 FROM mail_notice hn JOIN notice hx ON hx.id = hn.notice" \
+	" JOIN meta h ON h.name = 'hold:' || hx.challenge WHERE hn.mail = m.id)"
+#define OLD_PAYLOADS                                                                   \
+	"SELECT p.seq FROM payload p JOIN chain c ON c.seq = p.seq"                    \
+	" LEFT JOIN notice n ON n.id = c.notice"                                       \
+	" LEFT JOIN mail m ON m.id = CASE c.mail WHEN 0 THEN n.mail ELSE c.mail END"   \
+	" WHERE c.at < ?1 AND (c.mail <> 0 OR c.notice <> 0)"                          \
+	" AND (" MAIL_IS_SETTLED " OR m.id IS NULL AND n.state = 'cancelled')"         \
+	" AND NOT EXISTS (SELECT 1 FROM meta h WHERE h.name = 'hold:' || c.challenge)" \
+	" AND " MAIL_IS_FREE " ORDER BY p.seq LIMIT ?2"
+#define OLD_BODIES                                                        \
+	"SELECT b.mail FROM body b JOIN mail m ON m.id = b.mail"          \
+	" WHERE m.updated < ?1 AND " MAIL_IS_SETTLED " AND " MAIL_IS_FREE \
+	" ORDER BY b.mail LIMIT ?2"
 
-static int purge(struct ledger *ledger, struct instant before, size_t most, const char *by,
-		 const char *why, struct instant now, size_t *count, struct error *error)
+static int purge(struct ledger *ledger, unsigned parts, struct instant before, size_t most,
+		 const char *by, const char *why, struct instant now, size_t *count,
+		 struct error *error)
 {
 	static const char sql_payload[] = "DELETE FROM payload WHERE seq = ?1";
 	static const char sql_body[] = "DELETE FROM body WHERE mail = ?1";
 	CLEANUP(ranges_clear) struct ranges payloads = { 0 };
 	CLEANUP(ranges_clear) struct ranges bodies = { 0 };
 	char digest[HEX_SIZE];
-	int result = purge_rows(ledger, sql_old_payloads, sql_payload, before, most, &payloads,
-				error);
+	int result = purge_rows(ledger, OLD_PAYLOADS, sql_payload, before,
+				(parts & LEDGER_PAYLOADS) != 0 ? most : 0, &payloads, error);
 
 	if (result == 0)
-		result = purge_rows(ledger, sql_old_bodies, sql_body, before, most, &bodies,
-				    error);
+		result = purge_rows(ledger, OLD_BODIES, sql_body, before,
+				    (parts & LEDGER_BODIES) != 0 ? most : 0, &bodies, error);
 	*count = payloads.count + bodies.count;
 	if (result < 0 || *count == 0)
 		return result;
@@ -471,8 +479,9 @@ static int purge(struct ledger *ledger, struct instant before, size_t most, cons
 		error);
 }
 
-int ledger_purge(struct ledger *ledger, struct instant before, size_t most, const char *by,
-		 const char *why, struct instant now, size_t *ret_count, struct error *error)
+int ledger_purge_parts(struct ledger *ledger, unsigned parts, struct instant before,
+		       size_t most, const char *by, const char *why, struct instant now,
+		       size_t *ret_count, struct error *error)
 {
 	struct ledger_scope scope;
 	size_t count = 0;
@@ -480,11 +489,40 @@ int ledger_purge(struct ledger *ledger, struct instant before, size_t most, cons
 
 	if (result < 0)
 		return result;
-	result = purge(ledger, before, most, by, why, now, &count, error);
+	result = purge(ledger, parts, before, most, by, why, now, &count, error);
 	result = ledger_leave(ledger, &scope, result, error);
 	if (result == 0)
 		*ret_count = count;
 	return result;
+}
+
+int ledger_purge(struct ledger *ledger, struct instant before, size_t most, const char *by,
+		 const char *why, struct instant now, size_t *ret_count, struct error *error)
+{
+	return ledger_purge_parts(ledger, LEDGER_PAYLOADS | LEDGER_BODIES, before, most, by,
+				  why, now, ret_count, error);
+}
+
+int ledger_purgeable(struct ledger *ledger, enum ledger_part part, struct instant before,
+		     size_t *ret, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	int result = database_prepare(ledger->db,
+				      part == LEDGER_PAYLOADS
+					      ? "SELECT count(*) FROM (" OLD_PAYLOADS ")"
+					      : "SELECT count(*) FROM (" OLD_BODIES ")",
+				      &statement, error);
+
+	if (result == 0)
+		result = database_bind(statement,
+				       VALUES(value_number(before.seconds), value_number(-1)),
+				       error);
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result < 0)
+		return result;
+	*ret = (size_t)sqlite3_column_int64(statement, 0);
+	return 0;
 }
 
 /* --- reading -------------------------------------------------------------------------------

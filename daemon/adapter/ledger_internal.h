@@ -29,8 +29,17 @@ struct ledger {
 		sqlite3_stmt *statement;
 	} kept[MOST_STATEMENTS];
 	size_t kept_count;
-	bool inside; /* between begin and commit */
-	bool broken; /* a change failed half way: only a rollback is left */
+	/* What the ledger said when it was last let go, while nobody commits. */
+	struct {
+		bool known;
+		bool holds; /* within hold and let_go: the file is still the same */
+		uint32_t counter;
+		struct head head;
+		struct instant wake;
+	} quiet;
+	sqlite3_stmt *held; /* stands on a row while the file is held; NULL: it is not */
+	bool inside;        /* between begin and commit */
+	bool broken;        /* a change failed half way: only a rollback is left */
 	bool head_changed;
 	struct head head; /* true while inside */
 	struct ledger_random random;
@@ -150,6 +159,12 @@ extern const char *const chain_purged;
 
 /* The columns of a notice that never change, and send_at. NULL: out of memory. */
 struct json_t *notice_facts(const struct ledger_notice *notice);
+/*
+ * The text that notice_facts is written as, without the closing brace, and the member `reason`:
+ * what a payload that begins so certainly says. False: these facts have to be compared as JSON.
+ */
+MUST_CHECK bool notice_facts_text(const struct ledger_notice *notice, struct text *ret);
+MUST_CHECK bool reason_text(const char *reason, struct text *ret);
 /* SELECT list and reader for a notice of table `notice` as n (and its mail as m). */
 #define NOTICE_COLUMNS                                                                   \
 	"n.id, n.challenge, n.reference, n.policy, n.policy_version, n.event,"           \

@@ -515,11 +515,48 @@ static int load_bytes(struct ledger *ledger, int64_t mail, const void *sha256, c
 	return 1;
 }
 
+/* References and kinds of the mail's notices, each once, in order of the notices. */
+static int carried(struct ledger *ledger, int64_t mail, struct text *references,
+		   struct text *kinds, struct error *error)
+{
+	static const char sql_reference[] =
+		"SELECT n.reference FROM mail_notice mn JOIN notice n ON n.id = mn.notice"
+		" WHERE mn.mail = ?1 GROUP BY n.reference ORDER BY min(n.id)";
+	static const char sql_kind[] =
+		"SELECT n.kind FROM mail_notice mn JOIN notice n ON n.id = mn.notice"
+		" WHERE mn.mail = ?1 GROUP BY n.kind ORDER BY min(n.id)";
+	const struct {
+		const char *sql;
+		struct text *text;
+	} lists[] = { { sql_reference, references }, { sql_kind, kinds } };
+
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+		int result = ledger_ask(ledger, lists[i].sql, VALUES(value_number(mail)),
+					&statement, error);
+
+		text_cut(lists[i].text, 0);
+		while (result == 0 && (result = ledger_step(ledger, statement, error)) == 1) {
+			if (lists[i].text->length > 0)
+				text_append_char(lists[i].text, '\n');
+			text_append(lists[i].text, column_string(statement, 0));
+			result = 0;
+		}
+		if (result < 0)
+			return result;
+		if (text_failed(lists[i].text))
+			return error_memory(error);
+	}
+	return 0;
+}
+
 /* 1: *ret is claimed; 0: that mail was damaged and is held, look for another. */
 static int claim_one(struct ledger *ledger, int64_t id, struct instant now,
 		     struct ledger_mail *ret, struct error *error)
 {
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	CLEANUP(text_clear) struct text references = { 0 };
+	CLEANUP(text_clear) struct text kinds = { 0 };
 	CLEANUP(ledger_mail_clear) struct ledger_mail copy = { 0 };
 	struct ledger_mail mail;
 	struct remark remark = { 0 };
@@ -533,6 +570,11 @@ static int claim_one(struct ledger *ledger, int64_t id, struct instant now,
 	sha256 = sqlite3_column_blob(statement, 14);
 	if (sha256 == NULL)
 		return error_set(error, EIO, "ledger: mail %lld has no digest", (long long)id);
+	found = carried(ledger, id, &references, &kinds, error);
+	if (found < 0)
+		return found;
+	mail.references = text_string(&references);
+	mail.kinds = text_string(&kinds);
 	found = copy_mail(&mail, &copy, error);
 	if (found == 0)
 		found = load_bytes(ledger, id, sha256, &copy.bytes, &copy.length, error);
@@ -798,41 +840,6 @@ int ledger_recover(struct ledger *ledger, struct instant now, size_t *ret_count,
 
 /* --- looking -------------------------------------------------------------------------------
  */
-
-/* References and kinds of the mail's notices, each once, in order of the notices. */
-static int carried(struct ledger *ledger, int64_t mail, struct text *references,
-		   struct text *kinds, struct error *error)
-{
-	static const char sql_reference[] =
-		"SELECT n.reference FROM mail_notice mn JOIN notice n ON n.id = mn.notice"
-		" WHERE mn.mail = ?1 GROUP BY n.reference ORDER BY min(n.id)";
-	static const char sql_kind[] =
-		"SELECT n.kind FROM mail_notice mn JOIN notice n ON n.id = mn.notice"
-		" WHERE mn.mail = ?1 GROUP BY n.kind ORDER BY min(n.id)";
-	const struct {
-		const char *sql;
-		struct text *text;
-	} lists[] = { { sql_reference, references }, { sql_kind, kinds } };
-
-	for (size_t i = 0; i < COUNT(lists); i++) {
-		CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
-		int result = ledger_ask(ledger, lists[i].sql, VALUES(value_number(mail)),
-					&statement, error);
-
-		text_cut(lists[i].text, 0);
-		while (result == 0 && (result = ledger_step(ledger, statement, error)) == 1) {
-			if (lists[i].text->length > 0)
-				text_append_char(lists[i].text, '\n');
-			text_append(lists[i].text, column_string(statement, 0));
-			result = 0;
-		}
-		if (result < 0)
-			return result;
-		if (text_failed(lists[i].text))
-			return error_memory(error);
-	}
-	return 0;
-}
 
 static int list_one(struct ledger *ledger, sqlite3_stmt *statement, struct text *references,
 		    struct text *kinds, struct ledger_mail *ret, struct error *error)

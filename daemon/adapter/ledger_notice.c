@@ -98,15 +98,55 @@ json_t *notice_facts(const struct ledger_notice *notice)
 			 "firm", notice->firm, "provisional", notice->provisional);
 }
 
+const char ledger_adopted_reason[] = "adopted";
+
+struct ledger_notice ledger_notice_of(const struct policy *policy,
+				      const struct challenge *challenge,
+				      const struct entry *entry, size_t role)
+{
+	return (struct ledger_notice){
+		.challenge = challenge->id,
+		.reference = challenge->reference,
+		.policy = policy->id,
+		.policy_version = policy->version,
+		.event = entry->event,
+		.stage = entry->stage < 0 ? "" : policy->stages[entry->stage].id,
+		.obligation =
+			entry->obligation < 0 ? "" : policy->obligations[entry->obligation].id,
+		.kind = entry->kind,
+		.step = entry->step,
+		.occurrence = entry->occurrence,
+		.role = policy->roles[entry->to.role[role]].token,
+		.at = entry->at,
+		.send_at = entry->send_at,
+		.started = entry->started,
+		.due = entry->due,
+		.firm = entry->firm,
+		.provisional = entry->provisional,
+		.state = DELIVERY_DECIDED,
+		.reason = "",
+		.policy_digest = policy->digest,
+	};
+}
+
 /* --- deciding ------------------------------------------------------------------------------
  */
 
-/* 1 with *ret_id when the key is there already. */
+static bool is_among(const char *const *reasons, const char *reason)
+{
+	for (; reasons != NULL && *reasons != NULL; reasons++)
+		if (strcmp(*reasons, reason) == 0)
+			return true;
+	return false;
+}
+
+/* 1 with *ret_id when the key is there already, 2 when it may be revived. */
 static int find_key(struct ledger *ledger, const struct ledger_notice *notice, int64_t *ret_id,
 		    struct error *error)
 {
 	static const char sql[] =
-		"SELECT id FROM notice WHERE challenge = ?1 AND event = ?2 AND stage = ?3"
+		"SELECT id, state = 'cancelled' AND mail IS NULL, reason FROM notice WHERE "
+		"challenge = ?1 AND event = ?2 AND stage = ?3"
 		" AND obligation = ?4 AND kind = ?5 AND step = ?6 AND occurrence = ?7"
 		" AND role = ?8";
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
@@ -122,9 +162,14 @@ static int find_key(struct ledger *ledger, const struct ledger_notice *notice, i
 
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
-	if (result == 1)
-		*ret_id = sqlite3_column_int64(statement, 0);
-	return result;
+	if (result != 1)
+		return result;
+	*ret_id = sqlite3_column_int64(statement, 0);
+	return sqlite3_column_int(statement, 1) != 0 &&
+			       is_among(notice->revives,
+					(const char *)sqlite3_column_text(statement, 2))
+		       ? 2
+		       : 1;
 }
 
 static int insert_notice(struct ledger *ledger, const struct ledger_notice *notice,
@@ -191,7 +236,7 @@ static int decide(struct ledger *ledger, const struct ledger_notice *notice, str
 	int result = find_key(ledger, notice, ret_id, error);
 
 	if (result != 0)
-		return result < 0 ? result : 0;
+		return result == 1 ? 0 : result;
 	result = insert_notice(ledger, notice, &id, error);
 	if (result < 0)
 		return result;
@@ -238,10 +283,30 @@ struct notice_list {
 	size_t capacity;
 };
 
+/* All strings of a copy lie in one block, which the first of them begins. */
 static void notice_clear(struct ledger_notice *notice)
 {
-	for (size_t i = 0; i < COUNT(strings); i++)
-		free((void *)*string_of(notice, i));
+	free((void *)*string_of(notice, 0));
+}
+
+static int copy_strings(struct ledger_notice *notice)
+{
+	size_t lengths[COUNT(strings)];
+	size_t whole = 0;
+	char *block;
+
+	for (size_t i = 0; i < COUNT(strings); i++) {
+		lengths[i] = strlen(*string_of(notice, i)) + 1;
+		whole += lengths[i];
+	}
+	block = malloc(whole);
+	if (block == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < COUNT(strings); block += lengths[i], i++) {
+		memcpy(block, *string_of(notice, i), lengths[i]);
+		*string_of(notice, i) = block;
+	}
+	return 0;
 }
 
 void ledger_notices_free(struct ledger_notice *notices, size_t count)
@@ -261,18 +326,10 @@ static int notice_list_push(struct notice_list *list, const struct ledger_notice
 			    struct error *error)
 {
 	struct ledger_notice copy = *borrowed;
-	bool failed = false;
 
-	if (list_reserve(&list->item, list->count, &list->capacity, sizeof *list->item) < 0)
+	if (list_reserve(&list->item, list->count, &list->capacity, sizeof *list->item) < 0 ||
+	    copy_strings(&copy) < 0)
 		return error_memory(error);
-	for (size_t i = 0; i < COUNT(strings); i++) {
-		*string_of(&copy, i) = strdup(*string_of(&copy, i));
-		failed = failed || *string_of(&copy, i) == NULL;
-	}
-	if (failed) {
-		notice_clear(&copy);
-		return error_memory(error);
-	}
 	list->item[list->count++] = copy;
 	return 0;
 }
@@ -518,18 +575,59 @@ int ledger_cancel_notice(struct ledger *ledger, int64_t notice, const char *reas
 	return ledger_leave(ledger, &scope, result, error);
 }
 
-/* The next held notice after `after`: 1, or 0. */
-static int next_held(struct ledger *ledger, int64_t challenge, int64_t *ret_id,
+static int hold(struct ledger *ledger, int64_t notice, const char *reason, struct instant now,
+		struct error *error)
+{
+	struct change change = { .notice = notice,
+				 .state = DELIVERY_HELD,
+				 .kind = delivery_state_name(DELIVERY_HELD),
+				 .reason = reason };
+	enum delivery_state state = DELIVERY_CANCELLED;
+	int64_t mail = 0;
+	int result = find_notice(ledger, notice, &change.challenge, &state, &mail, error);
+
+	if (result < 0)
+		return result;
+	if (result == 0)
+		return error_set(error, ENOENT, "there is no notice %lld", (long long)notice);
+	if (state != DELIVERY_DECIDED || mail != 0)
+		return error_set(error, EINVAL, "notice %lld is not waiting for a mail",
+				 (long long)notice);
+	result = change_notice(ledger, &change, now, error);
+	if (result < 0)
+		return result;
+	ledger_tally(ledger, DELIVERY_DECIDED, -1);
+	ledger_tally(ledger, DELIVERY_HELD, 1);
+	return 0;
+}
+
+int ledger_hold_notice(struct ledger *ledger, int64_t notice, const char *reason,
+		       struct instant now, struct error *error)
+{
+	struct ledger_scope scope;
+	int result = ledger_enter_inside(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	result = hold(ledger, notice, reason, now, error);
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+/* A notice of the challenge (0: any) that is held, by a flood or otherwise: 1, or 0. */
+static int next_held(struct ledger *ledger, int64_t challenge, bool flood, int64_t *ret_id,
 		     int64_t *ret_challenge, struct error *error)
 {
 	static const char sql_all[] = "SELECT id, challenge FROM notice"
-				      " WHERE state = 'held' AND mail IS NULL LIMIT 1";
-	static const char sql_one[] = "SELECT id, challenge FROM notice WHERE challenge = ?1"
-				      " AND state = 'held' AND mail IS NULL LIMIT 1";
+				      " WHERE state = 'held' AND mail IS NULL"
+				      " AND (reason = ?1) = ?2 LIMIT 1";
+	static const char sql_one[] = "SELECT id, challenge FROM notice WHERE challenge = ?3"
+				      " AND state = 'held' AND mail IS NULL"
+				      " AND (reason = ?1) = ?2 LIMIT 1";
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
-	struct database_value value = value_number(challenge);
-	int result = ledger_ask(ledger, challenge != 0 ? sql_one : sql_all, &value,
-				challenge != 0 ? 1 : 0, &statement, error);
+	const struct database_value values[] = { value_text(ledger_flood_reason),
+						 value_number(flood), value_number(challenge) };
+	int result = ledger_ask(ledger, challenge != 0 ? sql_one : sql_all, values,
+				challenge != 0 ? 3 : 2, &statement, error);
 
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
@@ -540,15 +638,15 @@ static int next_held(struct ledger *ledger, int64_t challenge, int64_t *ret_id,
 	return result;
 }
 
-static int release(struct ledger *ledger, int64_t challenge, const char *by, const char *why,
-		   struct instant now, size_t *count, struct error *error)
+static int release(struct ledger *ledger, int64_t challenge, bool flood, const char *by,
+		   const char *why, struct instant now, size_t *count, struct error *error)
 {
 	struct change change = {
 		.state = DELIVERY_DECIDED, .kind = "released", .reason = why, .by = by
 	};
 	int result;
 
-	while ((result = next_held(ledger, challenge, &change.notice, &change.challenge,
+	while ((result = next_held(ledger, challenge, flood, &change.notice, &change.challenge,
 				   error)) == 1) {
 		result = change_notice(ledger, &change, now, error);
 		if (result < 0)
@@ -570,9 +668,127 @@ int ledger_release_notices(struct ledger *ledger, int64_t challenge, const char 
 
 	if (result < 0)
 		return result;
-	result = release(ledger, challenge, by, why, now, &count, error);
+	result = release(ledger, challenge, false, by, why, now, &count, error);
 	result = ledger_leave(ledger, &scope, result, error);
 	if (result == 0)
 		*ret_count = count;
 	return result;
+}
+
+int ledger_release_flood(struct ledger *ledger, const char *by, const char *why,
+			 struct instant now, size_t *ret_count, struct error *error)
+{
+	struct ledger_scope scope;
+	size_t count = 0;
+	int result = ledger_enter(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	result = release(ledger, 0, true, by, why, now, &count, error);
+	if (result == 0)
+		result = ledger_end_flood(ledger, now, error);
+	result = ledger_leave(ledger, &scope, result, error);
+	if (result == 0)
+		*ret_count = count;
+	return result;
+}
+
+/* --- what a changed configuration brings
+ * ------------------------------------------------------
+ */
+
+int ledger_release_notice(struct ledger *ledger, const struct ledger_notice *notice,
+			  const char *why, struct instant now, struct error *error)
+{
+	struct change change = { .notice = notice->id,
+				 .challenge = notice->challenge,
+				 .state = DELIVERY_DECIDED,
+				 .kind = "released",
+				 .reason = why };
+	struct ledger_scope scope;
+	int result;
+
+	if (notice->state != DELIVERY_HELD || notice->mail != 0)
+		return error_set(error, EINVAL, "notice %lld is not held",
+				 (long long)notice->id);
+	result = ledger_enter_inside(ledger, &scope, error);
+	if (result < 0)
+		return result;
+	result = change_notice(ledger, &change, now, error);
+	if (result == 0) {
+		ledger_tally(ledger, DELIVERY_HELD, -1);
+		ledger_tally(ledger, DELIVERY_DECIDED, 1);
+	}
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+int ledger_revive(struct ledger *ledger, const struct ledger_notice *notice, struct instant now,
+		  struct error *error)
+{
+	struct change change = { .notice = notice->id,
+				 .challenge = notice->challenge,
+				 .state = notice->state,
+				 .kind = "released",
+				 .reason = or_empty(notice->reason) };
+	struct ledger_scope scope;
+	int result = ledger_enter_inside(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	result = change_notice(ledger, &change, now, error);
+	if (result == 0) {
+		ledger_tally(ledger, DELIVERY_CANCELLED, -1);
+		ledger_tally(ledger, notice->state, 1);
+	}
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+static int count_held(struct ledger *ledger, bool flood, int64_t *ret, struct error *error)
+{
+	static const char sql[] = "SELECT count(*) FROM notice WHERE state = 'held'"
+				  " AND mail IS NULL AND (reason = ?1) = ?2";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result = ledger_ask(ledger, sql,
+				VALUES(value_text(ledger_flood_reason), value_number(flood)),
+				&statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result < 0)
+		return result;
+	*ret = sqlite3_column_int64(statement, 0); /* an aggregate always has its row */
+	return 0;
+}
+
+int ledger_held_notices(struct ledger *ledger, int64_t *ret, struct error *error)
+{
+	return count_held(ledger, false, ret, error);
+}
+
+int ledger_count_flood(struct ledger *ledger, int64_t *ret, struct error *error)
+{
+	return count_held(ledger, true, ret, error);
+}
+
+int ledger_note_move(struct ledger *ledger, const struct ledger_move *move, struct instant now,
+		     struct error *error)
+{
+	struct ledger_scope scope;
+	json_t *payload;
+	int result = ledger_enter_inside(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	payload = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:s}", "reference",
+			    move->reference, "policy", move->policy, "policy_version",
+			    move->policy_version, "event", (json_int_t)move->event, "stage",
+			    move->stage, "obligation", move->obligation, "from",
+			    (json_int_t)move->from.seconds, "to", (json_int_t)move->to.seconds,
+			    "configuration", move->configuration);
+	result = chain_append(
+		ledger,
+		&(struct chain_entry){
+			.kind = "moved", .at = now, .challenge = move->challenge, .state = -1 },
+		payload, error);
+	return ledger_leave(ledger, &scope, result, error);
 }

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LARGE_PAGES = 4096 }; /* 16 MiB: walked in a second */
+
 /* One purged stretch, told by the entry `by`. */
 struct purged {
 	int64_t first;
@@ -27,6 +29,29 @@ struct purged_list {
 	size_t count;
 	size_t capacity;
 };
+
+struct told {
+	bool present; /* false: purged */
+	char state[16];
+	struct instant at;
+	int64_t challenge;
+	struct text text;
+	json_t *parsed; /* NULL: not asked for yet, or no JSON */
+};
+
+static void told_clear(struct told *told)
+{
+	text_clear(&told->text);
+	json_decref(told->parsed);
+	told->parsed = NULL;
+}
+
+static json_t *said(struct told *told)
+{
+	if (told->parsed == NULL)
+		told->parsed = json_loads(text_string(&told->text), 0, NULL);
+	return told->parsed;
+}
 
 struct walk {
 	struct ledger *ledger;
@@ -48,10 +73,17 @@ struct walk {
 	int64_t ties_seen;
 	int64_t bodies_seen;
 	int64_t tally[DELIVERY_STATE_COUNT];
+	/* Kept from row to row for their memory: */
+	struct told told;
+	struct text expected;
+	struct text reason;
 };
 
 static void walk_clear(struct walk *walk)
 {
+	told_clear(&walk->told);
+	text_clear(&walk->expected);
+	text_clear(&walk->reason);
 	free(walk->payloads.item);
 	free(walk->bodies.item);
 	free(walk->notice_entry);
@@ -301,20 +333,6 @@ static int check_chain(struct walk *walk, struct error *error)
 /* --- the rows ------------------------------------------------------------------------------
  */
 
-struct told {
-	bool present; /* false: purged */
-	char state[16];
-	struct instant at;
-	int64_t challenge;
-	json_t *said;
-};
-
-static void told_clear(struct told *told)
-{
-	json_decref(told->said);
-	told->said = NULL;
-}
-
 /* What the entry said, which the first walk has found sound. */
 static int recall(struct walk *walk, int64_t seq, struct told *ret, struct error *error)
 {
@@ -335,13 +353,16 @@ static int recall(struct walk *walk, int64_t seq, struct told *ret, struct error
 	ret->at = column_instant(statement, 1);
 	ret->challenge = sqlite3_column_int64(statement, 3);
 	ret->present = sqlite3_column_type(statement, 2) != SQLITE_NULL;
+	text_cut(&ret->text, 0);
 	if (ret->present)
-		ret->said = json_loads(column_string(statement, 2), 0, NULL);
-	return 0;
+		text_append(&ret->text, column_string(statement, 2));
+	json_decref(ret->parsed);
+	ret->parsed = NULL;
+	return text_failed(&ret->text) ? error_memory(error) : 0;
 }
 
 /* Whether all that is expected stands in what was said; takes the reference of `expected`. */
-static int agrees(const struct told *told, json_t *expected, bool *ret, struct error *error)
+static int agrees(struct told *told, json_t *expected, bool *ret, struct error *error)
 {
 	const char *key;
 	json_t *value;
@@ -351,7 +372,7 @@ static int agrees(const struct told *told, json_t *expected, bool *ret, struct e
 		return error_memory(error);
 	json_object_foreach(expected, key, value)
 	{
-		same = same && json_equal(value, json_object_get(told->said, key)) == 1;
+		same = same && json_equal(value, json_object_get(said(told), key)) == 1;
 	}
 	json_decref(expected);
 	*ret = !told->present || same;
@@ -464,7 +485,7 @@ static int check_mail_facts(struct walk *walk, const struct ledger_mail *mail,
 	if (result < 0)
 		return result;
 	if (told.present)
-		result = sort_numbers(json_object_get(told.said, "notices"), error);
+		result = sort_numbers(json_object_get(said(&told), "notices"), error);
 	if (result < 0) {
 		json_decref(ties);
 		return result;
@@ -542,40 +563,99 @@ static int check_mails(struct walk *walk, struct error *error)
 /* --- notices -------------------------------------------------------------------------------
  */
 
-/* What never changes, and send_at, which changes only when the notice leaves a mail. */
-static int check_decision(struct walk *walk, const struct ledger_notice *notice,
-			  struct error *error)
+/* True when the text has this part at that place, and the member ends there. */
+static bool has_at(const struct told *told, size_t place, const struct text *part)
 {
-	CLEANUP(told_clear) struct told told = { 0 };
-	struct ledger_notice decided = *notice;
+	const char *text = text_string(&told->text);
+	size_t end = place + part->length;
+
+	return told->present && end < told->text.length &&
+	       memcmp(text + place, text_string(part), part->length) == 0 &&
+	       (text[end] == ',' || text[end] == '}');
+}
+
+/* What never changes, and send_at, which changes only when the notice leaves a mail. */
+static int decided_so(struct walk *walk, const struct ledger_notice *notice, struct told *told,
+		      bool *ret, struct error *error)
+{
+	int64_t sent = walk->notice_sent[notice->id];
+	json_t *facts;
+
+	if (sent == INT64_MIN && notice_facts_text(notice, &walk->expected) &&
+	    has_at(told, 0, &walk->expected)) {
+		*ret = true;
+		return 0;
+	}
+	facts = notice_facts(notice);
+	if (sent != INT64_MIN && facts != NULL)
+		(void)json_object_del(facts, "send_at"); /* it is there */
+	return agrees(told, facts, ret, error);
+}
+
+/* The reason stands right behind the facts, or alone at the beginning. */
+static int gives_reason(struct walk *walk, const struct ledger_notice *notice,
+			struct told *told, bool *ret, struct error *error)
+{
+	size_t behind_facts = walk->expected.length + 1;
+
+	if (reason_text(notice->reason, &walk->reason) &&
+	    (has_at(told, 1, &walk->reason) ||
+	     (has_at(told, 0, &walk->expected) && has_at(told, behind_facts, &walk->reason)))) {
+		*ret = true;
+		return 0;
+	}
+	return agrees(told, json_pack("{s:s}", "reason", notice->reason), ret, error);
+}
+
+static int check_decision(struct walk *walk, const struct ledger_notice *notice,
+			  struct told *told, struct error *error)
+{
 	int64_t seq = walk->notice_first[notice->id];
 	int64_t sent = walk->notice_sent[notice->id];
 	bool same = false;
-	json_t *facts;
-	int result = recall(walk, seq, &told, error);
+	int result = recall(walk, seq, told, error);
 
+	text_cut(&walk->expected, 0);
+	if (result == 0)
+		result = decided_so(walk, notice, told, &same, error);
 	if (result < 0)
 		return result;
-	facts = notice_facts(&decided);
-	if (sent != INT64_MIN && facts != NULL)
-		(void)json_object_del(facts, "send_at"); /* it is there */
-	result = agrees(&told, facts, &same, error);
-	if (result < 0)
-		return result;
-	if (!same || told.challenge != notice->challenge ||
+	if (!same || told->challenge != notice->challenge ||
 	    (sent != INT64_MIN && sent != notice->send_at.seconds))
 		return bad(walk, seq, "notice %lld is not as it was decided",
 			   (long long)notice->id);
 	return 0;
 }
 
+/* Against the last entry that told of it: its state, its reason and its mail. */
+static int check_progress(struct walk *walk, const struct ledger_notice *notice,
+			  struct told *told, struct error *error)
+{
+	int64_t seq = walk->notice_entry[notice->id];
+	bool same = false;
+	int result = 0;
+
+	if (notice->mail != walk->notice_mail[notice->id])
+		return bad(walk, seq, "notice %lld is in mail %lld, the chain put it in %lld",
+			   (long long)notice->id, (long long)notice->mail,
+			   (long long)walk->notice_mail[notice->id]);
+	if (seq != walk->notice_first[notice->id])
+		result = recall(walk, seq, told, error);
+	if (result == 0)
+		result = gives_reason(walk, notice, told, &same, error);
+	if (result < 0)
+		return result;
+	if (!same || strcmp(told->state, delivery_state_name(notice->state)) != 0)
+		return bad(walk, seq, "notice %lld is %s, the chain left it %s",
+			   (long long)notice->id, delivery_state_name(notice->state),
+			   told->state);
+	return 0;
+}
+
 static int check_notice(struct walk *walk, sqlite3_stmt *statement, struct error *error)
 {
-	CLEANUP(told_clear) struct told told = { 0 };
 	struct error unread = { 0 };
 	struct ledger_notice notice;
-	bool same = false;
-	int64_t seq;
 	int result;
 
 	if (hides_bytes(statement, NOTICE_COLUMN_COUNT))
@@ -587,24 +667,10 @@ static int check_notice(struct walk *walk, sqlite3_stmt *statement, struct error
 			   (long long)notice.id);
 	if (notice.mail == 0)
 		walk->tally[notice.state]++;
-	result = check_decision(walk, &notice, error);
+	result = check_decision(walk, &notice, &walk->told, error);
 	if (result != 0)
 		return result;
-	seq = walk->notice_entry[notice.id];
-	if (notice.mail != walk->notice_mail[notice.id])
-		return bad(walk, seq, "notice %lld is in mail %lld, the chain put it in %lld",
-			   (long long)notice.id, (long long)notice.mail,
-			   (long long)walk->notice_mail[notice.id]);
-	result = recall(walk, seq, &told, error);
-	if (result == 0)
-		result = agrees(&told, json_pack("{s:s}", "reason", notice.reason), &same,
-				error);
-	if (result < 0)
-		return result;
-	if (!same || strcmp(told.state, delivery_state_name(notice.state)) != 0)
-		return bad(walk, seq, "notice %lld is %s, the chain left it %s",
-			   (long long)notice.id, delivery_state_name(notice.state), told.state);
-	return 0;
+	return check_progress(walk, &notice, &walk->told, error);
 }
 
 static int check_notices(struct walk *walk, struct error *error)
@@ -740,22 +806,62 @@ static int walk_all(struct ledger *ledger, struct ledger_verification *found,
 	return result;
 }
 
-int ledger_verify(struct ledger *ledger, struct ledger_verification *ret, struct error *error)
+static int verify_in_place(struct ledger *ledger, struct ledger_verification *found,
+			   struct error *error)
 {
-	struct ledger_verification found = { 0 };
 	bool own = sqlite3_get_autocommit(ledger->db) != 0;
 	int result = 0;
 
-	if (ledger->inside)
-		return error_set(error, EINVAL, "ledger: not within a transaction");
 	if (own)
 		result = database_run(ledger->db, "BEGIN", error); /* one moment of the file */
 	if (result < 0)
 		return result;
-	result = walk_all(ledger, &found, error);
+	result = walk_all(ledger, found, error);
 	if (own)
 		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL,
 				   NULL); /* nothing was written */
+	return result;
+}
+
+static bool is_large(struct ledger *ledger)
+{
+	int64_t pages = 0;
+
+	return sqlite3_get_autocommit(ledger->db) != 0 &&
+	       database_number(ledger->db, "PRAGMA page_count", &pages, NULL) == 1 &&
+	       pages > LARGE_PAGES;
+}
+
+/* The daemon cannot commit while a large file is walked for seconds: a copy is walked instead.
+ */
+static int verify_copy(const struct ledger *ledger, sqlite3 *copy,
+		       struct ledger_verification *found, struct error *error)
+{
+	CLEANUP(ledger_closep) struct ledger *other = calloc(1, sizeof *other);
+
+	if (other == NULL) {
+		database_closep(&copy);
+		return error_memory(error);
+	}
+	other->db = copy;
+	other->access = LEDGER_READ;
+	other->random = ledger->random;
+	return verify_in_place(other, found, error);
+}
+
+int ledger_verify(struct ledger *ledger, struct ledger_verification *ret, struct error *error)
+{
+	struct ledger_verification found = { 0 };
+	sqlite3 *copy = NULL;
+	int result;
+
+	if (ledger->inside)
+		return error_set(error, EINVAL, "ledger: not within a transaction");
+	/* No room for a copy: then it is walked where it is. */
+	if (is_large(ledger) && database_copy(ledger->db, &copy, NULL) == 0)
+		result = verify_copy(ledger, copy, &found, error);
+	else
+		result = verify_in_place(ledger, &found, error);
 	if (result < 0)
 		return result;
 	*ret = found;

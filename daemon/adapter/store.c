@@ -44,6 +44,8 @@ struct store {
 	bool wal;
 	bool looked;
 	int64_t data_version;
+	bool counted;
+	uint32_t counter;        /* the file's own count of commits, at the last look */
 	int64_t schema_version;  /* of the schema that was checked */
 	sqlite3_stmt *version;   /* PRAGMA data_version */
 	sqlite3_stmt *changed;   /* ids, in order of change_seq */
@@ -265,7 +267,10 @@ static int open_checked(const char *path, struct store *store, struct error *err
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
 				NULL); /* since 3.16: cannot fail */
 	store->schema_version = -1;
-	result = check_header(store->db, error);
+	/* It is walked, not searched: more pages would be kept for nothing. */
+	result = database_run(store->db, "PRAGMA cache_size = -256", error);
+	if (result >= 0)
+		result = check_header(store->db, error);
 	if (result >= 0)
 		result = check_new_schema(store, error);
 	if (result >= 0)
@@ -318,6 +323,11 @@ void store_close(struct store *store)
 	free(store);
 }
 
+void store_give_back(struct store *store)
+{
+	(void)sqlite3_db_release_memory(store->db); /* what is in use stays */
+}
+
 void store_closep(struct store **store)
 {
 	store_close(*store);
@@ -342,10 +352,18 @@ static int read_data_version(struct store *store, int64_t *ret, struct error *er
 	return 0;
 }
 
+/* Asked without a lock; in WAL mode the file's count of commits stands still. */
+static bool is_same_count(const struct store *store, uint32_t counter)
+{
+	return store->looked && store->counted && !store->wal && counter == store->counter;
+}
+
 int store_look(struct store *store, enum store_change *ret, struct error *error)
 {
 	int moved = 0;
 	int64_t version = 0;
+	uint32_t counter = 0;
+	bool counted;
 	int result;
 
 	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
@@ -355,9 +373,17 @@ int store_look(struct store *store, enum store_change *ret, struct error *error)
 		*ret = STORE_MOVED;
 		return 0;
 	}
+	/* Before the data_version: what is committed in between is seen the next time. */
+	counted = database_change_counter(store->db, &counter);
+	if (counted && is_same_count(store, counter)) {
+		*ret = STORE_SAME;
+		return 0;
+	}
 	result = read_data_version(store, &version, error);
 	if (result < 0)
 		return result;
+	store->counted = counted;
+	store->counter = counter;
 	if (store->looked && version == store->data_version) {
 		*ret = STORE_SAME;
 		return 0;
@@ -907,4 +933,9 @@ int store_directory(struct store *store, const char *const *agencies, size_t age
 	if (result == 0)
 		*ret = directory;
 	return result;
+}
+
+int store_backup(struct store *store, const char *path, struct error *error)
+{
+	return database_backup(store->db, path, error);
 }

@@ -22,6 +22,9 @@ MUST_CHECK int store_open(const char *path, struct store **ret, struct error *er
 void store_close(struct store *store);
 void store_closep(struct store **store);
 
+/* Gives back the pages that it keeps in memory: for when there is nothing to do. */
+void store_give_back(struct store *store);
+
 enum store_change {
 	STORE_SAME,    /* nothing was committed by anybody since the last look */
 	STORE_CHANGED, /* look at what changed */
@@ -43,6 +46,9 @@ const char *store_identity(const struct store *store);
 /* A read transaction: what is read between these two is one moment of the store. */
 MUST_CHECK int store_begin(struct store *store, struct error *error);
 void store_end(struct store *store);
+
+/* A copy of the whole store at one moment, as database_backup makes it: to a new file. */
+MUST_CHECK int store_backup(struct store *store, const char *path, struct error *error);
 
 /* The highest change_seq ever given, to what has been purged as well; 0 in a new store. */
 MUST_CHECK int store_change_seq(struct store *store, int64_t *ret, struct error *error);

@@ -250,21 +250,28 @@ static void look_at_agency(struct assure *assure, const struct agency *agency)
 static int read_refused(struct assure *assure)
 {
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
-	CLEANUP(freep) struct ledger_refusal *refused = NULL;
+	CLEANUP(freep) struct ledger_refusal *refusals = NULL;
 	struct error error = { 0 };
+	size_t count = 0;
 
-	if (ledger_open(ctl_state_folder(assure->ctl->config), LEDGER_READ, &ledger, &error) >=
-		    0 &&
-	    ledger_refused_contacts(ledger, &refused, &assure->refused_count, &error) < 0)
-		return ctl_fail(assure->ctl, &error, "");
-	if (ledger == NULL)
+	if (ledger_open(ctl_state_folder(assure->ctl->config), LEDGER_READ, &ledger, &error) <
+	    0)
 		(void)fprintf(assure->ctl->err, "%s: what bounced is not known: %s\n",
 			      assure->ctl->program, error.text);
-	assure->refused = calloc(assure->refused_count + 1, sizeof *assure->refused);
+	else if (ledger_refused_contacts(ledger, &refusals, &count, &error) < 0)
+		return ctl_fail(assure->ctl, &error, "");
+	assure->refused = calloc(count + 1, sizeof *assure->refused);
 	if (assure->refused == NULL)
 		return ctl_cannot(assure->ctl, "out of memory");
-	for (size_t i = 0; i < assure->refused_count; i++)
-		assure->refused[i] = refused[i].contact;
+	for (size_t i = 0; i < count; i++) {
+		const struct contact *contact =
+			directory_contact(&assure->directory, refusals[i].contact);
+
+		/* Confirmed since: the daemon forgets the refusal when it next writes. */
+		if (contact != NULL && (instant_is_never(contact->confirmed_at) ||
+					!instant_before(refusals[i].at, contact->confirmed_at)))
+			assure->refused[assure->refused_count++] = refusals[i].contact;
+	}
 	return EXIT_DONE;
 }
 

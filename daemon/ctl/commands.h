@@ -4,12 +4,15 @@
 
 #include "ctl/command.h"
 
+extern const struct command command_adopt;
 extern const struct command command_agency_add;
 extern const struct command command_agency_list;
+extern const struct command command_approve;
 extern const struct command command_approve_clock;
 extern const struct command command_assure;
 extern const struct command command_audit_export;
 extern const struct command command_audit_verify;
+extern const struct command command_backup;
 extern const struct command command_check;
 extern const struct command command_contact_add;
 extern const struct command command_contact_away;
@@ -20,6 +23,8 @@ extern const struct command command_forecast;
 extern const struct command command_import;
 extern const struct command command_init;
 extern const struct command command_list;
+extern const struct command command_privacy;
+extern const struct command command_purge;
 extern const struct command command_queue_cancel;
 extern const struct command command_queue_hold;
 extern const struct command command_queue_list;
@@ -28,6 +33,7 @@ extern const struct command command_queue_retry;
 extern const struct command command_queue_show;
 extern const struct command command_raise;
 extern const struct command command_record;
+extern const struct command command_report;
 extern const struct command command_show;
 extern const struct command command_simulate;
 extern const struct command command_status;

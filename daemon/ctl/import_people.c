@@ -201,9 +201,9 @@ static bool write_contact(struct import *import, const struct csv_row *row,
 		import->unchanged++;
 		return true;
 	}
-	/* Erasure counts from here (see purge), where the file does not say when. */
-	if (old != NULL && old->active && !contact->active &&
-	    import_value(import, row, CONTACT_CONFIRMED_AT) == NULL)
+	/* A new address is tried again from here, and erasure (see purge) counts from here. */
+	if (old != NULL && import_value(import, row, CONTACT_CONFIRMED_AT) == NULL &&
+	    (old->active != contact->active || strcmp(old->email, contact->email) != 0))
 		contact->confirmed_at = import->now;
 	if (old != NULL)
 		result = register_change_contact(import->registrar, contact, &error);

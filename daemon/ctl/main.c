@@ -3,12 +3,15 @@
 
 /* clang-format off */
 static const struct command *const table[] = {
+	&command_adopt,
 	&command_agency_add,
 	&command_agency_list,
+	&command_approve,
 	&command_approve_clock,
 	&command_assure,
 	&command_audit_export,
 	&command_audit_verify,
+	&command_backup,
 	&command_check,
 	&command_contact_add,
 	&command_contact_away,
@@ -19,6 +22,8 @@ static const struct command *const table[] = {
 	&command_import,
 	&command_init,
 	&command_list,
+	&command_privacy,
+	&command_purge,
 	&command_queue_cancel,
 	&command_queue_hold,
 	&command_queue_list,
@@ -27,6 +32,7 @@ static const struct command *const table[] = {
 	&command_queue_show,
 	&command_raise,
 	&command_record,
+	&command_report,
 	&command_show,
 	&command_simulate,
 	&command_status,

@@ -58,10 +58,28 @@ const char *terminal_plain(FILE *out)
 /* --- tables ---------------------------------------------------------------------------------
  */
 
+/* What stands in a store may be hostile: nothing of it moves the cursor or turns the line. */
+static char *printable(const char *text)
+{
+	char *copy = strdup(text);
+
+	for (char *at = copy; at != NULL && *at != '\0';) {
+		uint32_t character = 0;
+		size_t length = unicode_decode(at, &character);
+
+		if (length == 0 || unicode_is_unsafe(character)) {
+			length = length > 0 ? length : 1;
+			memset(at, '?', length);
+		}
+		at += length;
+	}
+	return copy;
+}
+
 void table_add(struct table *table, const char *const *cells)
 {
 	for (size_t i = 0; i < table->columns && !table->failed; i++) {
-		char *copy = strdup(cells[i]);
+		char *copy = printable(cells[i]);
 
 		if (copy == NULL || list_reserve(&table->cells, table->count, &table->capacity,
 						 sizeof *table->cells) < 0) {

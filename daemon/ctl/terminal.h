@@ -31,7 +31,8 @@ struct table {
 	bool failed; /* out of memory: told by table_print */
 };
 
-/* `cells` has as many texts as there are columns; they are copied. */
+/* `cells` has as many texts as there are columns; they are copied, with a ? for each byte that
+ * must not reach a terminal. */
 void table_add(struct table *table, const char *const *cells);
 /* EXIT_DONE, or EXIT_COULD_NOT after saying why. */
 int table_print(struct ctl *ctl, const struct table *table);

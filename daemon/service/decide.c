@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-const char decide_adopted[] = "adopted";
 const char decide_replaced[] = "later reminder due";
 static const char answered[] = "ended by a recorded event before it went";
 static const char nothing_told[] = "nothing had been sent that needs standing down";
@@ -15,10 +14,13 @@ static const char taken_away[] = "the facts no longer ask for it";
 struct task {
 	struct ledger *ledger;
 	const struct facts *facts;
+	struct approval *approval;
 	const struct config *config;
 	const struct ledger_notice *history; /* NULL unless something was cleared */
 	size_t history_count;
-	bool adopt;
+	const struct manner *manner;
+	bool holds;           /* something of this challenge is held */
+	struct instant again; /* when to look again beside the timeline's next; NEVER */
 	struct decided *count;
 };
 
@@ -34,7 +36,7 @@ static void log_decision(const struct task *task, const struct ledger_notice *no
 		{ "REASON", notice->reason[0] == '\0' ? NULL : notice->reason },
 	};
 
-	if (task->adopt)
+	if (task->manner->adopt)
 		return; /* one line for all of them, from the pass */
 	if (notice->state == DELIVERY_DECIDED)
 		journal_send(JOURNAL_DECIDED, fields, COUNT(fields), "%s: %s for %s decided",
@@ -71,15 +73,17 @@ static bool was_told(const struct task *task, const struct ledger_notice *cleare
 static const char *reason_for_silence(const struct task *task, size_t entry,
 				      const struct ledger_notice *notice)
 {
-	if (task->adopt)
-		return decide_adopted;
+	if (task->manner->adopt)
+		return ledger_adopted_reason;
 	if (facts_is_ended(task->facts, entry))
 		return answered;
 	if (facts_is_replaced(task->facts, entry))
 		return decide_replaced;
 	if (notice->kind == NOTICE_CLEARED && !was_told(task, notice))
 		return nothing_told;
-	return "";
+	return approval_holds(task->approval, task->facts, entry, notice->role)
+		       ? approval_reason
+		       : "";
 }
 
 /*
@@ -108,68 +112,121 @@ static void name_the_basis(const struct task *task, struct ledger_notice *notice
 	notice->zone_version = calendar_zone(policy->calendar)->digest;
 }
 
-static struct ledger_notice notice_of(const struct facts *facts, const struct entry *entry,
-				      const char *role)
-{
-	return (struct ledger_notice){
-		.challenge = facts->challenge->id,
-		.reference = facts->challenge->reference,
-		.policy = facts->policy->id,
-		.policy_version = facts->policy->version,
-		.event = entry->event,
-		.stage = facts_stage_id(facts->policy, entry),
-		.obligation = facts_obligation_id(facts->policy, entry),
-		.kind = entry->kind,
-		.step = entry->step,
-		.occurrence = entry->occurrence,
-		.role = role,
-		.at = entry->at,
-		.send_at = time_to_go(facts, entry),
-		.started = entry->started,
-		.due = entry->due,
-		.firm = entry->firm,
-		.provisional = entry->provisional,
-		.state = DELIVERY_DECIDED,
-		.reason = "",
-	};
-}
+/* Taken back, and asked for again: an answer that was voided, a policy that was corrected. */
+static const char *const revivable[] = { answered, taken_away, NULL };
 
-static int record(const struct task *task, struct ledger_notice *notice, const char *reason,
-		  struct error *error)
+static void count_decision(struct task *task, const struct ledger_notice *notice)
 {
-	int64_t id;
-	int r;
-
-	notice->reason = reason;
-	notice->state = reason[0] == '\0' ? DELIVERY_DECIDED : DELIVERY_CANCELLED;
-	name_the_basis(task, notice);
-	r = ledger_decide(task->ledger, notice, task->facts->now, &id, error);
-	if (r <= 0)
-		return r;
-	if (task->adopt)
+	if (task->manner->adopt)
 		task->count->adopted++;
-	else if (notice->state == DELIVERY_DECIDED)
+	else if (notice->state == DELIVERY_DECIDED || notice->reason == task->manner->hold)
 		task->count->to_send++;
+	else if (notice->state == DELIVERY_HELD)
+		task->count->held++;
 	else
 		task->count->not_sent++;
+	task->holds = task->holds || notice->reason == approval_reason;
 	log_decision(task, notice);
+}
+
+/* The first decision's sending hours are past: one made out of hours waits to be looked at. */
+static int revive(struct task *task, struct ledger_notice *notice, struct error *error)
+{
+	if (instant_before(task->facts->now, notice->send_at)) {
+		task->again = instant_min(task->again, notice->send_at);
+		return 0;
+	}
+	return ledger_revive(task->ledger, notice, task->facts->now, error);
+}
+
+static bool is_same_key(const struct ledger_notice *a, const struct ledger_notice *b)
+{
+	return a->event == b->event && a->kind == b->kind && a->occurrence == b->occurrence &&
+	       strcmp(a->role, b->role) == 0 && strcmp(a->stage, b->stage) == 0 &&
+	       strcmp(a->obligation, b->obligation) == 0 && strcmp(a->step, b->step) == 0;
+}
+
+/* The history says so already, and there is nothing to revive: the ledger need not be asked. */
+static bool is_known(const struct task *task, const struct ledger_notice *notice)
+{
+	for (size_t i = 0; i < task->history_count; i++)
+		if (is_same_key(&task->history[i], notice))
+			return task->history[i].state != DELIVERY_CANCELLED ||
+			       task->history[i].reason == NULL ||
+			       strcmp(task->history[i].reason, ledger_adopted_reason) == 0;
+	return false;
+}
+
+static int record(struct task *task, struct ledger_notice *notice, const char *reason,
+		  struct error *error)
+{
+	int r;
+
+	if (is_known(task, notice))
+		return 0;
+	notice->reason = reason;
+	notice->state = reason[0] == '\0'           ? DELIVERY_DECIDED
+			: reason == approval_reason ? DELIVERY_HELD
+						    : DELIVERY_CANCELLED;
+	if (notice->state == DELIVERY_DECIDED && task->manner->hold != NULL &&
+	    notice->kind != NOTICE_RISK) {
+		notice->state = DELIVERY_HELD;
+		notice->reason = task->manner->hold;
+	}
+	name_the_basis(task, notice);
+	notice->revives = notice->state == DELIVERY_CANCELLED ? NULL : revivable;
+	r = ledger_decide(task->ledger, notice, task->facts->now, &notice->id, error);
+	if (r == 2)
+		r = revive(task, notice, error);
+	else if (r == 0)
+		return 0;
+	if (r < 0)
+		return r;
+	count_decision(task, notice);
 	return 0;
 }
 
-static int decide_entry(const struct task *task, size_t place, struct error *error)
+/* Roles beside the policy's own were told of this obligation (reach.h): they are stood down,
+ * too. */
+static int clear_others(struct task *task, size_t place, struct error *error)
+{
+	const struct entry *entry = &task->facts->entries[place];
+
+	for (size_t i = 0; i < task->history_count; i++) {
+		const struct ledger_notice *told = &task->history[i];
+		struct ledger_notice notice =
+			ledger_notice_of(task->facts->policy, task->facts->challenge, entry, 0);
+		int r;
+
+		notice.role = told->role;
+		notice.send_at = time_to_go(task->facts, entry);
+		if (told->event != entry->event || !had_gone(told->state) ||
+		    (told->kind != NOTICE_BREACH && told->kind != NOTICE_ESCALATION) ||
+		    strcmp(told->obligation, notice.obligation) != 0)
+			continue;
+		/* Decided already where the policy names the role. */
+		r = record(task, &notice, reason_for_silence(task, place, &notice), error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int decide_entry(struct task *task, size_t place, struct error *error)
 {
 	const struct entry *entry = &task->facts->entries[place];
 
 	for (size_t i = 0; i < entry->to.count; i++) {
 		struct ledger_notice notice =
-			notice_of(task->facts, entry,
-				  task->facts->policy->roles[entry->to.role[i]].token);
-		int r = record(task, &notice, reason_for_silence(task, place, &notice), error);
+			ledger_notice_of(task->facts->policy, task->facts->challenge, entry, i);
+		int r;
 
+		notice.send_at = time_to_go(task->facts, entry);
+		r = record(task, &notice, reason_for_silence(task, place, &notice), error);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return entry->kind == NOTICE_CLEARED ? clear_others(task, place, error) : 0;
 }
 
 /* Why an earlier decision goes no further; NULL when it stands. */
@@ -189,7 +246,76 @@ static const char *reason_to_take_back(const struct facts *facts,
 	return NULL;
 }
 
-static int take_back(const struct task *task, struct error *error)
+static int cancel(struct task *task, struct ledger_notice notice, const char *reason,
+		  struct error *error)
+{
+	int r = ledger_cancel_notice(task->ledger, notice.id, reason, task->facts->now, error);
+
+	if (r < 0)
+		return r;
+	notice.reason = reason;
+	notice.state = DELIVERY_CANCELLED;
+	task->count->cancelled++;
+	log_decision(task, &notice);
+	return 0;
+}
+
+/* Held until the configuration is approved, or until the approved one asks for it as well. */
+static int look_at_held(struct task *task, const struct ledger_notice *notice,
+			struct error *error)
+{
+	int place = facts_find(task->facts, notice);
+
+	if (strcmp(notice->reason, approval_reason) != 0)
+		return 0; /* by somebody, or something, else */
+	if (place < 0 ||
+	    approval_holds(task->approval, task->facts, (size_t)place, notice->role)) {
+		task->holds = true;
+		return 0;
+	}
+	return ledger_release_notice(task->ledger, notice, approval_release_reason,
+				     task->facts->now, error);
+}
+
+static bool is_pending(const struct ledger_notice *notice)
+{
+	switch (notice->state) {
+	case DELIVERY_DECIDED:
+	case DELIVERY_READY:
+	case DELIVERY_RETRY:
+	case DELIVERY_IN_DOUBT:
+		return true;
+	case DELIVERY_HELD:
+		return notice->mail == 0; /* else a person holds its mail */
+	case DELIVERY_ATTEMPTING:
+	case DELIVERY_ACCEPTED:
+	case DELIVERY_REFUSED:
+	case DELIVERY_CANCELLED:
+		break;
+	}
+	return false;
+}
+
+static int take_back(struct task *task, const struct ledger_notice *notices, size_t count,
+		     struct error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		const char *reason;
+
+		if (!is_pending(&notices[i]))
+			continue;
+		reason = reason_to_take_back(task->facts, &notices[i]);
+		if (reason != NULL)
+			r = cancel(task, notices[i], reason, error);
+		else if (notices[i].state == DELIVERY_HELD && notices[i].mail == 0)
+			r = look_at_held(task, &notices[i], error);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int take_back_pending(struct task *task, struct error *error)
 {
 	struct ledger_notice *pending = NULL;
 	size_t count = 0;
@@ -198,30 +324,16 @@ static int take_back(const struct task *task, struct error *error)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < count && r >= 0; i++) {
-		struct ledger_notice notice = pending[i];
-		const char *reason = reason_to_take_back(task->facts, &notice);
-
-		if (reason == NULL)
-			continue;
-		r = ledger_cancel_notice(task->ledger, notice.id, reason, task->facts->now,
-					 error);
-		if (r < 0)
-			break;
-		notice.reason = reason;
-		notice.state = DELIVERY_CANCELLED;
-		task->count->cancelled++;
-		log_decision(task, &notice);
-	}
+	r = take_back(task, pending, count, error);
 	ledger_notices_free(pending, count);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 /*
  * An event was taken back after its clock had run out and people had been told: the timeline
  * no longer knows of it, the ledger does.
  */
-static int stand_down_voided(const struct task *task, struct error *error)
+static int stand_down_voided(struct task *task, struct error *error)
 {
 	for (size_t i = 0; i < task->history_count; i++) {
 		struct ledger_notice notice = task->history[i];
@@ -261,9 +373,10 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 {
 	struct ledger_notice *history = NULL;
 	size_t count = 0;
+	bool known = !task->manner->adopt && (changed || needs_history(task->facts));
 	int r = 0;
 
-	if (!task->adopt && (changed || needs_history(task->facts))) {
+	if (known) {
 		r = ledger_history(task->ledger, task->facts->challenge->id, &history, &count,
 				   error);
 		if (r < 0)
@@ -271,7 +384,8 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 		task->history = history;
 		task->history_count = count;
 	}
-	r = take_back(task, error);
+	/* What is pending stands in the history, where that was read. */
+	r = known ? take_back(task, history, count, error) : take_back_pending(task, error);
 	for (size_t i = 0; i < task->facts->count && r >= 0; i++)
 		r = decide_entry(task, i, error);
 	if (r >= 0)
@@ -315,20 +429,53 @@ static void log_problems(const struct challenge *challenge, unsigned found)
 			log_fault(challenge, problems[i].text);
 }
 
-int decide_challenge(struct ledger *ledger, const struct config *config, struct facts *facts,
-		     struct challenge *challenge, bool adopt, bool loud, struct instant now,
-		     struct decided *ret, struct error *error)
+/* When the challenge is to be looked at again. */
+static int schedule(const struct task *task, struct error *error)
+{
+	struct instant next = instant_min(task->facts->next, task->again);
+	struct instant approved = INSTANT_NEVER;
+	int r = 0;
+
+	/* The approved configuration may come to ask for what is held. */
+	if (task->holds)
+		r = approval_next(task->approval, &approved, error);
+	return r < 0 ? r
+		     : ledger_schedule(task->ledger, task->facts->challenge->id,
+				       instant_min(next, approved), error);
+}
+
+static int decide_facts(struct task *task, struct error *error)
+{
+	bool loud = task->manner->loud;
+	int r = approval_read(task->approval, task->facts, error);
+
+	if (r >= 0 && loud && !task->manner->adopt)
+		r = approval_record_moves(task->approval, task->ledger, task->facts,
+					  &task->count->moved, error);
+	if (r >= 0)
+		r = decide_entries(task, loud, error);
+	return r < 0 ? r : schedule(task, error);
+}
+
+int decide_challenge(struct ledger *ledger, const struct config *config,
+		     struct approval *approval, struct facts *facts,
+		     struct challenge *challenge, const struct manner *manner,
+		     struct instant now, struct decided *ret, struct error *error)
 {
 	struct error unknown = { 0 };
 	const struct policy *policy;
-	struct task task = {
-		.ledger = ledger, .facts = facts, .config = config, .adopt = adopt, .count = ret
-	};
+	struct task task = { .ledger = ledger,
+			     .facts = facts,
+			     .config = config,
+			     .approval = approval,
+			     .manner = manner,
+			     .again = INSTANT_NEVER,
+			     .count = ret };
 	int r;
 
 	policy = config_policy(config, challenge->policy, challenge->policy_version, &unknown);
 	if (policy == NULL) {
-		if (loud)
+		if (manner->loud)
 			log_fault(challenge, unknown.text);
 		return ledger_schedule(ledger, challenge->id, INSTANT_NEVER, error);
 	}
@@ -336,10 +483,7 @@ int decide_challenge(struct ledger *ledger, const struct config *config, struct 
 	r = facts_read(facts, policy, challenge, now, error);
 	if (r < 0)
 		return r;
-	if (loud)
+	if (manner->loud)
 		log_problems(challenge, facts->state.problems);
-	r = decide_entries(&task, loud, error);
-	if (r < 0)
-		return r;
-	return ledger_schedule(ledger, challenge->id, facts->next, error);
+	return decide_facts(&task, error);
 }

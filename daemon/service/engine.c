@@ -6,6 +6,7 @@
 #include "service/crash.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,7 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "cannot start: %s", error.text);
 		return SERVICE_COULD_NOT;
 	}
+	engine->worked = true; /* reading files and templates takes more than it leaves */
 	return SERVICE_DONE;
 }
 
@@ -134,6 +136,62 @@ static int recover(struct engine *engine, struct error *error)
 	return 0;
 }
 
+static bool holidays_end_soon(const struct config *config, struct instant now)
+{
+	int32_t today = (int32_t)(now.seconds / SECONDS_PER_DAY);
+
+	for (size_t i = 0; i < config->calendar_count; i++) {
+		int32_t until = calendar_plan(config->calendars[i].calendar)->covered_until;
+
+		if (until != INT32_MAX && until - today < PASS_HORIZON_DAYS)
+			return true;
+	}
+	return false;
+}
+
+/* A daemon that has just begun does not know of a pause: only that nothing waits shows that the
+ * relay is well. */
+static int64_t relay_trouble(const struct engine *engine, const int64_t *counts)
+{
+	if (post_is_paused(engine->post))
+		return 1;
+	return counts[DELIVERY_READY] + counts[DELIVERY_ATTEMPTING] > 0 ? ALARM_UNKNOWN : 0;
+}
+
+int engine_alarm(struct engine *engine, const struct pass_report *report, struct error *error)
+{
+	struct instant now = clock_now(engine->clock);
+	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
+	int64_t levels[ALARM_KINDS] = { 0 };
+	struct world world = world_of(engine);
+	size_t mails = 0;
+	int r = ledger_count(engine->ledger, counts, error);
+
+	if (r < 0)
+		return r;
+	levels[ALARM_PAUSED] = relay_trouble(engine, counts);
+	levels[ALARM_HELD] = counts[DELIVERY_HELD] - report->held_notices;
+	levels[ALARM_STORE] = report->trouble == PASS_STORE;
+	levels[ALARM_RELOAD] = engine->reload_refused;
+	if (report->approval[0] != '\0')
+		levels[ALARM_APPROVAL] = report->held_notices > 0 ? report->held_notices : 1;
+	levels[ALARM_HOLIDAYS] = holidays_end_soon(engine->setup.config, now);
+	levels[ALARM_ORPHANS] = (int64_t)report->orphans;
+	return alarm_look(&engine->alarms, &world, levels, now, &mails, error);
+}
+
+/* A batch of mails takes more than all that stays; once nothing is left to do, it goes. */
+static void give_back(struct engine *engine, const struct pass_report *report)
+{
+	engine->worked = engine->worked || report->more || report->mails > 0 ||
+			 report->decided + report->not_sent + report->adopted > 0;
+	if (!engine->worked || report->more)
+		return;
+	pass_give_back(engine->pass);
+	(void)malloc_trim(0); /* whether there was any makes no difference */
+	engine->worked = false;
+}
+
 int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *error)
 {
 	struct pass_report report;
@@ -146,12 +204,15 @@ int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *e
 	post_allow(engine->post, report.trouble != PASS_CLOCK);
 	if (report.trouble != PASS_CLOCK) {
 		r = recover(engine, error);
+		if (r == 0)
+			r = engine_alarm(engine, &report, error);
 		if (r < 0)
 			return r;
 		r = post_run(engine->post, clock_now(engine->clock), error);
 		if (r < 0)
 			return r;
 	}
+	give_back(engine, &report);
 	*ret = report;
 	return 0;
 }
@@ -205,6 +266,7 @@ bool engine_reload(struct engine *engine, struct error *error)
 
 	if (r == 0)
 		r = take_on(engine, &setup, error);
+	engine->reload_refused = r < 0;
 	if (r < 0) {
 		setup_log_faults(&faults);
 		journal_send(JOURNAL_RELOAD_REFUSED, NULL, 0,
@@ -216,5 +278,6 @@ bool engine_reload(struct engine *engine, struct error *error)
 		engine_note(engine, "reloaded");
 	journal_send(JOURNAL_RELOADED, NULL, 0, "configuration %.12s is in use",
 		     engine->setup.config->digest);
+	engine->worked = true;
 	return true;
 }

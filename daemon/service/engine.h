@@ -5,6 +5,7 @@
 #ifndef SERVICE_ENGINE_H
 #define SERVICE_ENGINE_H
 
+#include "service/alarm.h"
 #include "service/pass.h"
 #include "service/post.h"
 #include "service/reload.h"
@@ -25,7 +26,10 @@ struct engine {
 	struct ledger *ledger;
 	struct pass *pass;
 	struct post *post;
-	bool recovered; /* what a killed daemon left in hand has been dealt with */
+	struct alarms alarms;
+	bool reload_refused; /* the last one; the configuration before it is in use */
+	bool worked;         /* memory was taken for it that is not needed while idle */
+	bool recovered;      /* what a killed daemon left in hand has been dealt with */
 };
 
 /*
@@ -38,6 +42,13 @@ void engine_close(struct engine *engine);
 
 /* One pass, and mails given to senders. Negative when the ledger or memory failed. */
 MUST_CHECK int engine_cycle(struct engine *engine, struct pass_report *ret,
+			    struct error *error);
+
+/*
+ * Stores alarm mails for what is wrong now, each once; engine_cycle does so by itself, and they
+ * go with the next post_run. Negative when the ledger or memory failed.
+ */
+MUST_CHECK int engine_alarm(struct engine *engine, const struct pass_report *report,
 			    struct error *error);
 
 /*

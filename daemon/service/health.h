@@ -26,11 +26,13 @@ struct health {
 	const char *trouble; /* ""; what is wrong */
 	int64_t oldest_send; /* INT64_MAX: none */
 	size_t in_hand;
-	int64_t ready;      /* mails that wait to be sent */
-	int64_t held;       /* mails that wait for a person */
-	int64_t decided;    /* notices that wait for sending hours */
-	const char *pause;  /* ""; why the queue is paused */
-	const char *reload; /* ""; what the last reload came to, if it was refused */
+	int64_t ready;        /* mails that wait to be sent */
+	int64_t held;         /* mails that wait for a person */
+	int64_t flood;        /* notices held since far more fell due than usual; 0: no flood */
+	int64_t decided;      /* notices that wait for sending hours */
+	const char *pause;    /* ""; why the queue is paused */
+	const char *approval; /* ""; what waits for the configuration to be approved */
+	const char *reload;   /* ""; what the last reload came to, if it was refused */
 };
 
 /* May the watchdog be pinged? */

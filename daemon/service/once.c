@@ -8,10 +8,11 @@
 #include <poll.h>
 
 enum {
-	ROUNDS = 5,       /* an address refused renders a new mail; not for ever */
-	CYCLES = 10000,   /* of a pass that stops at its measure: 100 million challenges */
-	LOOK_SECONDS = 1, /* senders are looked at so often, their end needs no sign */
-	LEAVE_LOOKS = 40, /* of 50 ms: senders say goodbye to the relay */
+	ROUNDS = 5,     /* an address refused renders a new mail; not for ever */
+	CYCLES = 10000, /* of a pass that stops at its measure: 100 million challenges */
+	HOLD_MILLISECONDS = 20, /* the relay mostly answers sooner: the ledger stays held */
+	LOOK_SECONDS = 1,       /* senders are looked at so often, their end needs no sign */
+	LEAVE_LOOKS = 40,       /* of 50 ms: senders say goodbye to the relay */
 	LEAVE_MILLISECONDS = 50,
 };
 
@@ -27,21 +28,31 @@ static bool waits_for_rate(struct engine *engine, const struct post_state *state
 	       !instant_before(until, wake);
 }
 
+/* Waits for senders; nobody else waits for the ledger meanwhile. */
+static void await(struct engine *engine)
+{
+	struct pollfd senders = { .fd = post_descriptor(engine->post), .events = POLLIN };
+
+	if (poll(&senders, 1, HOLD_MILLISECONDS) != 0)
+		return;
+	ledger_let_go(engine->ledger);
+	(void)poll(&senders, 1, LOOK_SECONDS * 1000); /* looked at in any case */
+}
+
 /* Until every mail that was due at `until` has been tried. 1: addresses fell through. */
 static int deliver(struct engine *engine, struct instant until, struct error *error)
 {
 	bool fallen = false;
 
 	for (;;) {
-		struct pollfd senders = { .fd = post_descriptor(engine->post),
-					  .events = POLLIN };
 		struct post_state state = post_state(engine->post);
 		int r;
 
 		fallen = fallen || state.fallen_through > 0;
 		if (state.busy == 0 && !waits_for_rate(engine, &state, until))
 			return fallen;
-		(void)poll(&senders, 1, LOOK_SECONDS * 1000); /* looked at in any case */
+		await(engine);
+		ledger_hold(engine->ledger);
 		r = post_take(engine->post, until, error);
 		if (r < 0)
 			return r;
@@ -70,6 +81,9 @@ static int run(struct engine *engine, struct pass_report *ret, struct error *err
 		if (ret->trouble == PASS_CLOCK)
 			return 0;
 		r = deliver(engine, clock_now(engine->clock), error);
+		if (r == 0) /* what went wrong is told by the next run */
+			r = engine_alarm(engine, ret, error);
+		ledger_let_go(engine->ledger);
 		if (r <= 0)
 			return r;
 	}

@@ -3,9 +3,12 @@
 
 #include "adapter/journal.h"
 #include "base/list.h"
+#include "service/approval.h"
+#include "service/breaker.h"
 #include "service/crash.h"
 #include "service/decide.h"
 #include "service/render.h"
+#include "service/routine.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,11 +16,12 @@
 #include <string.h>
 
 enum {
-	BATCH = 200,            /* challenges of one transaction: some milliseconds */
+	BATCH = 200,            /* scheduled challenges of one transaction: some milliseconds */
+	LOOKED_AT = 5000,       /* changed ones of one transaction, mostly as they were known */
+	WRITTEN = 500,          /* and what is written in it, at least */
 	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
 	BAD_ROW_SECONDS = 3600, /* a row that cannot be read is asked for again */
 	DAMAGED_SECONDS = 600,  /* one that the disk did not give: it may, later */
-	HORIZON_DAYS = 180,     /* of the holiday list, to be warned of */
 };
 
 static const struct instant first_sane = { 1767225600 }; /* 2026-01-01T00:00:00Z */
@@ -26,6 +30,9 @@ struct pass {
 	struct world world;
 	struct store *store;
 	struct facts facts;
+	struct approval approval;
+	struct breaker breaker;
+	struct deferrals deferrals;
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
@@ -34,7 +41,9 @@ struct pass {
 	int64_t seen_boot;
 	bool wal_told;
 	size_t orphans_told;
-	int32_t horizon_told; /* civil day */
+	struct instant routine_looked;
+	struct instant routine_at; /* when mails that come by the calendar are due again */
+	int32_t horizon_told;      /* civil day */
 };
 
 int pass_create(const struct world *world, struct pass **ret, struct error *error)
@@ -57,7 +66,17 @@ void pass_destroy(struct pass *pass)
 		return;
 	store_close(pass->store);
 	facts_clear(&pass->facts);
+	approval_clear(&pass->approval);
+	deferrals_clear(&pass->deferrals);
 	free(pass);
+}
+
+void pass_give_back(struct pass *pass)
+{
+	facts_clear(&pass->facts);
+	ledger_give_back(pass->world.ledger);
+	if (pass->store != NULL)
+		store_give_back(pass->store);
 }
 
 void pass_destroyp(struct pass **pass)
@@ -65,38 +84,16 @@ void pass_destroyp(struct pass **pass)
 	pass_destroy(*pass);
 }
 
-/* Other policies may speak at other times: every challenge is held against them once. */
-static int note_configuration(struct ledger *ledger, const char *digest, struct error *error)
-{
-	CLEANUP(text_clear) struct text known = { 0 };
-	int r = ledger_get(ledger, "configuration", &known, error);
-
-	if (r < 0)
-		return r;
-	if (r == 1 && strcmp(text_string(&known), digest) == 0)
-		return 0;
-	r = ledger_begin(ledger, error);
-	if (r < 0)
-		return r;
-	r = ledger_set(ledger, "configuration", digest, error);
-	if (r >= 0)
-		r = ledger_set_number(ledger, "change_seq", 0, error);
-	if (r >= 0)
-		r = ledger_commit(ledger, error);
-	if (r < 0)
-		ledger_rollback(ledger);
-	return r < 0 ? r : 0;
-}
-
 int pass_configure(struct pass *pass, const struct world *world, struct error *error)
 {
 	pass->world = *world;
 	pass->reread = true;
 	pass->horizon_told = 0;
+	pass->routine_at = (struct instant){ INT64_MIN };
 	/* It may name another store. */
 	store_close(pass->store);
 	pass->store = NULL;
-	return note_configuration(world->ledger, world->config->digest, error);
+	return approval_begin(&pass->approval, world->ledger, world->config, error);
 }
 
 /* --- clock -----------------------------------------------------------------------------------
@@ -387,7 +384,19 @@ static int fail_store(struct trouble *trouble, int r)
 	return r;
 }
 
-/* Reads up to BATCH changed challenges: 1 when there may be more. Inside both transactions. */
+static const char *reason_to_hold(const struct pass *pass)
+{
+	return pass->breaker.holds ? ledger_flood_reason : NULL;
+}
+
+static size_t written(const struct decided *count)
+{
+	return count->to_send + count->not_sent + count->adopted + count->held + count->moved +
+	       count->cancelled;
+}
+
+/* Reads changed challenges, a transaction's worth: 1 when there may be more. Inside both
+ * transactions. */
 static int decide_changed(struct pass *pass, struct instant now, struct decided *count,
 			  struct trouble *trouble, struct error *error)
 {
@@ -396,7 +405,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	struct decided found = { 0 };
 	int64_t after = 0;
 	int64_t highest;
-	size_t n = 0;
+	bool at_end = false;
 	int r = store_change_seq(pass->store, &highest, error);
 
 	if (r < 0)
@@ -411,19 +420,19 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	r = store_changed_since(pass->store, after, error);
 	if (r < 0)
 		return fail_store(trouble, r);
-	while (n < BATCH) {
+	for (size_t n = 0; n < LOOKED_AT && written(&found) < WRITTEN; n++) {
 		struct challenge *challenge = NULL;
 		struct error why = { 0 };
-		bool adopt;
+		struct manner manner = { .loud = true, .hold = reason_to_hold(pass) };
 
 		r = store_next(pass->store, &challenge, &why);
 		if (r < 0) {
 			(void)error_set(error, why.code, "%s", why.text);
 			return fail_store(trouble, r);
 		}
-		if (r == 0)
+		at_end = r == 0;
+		if (at_end)
 			break;
-		n++;
 		if (challenge == NULL) {
 			r = pass_over(ledger, store_row(pass->store), now, &why, error);
 			if (r < 0)
@@ -431,26 +440,30 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 			continue;
 		}
 		after = challenge->change_seq;
-		adopt = first.is_first && challenge->change_seq <= first.until;
-		r = decide_challenge(ledger, pass->world.config, &pass->facts, challenge, adopt,
-				     true, now, &found, error);
+		manner.adopt = first.is_first && challenge->change_seq <= first.until;
+		r = decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
+				     challenge, &manner, now, &found, error);
 		if (r < 0)
 			return r;
 	}
-	if (n < BATCH)
+	if (at_end)
 		after = highest; /* past rows at the end that could not be read */
 	if (first.is_first)
 		r = add_adopted(pass, found.adopted, error);
-	if (r >= 0 && first.is_first && n < BATCH)
+	if (r >= 0 && first.is_first && at_end)
 		r = end_first_cycle(pass, now, error);
 	count->to_send += found.to_send;
 	count->not_sent += found.not_sent + found.cancelled;
 	count->adopted += found.adopted;
+	count->held += found.held;
+	count->moved += found.moved;
+	if (r >= 0)
+		r = breaker_count(&pass->breaker, &pass->world, found.to_send, now, error);
 	if (r >= 0)
 		r = ledger_set_number(ledger, "change_seq", after, error);
 	if (r < 0)
 		return r;
-	return n == BATCH;
+	return !at_end;
 }
 
 static int decide_batch(struct pass *pass, struct instant now, struct decided *count,
@@ -538,8 +551,9 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 		return ledger_schedule(ledger, id, INSTANT_NEVER, error);
 	if (challenge == NULL)
 		return pass_over(ledger, id, now, &why, error);
-	return decide_challenge(ledger, pass->world.config, &pass->facts, challenge, false,
-				false, now, count, error);
+	return decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
+				challenge, &(struct manner){ .hold = reason_to_hold(pass) },
+				now, count, error);
 }
 
 static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t count,
@@ -554,6 +568,8 @@ static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t 
 	r = ledger_begin(ledger, error);
 	for (size_t i = 0; i < count && r >= 0; i++)
 		r = decide_one(pass, ids[i], now, ret, trouble, error);
+	if (r >= 0)
+		r = breaker_count(&pass->breaker, &pass->world, ret->to_send, now, error);
 	store_end(pass->store);
 	crash_point("scheduled challenges decided, not committed");
 	if (r >= 0)
@@ -607,7 +623,7 @@ static void warn_of_horizon(struct pass *pass, struct instant now)
 		char until[DAY_TEXT_SIZE];
 
 		if (plan->covered_until == INT32_MAX ||
-		    plan->covered_until - today >= HORIZON_DAYS)
+		    plan->covered_until - today >= PASS_HORIZON_DAYS)
 			continue;
 		journal_send(JOURNAL_HORIZON, NULL, 0,
 			     "the bank holidays of calendar \"%s\" are known until %s only: "
@@ -626,6 +642,35 @@ static void tell_orphans(struct pass *pass, size_t orphans)
 	pass->orphans_told = orphans;
 }
 
+/* After what is due has been decided, so that it counts the same. */
+static int run_routines(struct pass *pass, struct instant now, struct pass_report *report,
+			struct trouble *trouble, struct error *error)
+{
+	size_t mails = 0;
+	int r;
+
+	/* The end of a long catching-up is waited for; a clock set back is looked at anew. */
+	if (report->more || (instant_before(now, pass->routine_at) &&
+			     !instant_before(now, pass->routine_looked)))
+		return 0;
+	r = routine_run(&pass->world, pass->store, now, &mails, &pass->routine_at,
+			&trouble->store, error);
+	if (r < 0)
+		return r;
+	pass->routine_looked = now;
+	report->mails += mails;
+	return 0;
+}
+
+static void tell_moves(const struct pass *pass, size_t moved)
+{
+	if (moved > 0)
+		journal_send(JOURNAL_MOVED, NULL, 0,
+			     "configuration %.12s moved %zu deadlines of open challenges; each "
+			     "is recorded in the ledger",
+			     pass->approval.digest, moved);
+}
+
 static int use_store(struct pass *pass, struct instant now, struct pass_report *report,
 		     struct trouble *trouble, struct error *error)
 {
@@ -639,24 +684,39 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	store_found(pass);
 	crash_point("store looked at");
 	if (changed == 1)
+		pass->deferrals.count = 0; /* other people may hold the roles now */
+	if (changed == 0 && !pass->breaker.holds && ledger_is_quiet(pass->world.ledger, now))
+		return run_routines(pass, now, report, trouble, error);
+	r = breaker_look(&pass->breaker, &pass->world, error);
+	if (r >= 0 && changed == 1)
 		r = decide_all_changed(pass, now, &count, report, trouble, error);
+	tell_moves(pass, count.moved);
+	if (r >= 0 && !report->more && approval_is_reading(&pass->approval))
+		r = approval_end_reading(&pass->approval, pass->world.ledger,
+					 pass->world.config, now, error);
 	if (r >= 0)
 		r = decide_scheduled(pass, now, &count, report, trouble, error);
 	if (r < 0)
 		return r;
 	pass->reread = report->more;
+	report->held = count.held;
 	report->decided = count.to_send;
 	report->not_sent = count.not_sent;
 	report->adopted = count.adopted;
-	r = render_mails(&pass->world, pass->store, &pass->facts, now, &rendered,
-			 &trouble->store, error);
+	if (!report->more) {
+		r = breaker_tell(&pass->breaker, &pass->world, now, &report->flood, error);
+		if (r < 0)
+			return r;
+	}
+	r = render_mails(&pass->world, pass->store, &pass->facts, &pass->deferrals, now,
+			 &rendered, &trouble->store, error);
 	if (r < 0)
 		return r;
 	report->mails = rendered.mails;
 	report->not_sent += rendered.taken_back;
 	report->more = report->more || rendered.more;
 	tell_orphans(pass, rendered.orphaned);
-	return 0;
+	return run_routines(pass, now, report, trouble, error);
 }
 
 int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
@@ -674,6 +734,9 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 		return 0;
 	}
 	warn_of_horizon(pass, now);
+	r = approval_look(&pass->approval, pass->world.ledger, now, error);
+	if (r < 0)
+		return r;
 	r = use_store(pass, now, &report, &trouble, &why);
 	if (r < 0 && trouble.store) {
 		store_lost(pass, &why, &report);
@@ -682,8 +745,14 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 		return error_set(error, why.code, "%s", why.text);
 	}
 	r = ledger_next_wake(pass->world.ledger, &report.wake, error);
+	if (r >= 0)
+		r = approval_text(&pass->approval, pass->world.ledger, &report.held_notices,
+				  report.approval, error);
 	if (r < 0)
 		return r;
+	report.orphans = pass->orphans_told;
+	if (instant_before(now, pass->routine_at))
+		report.wake = instant_min(report.wake, pass->routine_at);
 	*ret = report;
 	return 0;
 }

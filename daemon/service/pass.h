@@ -23,6 +23,8 @@ struct world {
 
 struct pass;
 
+enum { PASS_HORIZON_DAYS = 180 }; /* of a holiday list that is left, to be warned of */
+
 /* Remembers from one cycle to the next; nothing is opened yet. */
 MUST_CHECK int pass_create(const struct world *world, struct pass **ret, struct error *error);
 void pass_destroy(struct pass *pass);
@@ -35,6 +37,9 @@ void pass_destroyp(struct pass **pass);
 MUST_CHECK int pass_configure(struct pass *pass, const struct world *world,
 			      struct error *error);
 
+/* Gives back memory that the next cycle can do without. */
+void pass_give_back(struct pass *pass);
+
 enum pass_trouble {
 	PASS_GOOD,
 	PASS_CLOCK, /* insane: nothing was decided, and nothing may be sent */
@@ -43,13 +48,18 @@ enum pass_trouble {
 
 struct pass_report {
 	enum pass_trouble trouble;
-	char text[300];      /* of the trouble: what is wrong, and what to do; "" */
-	size_t decided;      /* notices that are to be sent */
-	size_t not_sent;     /* recorded with a reason not to be */
-	size_t adopted;      /* of them, since the ledger was new */
-	size_t mails;        /* rendered and ready */
-	bool more;           /* stopped at its measure: run again soon */
-	struct instant wake; /* the ledger's next instant; NEVER */
+	char text[300];       /* of the trouble: what is wrong, and what to do; "" */
+	size_t decided;       /* notices that are to be sent */
+	size_t not_sent;      /* recorded with a reason not to be */
+	size_t adopted;       /* of them, since the ledger was new */
+	size_t held;          /* newly, until the configuration is approved */
+	size_t mails;         /* rendered and ready */
+	size_t orphans;       /* notices whose challenge or policy is not there */
+	char approval[260];   /* what waits for challengectl approve; "" */
+	int64_t held_notices; /* how many notices that is */
+	int64_t flood;        /* notices held since far more fell due than usual */
+	bool more;            /* stopped at its measure: run again soon */
+	struct instant wake;  /* the ledger's next instant; NEVER */
 };
 
 /*

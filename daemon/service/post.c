@@ -684,6 +684,11 @@ struct post_state post_state(struct post *post)
 	return state;
 }
 
+bool post_is_paused(const struct post *post)
+{
+	return post->pause_level > 0;
+}
+
 void post_stop(struct post *post)
 {
 	post->stopping = true;

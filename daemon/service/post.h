@@ -54,6 +54,9 @@ struct post_state {
 };
 struct post_state post_state(struct post *post);
 
+/* By a fault of the relay. Unlike post_state, a look that changes nothing. */
+bool post_is_paused(const struct post *post);
+
 /*
  * Claims no more. Senders without a mail are let go; those with one go on until post_state
  * says that none is busy, or the caller loses patience and calls post_abandon, which records

@@ -20,6 +20,8 @@
 enum {
 	STOP_SECONDS = 25,  /* for answers to final dots; systemd's TimeoutStopSec is 30 */
 	START_EXTEND = 120, /* seconds asked of systemd at each poll while not ready */
+	/* The relay mostly answers sooner, and the next commit finds the ledger held. */
+	HOLD_MICROSECONDS = 20000,
 };
 
 static const uint64_t second = UINT64_C(1000000);
@@ -31,7 +33,8 @@ struct service {
 	sd_event_source *wake_timer; /* CLOCK_REALTIME: the next instant that matters */
 	sd_event_source *post_timer; /* CLOCK_BOOTTIME: senders, rate, pause */
 	sd_event_source
-		*alive_timer; /* CLOCK_BOOTTIME: the watchdog; NULL when there is none */
+		*alive_timer;        /* CLOCK_BOOTTIME: the watchdog; NULL when there is none */
+	sd_event_source *hold_timer; /* CLOCK_BOOTTIME: nothing came, let go of the ledger */
 	sd_event_source *senders;
 	sd_event_source *clock_step;
 	sd_event_source *stop_timer;
@@ -43,7 +46,10 @@ struct service {
 	bool ledger_told;
 	char trouble[300];
 	char reload[600];
-	char status[2000]; /* as told last */
+	char approval[260];
+	int64_t flood;        /* notices that are held by one */
+	int64_t held_notices; /* of the HELD of the ledger, those that wait for an approval */
+	char status[2000];    /* as told last */
 };
 
 static int64_t boot_seconds(const struct service *service)
@@ -65,6 +71,8 @@ static struct health look_at_health(struct service *service, const struct post_s
 		.in_hand = post->busy,
 		.pause = post->paused ? post->pause_text : "",
 		.reload = service->reload,
+		.approval = service->approval,
+		.flood = service->flood,
 	};
 	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
 	struct error ignored = { 0 };
@@ -73,7 +81,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 	if (ledger_count(service->engine.ledger, counts, &ignored) == 0) {
 		health.ready = counts[DELIVERY_READY] + counts[DELIVERY_RETRY] +
 			       counts[DELIVERY_IN_DOUBT];
-		health.held = counts[DELIVERY_HELD];
+		health.held = counts[DELIVERY_HELD] - service->held_notices - service->flood;
 		health.decided = counts[DELIVERY_DECIDED];
 	}
 	return health;
@@ -174,21 +182,37 @@ static void become_ready(struct service *service)
 	tell(service, "READY=1\n");
 }
 
-static void cycle(struct service *service)
+static void reload(struct service *service)
+{
+	struct error error = { 0 };
+
+	service->reload[0] = '\0';
+	if (!engine_reload(&service->engine, &error))
+		(void)snprintf(service->reload, sizeof service->reload,
+			       "the last reload was REFUSED, the configuration before it is in "
+			       "use: %s",
+			       error.text);
+}
+
+static void look(struct service *service)
 {
 	struct pass_report report = { .wake = INSTANT_NEVER };
 	struct error error = { 0 };
 	int64_t interval = service->engine.setup.config->poll_seconds;
 	char extend[64];
 
-	if (service->stopping)
-		return;
+	if (setup_is_stale(&service->engine.setup))
+		reload(service);
 	if (engine_cycle(&service->engine, &report, &error) < 0) {
 		ledger_failed(service, &error);
 	} else {
 		service->ledger_told = false;
 		service->last_poll = boot_seconds(service);
+		service->flood = report.flood;
 		(void)snprintf(service->trouble, sizeof service->trouble, "%s", report.text);
+		(void)snprintf(service->approval, sizeof service->approval, "%s",
+			       report.approval);
+		service->held_notices = report.held_notices;
 	}
 	arm_boot(service, service->poll_timer, interval);
 	arm_wake(service, &report);
@@ -201,6 +225,16 @@ static void cycle(struct service *service)
 		       (unsigned long long)(START_EXTEND + 2 * (uint64_t)interval) *
 			       (unsigned long long)second);
 	tell(service, service->ready ? "" : extend);
+}
+
+/* Everything that one cycle asks of the ledger is asked of one locked file. */
+static void cycle(struct service *service)
+{
+	if (service->stopping)
+		return;
+	ledger_hold(service->engine.ledger);
+	look(service);
+	ledger_let_go(service->engine.ledger);
 }
 
 static int on_timer(sd_event_source *source, uint64_t at, void *context)
@@ -232,16 +266,42 @@ static void finish_if_idle(struct service *service)
 		(void)sd_event_exit(service->event, SERVICE_DONE);
 }
 
+/* A commit a mail: while mails are with senders the ledger stays held for a moment. */
+static void rest(struct service *service, const struct post_state *state)
+{
+	uint64_t now = 0;
+
+	if (state->busy == 0) {
+		ledger_let_go(service->engine.ledger);
+		return;
+	}
+	(void)sd_event_now(service->event, CLOCK_BOOTTIME, &now);
+	arm(service->hold_timer, now + HOLD_MICROSECONDS);
+}
+
+static int on_hold_timer(sd_event_source *source, uint64_t at, void *context)
+{
+	struct service *service = context;
+
+	(void)source;
+	(void)at;
+	ledger_let_go(service->engine.ledger);
+	return 0;
+}
+
 static void take_results(struct service *service)
 {
 	struct error error = { 0 };
 	struct post_state state;
 
+	ledger_hold(service->engine.ledger);
 	if (post_take(service->engine.post, clock_now(service->engine.clock), &error) < 0)
 		ledger_failed(service, &error);
 	state = post_state(service->engine.post);
 	arm_post(service);
-	tell(service, "");
+	if (state.busy == 0)
+		tell(service, ""); /* the poll tells while a queue is being sent */
+	rest(service, &state);
 	/* An address was refused: its notices are to be rendered for somebody else, now. */
 	if (state.fallen_through > 0 && !service->stopping)
 		arm(service->wake_timer, 0);
@@ -328,19 +388,13 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 		     void *context)
 {
 	struct service *service = context;
-	struct error error = { 0 };
 
 	(void)source;
 	(void)info;
 	if (service->stopping)
 		return 0;
 	(void)sd_notify(0, "RELOADING=1\nSTATUS=Reading the configuration anew");
-	service->reload[0] = '\0';
-	if (!engine_reload(&service->engine, &error))
-		(void)snprintf(service->reload, sizeof service->reload,
-			       "the last reload was REFUSED, the configuration before it is in "
-			       "use: %s",
-			       error.text);
+	reload(service);
 	if (service->ready)
 		tell(service, "READY=1\n");
 	cycle(service);
@@ -370,6 +424,9 @@ static int add_timers(struct service *service)
 	if (r >= 0)
 		r = add_timer(service, CLOCK_BOOTTIME, on_stop_timer, false,
 			      &service->stop_timer);
+	if (r >= 0)
+		r = add_timer(service, CLOCK_BOOTTIME, on_hold_timer, false,
+			      &service->hold_timer);
 	if (r >= 0 && sd_watchdog_enabled(0, &service->watchdog) > 0)
 		r = add_timer(service, CLOCK_BOOTTIME, on_alive, true, &service->alive_timer);
 	return r;
@@ -436,7 +493,7 @@ static void service_clear(struct service *service)
 	sd_event_source *const sources[] = { service->poll_timer, service->wake_timer,
 					     service->post_timer, service->alive_timer,
 					     service->senders,    service->clock_step,
-					     service->stop_timer };
+					     service->stop_timer, service->hold_timer };
 
 	for (size_t i = 0; i < COUNT(sources); i++)
 		(void)sd_event_source_unref(sources[i]);

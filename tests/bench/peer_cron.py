@@ -37,7 +37,7 @@ def main():
     with smtplib.SMTP("127.0.0.1", int(sys.argv[3])) as relay:
         for challenge, reference, name, address in store.execute(
                 "SELECT c.id, c.reference, p.name, p.email FROM challenge c JOIN contact p ON p.id = c.receiving_contact"
-                " JOIN event e ON e.challenge = c.id WHERE e.kind = 'raised' AND e.at < unixepoch() - 48 * 3600"):
+                " JOIN event e ON e.challenge = c.id WHERE e.kind = 'raised' AND e.at <= unixepoch()"):
             if sent.execute("SELECT 1 FROM sent WHERE challenge = ?", (challenge,)).fetchone():
                 continue
             relay.send_message(write(reference, name, address))

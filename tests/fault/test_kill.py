@@ -95,7 +95,8 @@ class Kill(unittest.TestCase):
         server.fault("RCPT", "reply", reply=b"550 5.1.1 No such user\r\n")
         there.run("--once", status=KILLED, CHALLENGE_NOTIFYD_CRASH_AT="outcome committed")
         settle(there, (0, 700))  # before the breach falls due
-        self.assertEqual([mail["to"] for mail in server.mails], [["colm@council.test"]])
+        told = sorted(address for mail in server.mails for address in mail["to"])
+        self.assertEqual(told, ["colm@council.test", "inbox@partnership.test"])
 
     def test_dying_after_every_dot_ends_in_a_held_mail(self):
         there, server = self.scene()
@@ -105,7 +106,9 @@ class Kill(unittest.TestCase):
         for later in (0, 700, 1400, 2100):
             there.run("--once", status=None, CHALLENGE_NOTIFYD_NOW=str(now + later),
                       CHALLENGE_NOTIFYD_CRASH_AT="outcome known, not recorded")
-        self.assertEqual(len(server.mails), 2)
+        told = [mail["to"] for mail in server.mails]
+        self.assertEqual(told.count(["cora@council.test"]), 2)
+        self.assertLessEqual(told.count(["it@partnership.test"]), 2)  # the alarm that one is held
         self.assertEqual(there.remember("SELECT state, doubts FROM mail")[0][0], "held")
 
     def test_the_shipped_program_has_no_such_points(self):

@@ -199,7 +199,9 @@ class Once(unittest.TestCase):
         said = self.there.run("--once", CHALLENGE_NOTIFY_SENDER="/nonexistent/sender")
         self.assertIn("sending is paused", said)
         self.there.run("--once")
-        self.assertEqual(self.told(), ["cora@council.test"])
+        self.assertEqual(self.told(), ["cora@council.test", "it@partnership.test"])
+        alarms = [mail["Subject"] for to, mail in self.mails() if to == "it@partnership.test"]
+        self.assertEqual(alarms, ["Challenge reminders need attention: Mails could not be sent"])
 
     def test_ledger_is_private(self):
         self.start_following()

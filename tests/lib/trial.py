@@ -18,7 +18,7 @@ CALENDAR = ('{ id = "england"; zone = "Europe/London"; hours = { ' + WEEK + ' };
             ' holidays = { file = "bank-holidays.json"; division = "england-and-wales"; }; }')
 ROLES = ("practitioner", "manager", "designated_lead", "senior_manager", "head_of_service", "director",
          "business_unit", "chair")
-MAIN = """store = "challenges.db"; state = "state"; policies = "policies"; templates = "templates";
+MAIN = """store = "challenges.db"; state = "state"; policies = "policies"; templates = "%s";
 calendars = ( %s );
 roles = ( %s );
 partnership = { agency = "partnership"; inbox = "inbox@partnership.test"; emergency = "Telephone 999."; };
@@ -46,7 +46,7 @@ class Trial:
 
     def configure(self, calendars=(CALENDAR,), more=RETENTION, file=None):
         (file or self.file).write_text(MAIN % (
-            ", ".join(calendars), ", ".join(f'{{ id = "{role}"; title = "{role}"; }}' for role in ROLES), more))
+            TOP / "conf" / "templates", ", ".join(calendars), ", ".join(f'{{ id = "{role}"; title = "{role}"; }}' for role in ROLES), more))
 
     def policy(self, body, *, id="trial", version="1", calendar="england", quiet=QUIET, head="", folder="policies"):
         """`body` holds the stages and what else the policy has; `head` what stands before it."""

@@ -230,6 +230,38 @@ static void writes_and_reads_every_type(void **state)
 #function, function, setup, teardown, NULL \
 	}
 
+static void a_copy_is_of_one_moment_and_locks_nothing(void **state)
+{
+	struct place *place = *state;
+	sqlite3 *copy = NULL;
+	int64_t count = 0;
+
+	assert_int_equal(database_run(place->db, "INSERT INTO p (t) VALUES ('one')", NULL), 0);
+	assert_int_equal(database_copy(place->db, &copy, NULL), 0);
+	/* The copy is being read, and the file is written to all the same. */
+	assert_int_equal(database_run(copy, "BEGIN", NULL), 0);
+	assert_int_equal(database_number(copy, "SELECT count(*) FROM p", &count, NULL), 1);
+	assert_int_equal(database_run(place->db, "INSERT INTO p (t) VALUES ('two')", NULL), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(database_number(copy, "SELECT count(*) FROM p", &count, NULL), 1);
+	assert_int_equal(count, 1);
+	database_closep(&copy);
+}
+
+static void the_count_of_commits_tells_of_each(void **state)
+{
+	struct place *place = *state;
+	uint32_t before = 0;
+	uint32_t after = 0;
+
+	assert_true(database_change_counter(place->db, &before));
+	assert_true(database_change_counter(place->db, &after));
+	assert_int_equal(before, after);
+	assert_int_equal(database_run(place->db, "INSERT INTO p (t) VALUES ('one')", NULL), 0);
+	assert_true(database_change_counter(place->db, &after));
+	assert_int_not_equal(before, after);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest plain[] = {
@@ -239,6 +271,8 @@ int main(void)
 		PLAIN(locks_of_others_are_busy),
 		PLAIN(a_damaged_file_is_told_apart),
 		PLAIN(writes_and_reads_every_type),
+		PLAIN(a_copy_is_of_one_moment_and_locks_nothing),
+		PLAIN(the_count_of_commits_tells_of_each),
 	};
 	struct CMUnitTest tests[COUNT(plain) + COUNT(setting_rows) + COUNT(refusal_rows)];
 	size_t count = 0;

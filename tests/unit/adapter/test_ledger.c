@@ -170,6 +170,82 @@ static void a_second_writer_is_told_to_wait(void **state)
 	ledger_close(person);
 }
 
+/* --- holding ---- */
+
+static void while_held_others_read_and_none_commits(void **state)
+{
+	struct fixture *f = of(state);
+	struct ledger *person = NULL;
+	struct instant latest;
+
+	OK(f, ledger_open(f->folder, LEDGER_PERSON, &person, &f->error));
+	sqlite3_busy_timeout(person->db, 1);
+	ledger_hold(f->ledger);
+	OK(f, ledger_latest(person, &latest, &f->error));
+	assert_int_equal(-EBUSY, ledger_set_number(person, "n", 1, &f->error));
+	OK(f, ledger_set_number(f->ledger, "n", 2, &f->error)); /* the holder may */
+	assert_int_equal(-EBUSY, ledger_set_number(person, "n", 1, &f->error));
+	ledger_let_go(f->ledger);
+	OK(f, ledger_set_number(person, "n", 3, &f->error));
+	ledger_close(person);
+}
+
+/* The other holds the write lock and would wait for ours, as we for its. */
+static void the_holder_gives_way_to_a_writer(void **state)
+{
+	struct fixture *f = of(state);
+	struct ledger *person = NULL;
+
+	OK(f, ledger_open(f->folder, LEDGER_PERSON, &person, &f->error));
+	sqlite3_busy_timeout(f->ledger->db, 1);
+	ledger_hold(f->ledger);
+	OK(f, ledger_begin(person, &f->error));
+	OK(f, ledger_set_number(person, "n", 1, &f->error));
+	assert_int_equal(-EBUSY, ledger_begin(f->ledger, &f->error));
+	OK(f, ledger_commit(person, &f->error));
+	OK(f, ledger_set_number(f->ledger, "n", 2, &f->error));
+	ledger_close(person);
+}
+
+static bool quiet_at(struct fixture *f, struct instant now)
+{
+	bool quiet;
+
+	ledger_hold(f->ledger);
+	quiet = ledger_is_quiet(f->ledger, now);
+	ledger_let_go(f->ledger);
+	return quiet;
+}
+
+static void is_quiet_until_somebody_commits_or_the_time_comes(void **state)
+{
+	struct fixture *f = of(state);
+	struct ledger *person = NULL;
+	struct instant wake;
+
+	OK(f, ledger_schedule(f->ledger, 7, LATER(100), &f->error));
+	assert_false(quiet_at(f, NOW)); /* it has not looked yet */
+	assert_true(quiet_at(f, NOW));
+	assert_true(quiet_at(f, LATER(99)));
+	assert_false(quiet_at(f, LATER(100)));
+	OK(f, ledger_open(f->folder, LEDGER_PERSON, &person, &f->error));
+	OK(f, ledger_schedule(person, 7, LATER(50), &f->error));
+	assert_false(quiet_at(f, NOW));
+	assert_true(quiet_at(f, NOW));
+	ledger_hold(f->ledger);
+	OK(f, ledger_next_wake(f->ledger, &wake, &f->error));
+	assert_int_equal(LATER(50).seconds, wake.seconds);
+	OK(f, ledger_schedule(f->ledger, 7, LATER(20), &f->error)); /* its own, too */
+	assert_false(ledger_is_quiet(f->ledger, NOW));
+	OK(f, ledger_next_wake(f->ledger, &wake, &f->error));
+	assert_int_equal(LATER(20).seconds, wake.seconds);
+	ledger_let_go(f->ledger);
+	assert_false(quiet_at(f, NOW));
+	assert_true(quiet_at(f, LATER(19)));
+	assert_false(quiet_at(f, LATER(20)));
+	ledger_close(person);
+}
+
 /* --- values and schedule -------------------------------------------------------------------
  */
 
@@ -452,6 +528,8 @@ static void a_claim_counts_and_copies(void **state)
 	assert_int_equal(1, mail.attempts);
 	assert_int_equal(DELIVERY_ATTEMPTING, mail.state);
 	assert_string_equal("manager@agency.example", mail.recipient);
+	assert_string_equal("2026-014", mail.references);
+	assert_string_equal("reminder", mail.kinds);
 	assert_int_equal(strlen(mail.bytes), mail.length);
 	ledger_mail_clear(&mail);
 	OK(f, ledger_begin(f->ledger, &f->error));
@@ -1152,6 +1230,9 @@ static const struct CMUnitTest plain[] = {
 	ROW("killed before the commit, the old state", killed_before_the_commit_it_is_old),
 	ROW("a full disk loses nothing and is recovered from", a_full_disk_is_survived),
 	ROW("a file size limit loses nothing and is recovered from", a_file_size_limit_is_survived),
+	ROW("while it is held others read and none commits", while_held_others_read_and_none_commits),
+	ROW("who holds it gives way to a writer", the_holder_gives_way_to_a_writer),
+	ROW("quiet until somebody commits or the time comes", is_quiet_until_somebody_commits_or_the_time_comes),
 	ROW("no statement of the hot paths reads a whole table", no_hot_statement_scans),
 };
 /* clang-format on */

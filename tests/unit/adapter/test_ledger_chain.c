@@ -6,6 +6,7 @@
  */
 #include "ledger_fixture.h"
 
+#include <jansson.h>
 #include <time.h>
 
 static struct fixture *of(void **state)
@@ -545,6 +546,36 @@ static void without_randomness_nothing_is_written(void **state)
 	assert_intact(f);
 }
 
+/* Or a proof would compare with what no chain says: slowly, or, worse, not at all. */
+static void the_short_way_writes_what_the_long_one_does(void **state)
+{
+	const char *const words[] = { "plain", "",     "a b-c_d/e", "caf\xc3\xa9",
+				      "a\"b",  "a\\b", "a\tb" };
+	CLEANUP(text_clear) struct text text = { 0 };
+	size_t written = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(words); i++) {
+		struct ledger_notice notice = sample_notice(7, 3);
+		json_t *facts;
+		char *long_way;
+
+		notice.reference = words[i];
+		notice.started = i == 0 ? NOW : INSTANT_NEVER;
+		notice.firm = i % 2 == 0;
+		facts = notice_facts(&notice);
+		long_way = json_dumps(facts, JSON_COMPACT);
+		json_decref(facts);
+		if (notice_facts_text(&notice, &text)) {
+			written++;
+			assert_int_equal(strlen(long_way), text.length + 1); /* the brace */
+			assert_memory_equal(long_way, text_string(&text), text.length);
+		}
+		free(long_way);
+	}
+	assert_int_equal(3, written); /* of what needs escapes it keeps its hands */
+}
+
 static void the_same_randomness_makes_the_same_chain(void **state)
 {
 	char heads[2][65];
@@ -587,6 +618,7 @@ static const struct CMUnitTest plain[] = {
 	ROW("the trail of one challenge holds its notices and mails", shows_the_trail_of_one_challenge),
 	ROW("hashes are what is documented, and unambiguous", hashes_as_documented),
 	ROW("without randomness nothing is written", without_randomness_nothing_is_written),
+	ROW("the short way writes what the long one does", the_short_way_writes_what_the_long_one_does),
 	ROW("the same randomness makes the same chain", the_same_randomness_makes_the_same_chain),
 };
 /* clang-format on */

@@ -235,7 +235,6 @@ static const struct letter_case {
 			 .link = "" },
 		       { COMMON, .kind = NOTICE_QUIET, TOLD, .reference = "2026-016",
 			 .due = NEVER, .link = "" } } },
-	{ "watch-empty", .summary = "watch" },
 	{ "daily", .summary = "daily",
 	  .counts = { .open = 12, .due_today = 2, .overdue = 1, .waiting = 3, .held = 0 } },
 	{ "test", .summary = "test" },

@@ -10,7 +10,7 @@
 
 #define WELL                                                                              \
 	.now = 10000, .poll_interval = 30, .last_poll = 9990, .trouble = "", .pause = "", \
-	.reload = "", .oldest_send = INT64_MAX
+	.reload = "", .approval = "", .oldest_send = INT64_MAX
 
 /* Each row is a well daemon but for what it names. */
 #pragma GCC diagnostic push
@@ -35,6 +35,7 @@ static const struct health_case {
 	{ "a pause is told with its reason", { WELL, .pause = "certificate expired" }, true, "sending is PAUSED: certificate expired", NULL },
 	{ "held mails are told with what to do", { WELL, .held = 2 }, true, "2 mails are HELD for a person: challengectl queue list", NULL },
 	{ "a refused reload is told", { WELL, .reload = "the last reload was REFUSED" }, true, "; the last reload was REFUSED", NULL },
+	{ "an unapproved configuration is told", { WELL, .approval = "configuration 1 is NOT APPROVED" }, true, "; configuration 1 is NOT APPROVED", NULL },
 	{ "what is being sent is counted", { WELL, .in_hand = 1, .ready = 3, .decided = 4 }, true, "3 mails ready, 4 notices wait for sending hours, 1 being sent", "HELD" },
 	/* clang-format on */
 };

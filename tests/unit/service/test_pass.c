@@ -26,7 +26,10 @@ static const char main_file[] =
 	"\"%s\";\n"
 	"calendars = ( { id = \"england\"; zone = \"Europe/London\"; hours = {\n"
 	"  monday = \"09:00-17:00\"; tuesday = \"09:00-17:00\"; wednesday = \"09:00-17:00\";\n"
-	"  thursday = \"09:00-17:00\"; friday = \"09:00-17:00\"; }; } );\n"
+	"  thursday = \"09:00-17:00\"; friday = \"09:00-17:00\"; }; },\n"
+	"  { id = \"school\"; zone = \"Europe/London\"; hours = {\n"
+	"  monday = \"09:00-17:00\"; wednesday = \"12:00-17:00\"; };\n"
+	"  closures = ( { from = \"2026-11-26\"; to = \"2026-12-18\"; } ); } );\n"
 	"roles = ( { id = \"practitioner\"; title = \"Practitioner\"; instead = [ \"manager\" "
 	"]; },\n"
 	"  { id = \"manager\"; title = \"Line manager\"; },\n"
@@ -52,6 +55,22 @@ static const char policy_file[] =
 	"      breach = { escalate_to = \"two\"; tell = [ \"owner\" ]; }; },\n"
 	"    { id = \"two\"; title = \"Stage 2\"; owner = \"receiving.manager\";\n"
 	"      limit = { standard = \"10 working days\"; }; } ); };\n";
+
+/* One person holds both rungs in the council, so that only the third brings somebody new. */
+static const char flat_policy_file[] =
+	"policy = { id = \"p\"; version = \"1\"; title = \"Policy\"; calendar = \"england\";\n"
+	"  urgencies = [ \"standard\" ];\n"
+	"  quiet = { after = \"20 working days\"; tell = [ \"partnership.business_unit\" ]; "
+	"};\n"
+	"  immediate = { tell = [ \"receiving.manager\" ]; };\n"
+	"  stages = ( { id = \"one\"; title = \"Stage 1\"; owner = \"receiving.manager\";\n"
+	"      limit = \"3 working days\"; breach = { escalate_to = \"two\"; tell = [ "
+	"\"owner\" ]; "
+	"}; },\n"
+	"    { id = \"two\"; title = \"Stage 2\"; owner = \"receiving.manager\";\n"
+	"      limit = \"3 working days\"; breach = { escalate_to = \"three\"; }; },\n"
+	"    { id = \"three\"; title = \"Stage 3\"; owner = \"receiving.practitioner\";\n"
+	"      limit = \"10 working days\"; } ); };\n";
 
 struct bench {
 	char folder[64];
@@ -255,11 +274,17 @@ enum act {
 	STORE,   /* the store is created */
 	RAISE,   /* a challenge is raised at that time, under policy version `word` or 1 */
 	RECORD,  /* an event of kind `word` happened then */
-	VOID,    /* the event recorded last is taken back */
+	VOID,    /* the raising is taken back */
+	UNDO,    /* the event recorded last is taken back */
 	JUMP,    /* the clock is set to that time, and a pass taken */
 	RUN,     /* the daemon takes a pass at that time */
 	MAILED,  /* the relay has taken everything that is ready */
 	RESTART, /* the daemon ends and begins */
+	LIMIT,   /* the first stage's limit becomes `word`, and the daemon reloads */
+	CLOSE,   /* the calendar is closed on the day `word`, and the daemon reloads */
+	SCHOOL,  /* the council keeps the school's hours; with a `word` that is its cover */
+	FLAT,    /* the policy becomes the flat one, and the daemon reloads */
+	APPROVE, /* somebody approves the configuration in use */
 	CONFIRM, /* a person confirms the clock as it stands then */
 };
 
@@ -269,9 +294,10 @@ struct scene {
 		enum act act;
 		const char *at;
 		const char *word;
-	} acts[12];
+	} acts[14];
 	const char *want;  /* notices of the last challenge: "kind role state[ (reason)]" */
 	const char *mails; /* recipients of all mails, in order, each with a blank behind it */
+	int moved;         /* deadlines whose move the ledger has recorded */
 };
 
 #define MON9 "2026-11-23T09:00:00Z"
@@ -459,6 +485,154 @@ static const struct scene scenes[] = {
 	{ "a store that appears is read",
 	  { { RUN, MON9 }, { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 } },
 	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "what a changed policy alone makes due at once is held",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { MAILED }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner held (due by a configuration that is not approved)\n"
+	  "escalation receiving.manager held (due by a configuration that is not approved)\n",
+	  "pat@council.test pat@council.test ", 1 },
+	{ "a restart does not let it out",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { RESTART }, { RUN, WED10 }, { RUN, THU16 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner held (due by a configuration that is not approved)\n"
+	  "escalation receiving.manager held (due by a configuration that is not approved)\n",
+	  "pat@council.test ", 1 },
+	{ "somebody approves it, and it goes",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { APPROVE }, { RUN, WED10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready (approved)\n"
+	  "escalation receiving.manager ready (approved)\n",
+	  "pat@council.test mo@council.test pat@council.test ", 1 },
+	{ "a slip that is corrected takes it back",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { LIMIT, NULL, "3 working days" }, { RUN, WED10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner cancelled (the facts no longer ask for it)\n"
+	  "escalation receiving.manager cancelled (the facts no longer ask for it)\n",
+	  "pat@council.test ", 2 },
+	{ "and what was taken back goes when its time really comes",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { LIMIT, NULL, "3 working days" }, { RUN, WED10 },
+	    { RUN, THU17 }, { RUN, FRI9 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n",
+	  "pat@council.test mo@council.test pat@council.test ", 2 },
+	{ "what is held goes when the approved policy asks for it as well",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { RUN, THU17 }, { RUN, FRI9 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready (the approved configuration asks for it as well)\n"
+	  "escalation receiving.manager ready (the approved configuration asks for it as well)\n",
+	  "pat@council.test mo@council.test pat@council.test ", 1 },
+	{ "a challenge raised after the change follows it, approved or not",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON9 }, { RUN, TUE9 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, WED10 }, { RAISE, WED10 }, { RUN, THU17 }, { RUN, FRI9 } },
+	  "inform receiving.practitioner ready\n" /* a reminder would fall before the start */
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n", NULL, 1 },
+	{ "what the change makes due later is told in its time",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { MAILED },
+	    { LIMIT, NULL, "1 working day" }, { RUN, MON10 }, { RUN, "2026-11-24T17:00:00Z" }, { RUN, WED9 } },
+	  "inform receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n",
+	  NULL, 1 },
+	{ "a longer limit sends nothing again and moves the rest",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { LIMIT, NULL, "5 working days" }, { RUN, WED10 }, { RUN, FRI9 }, { RUN, "2026-11-30T09:00:00Z" } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n",
+	  "pat@council.test inbox@partnership.test ", 1 }, /* Monday's watch-list */
+	{ "a holiday announced nine days ahead moves the breach by a day",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { CLOSE, NULL, "2026-11-26" }, { RUN, WED10 }, { RUN, THU17 }, { RUN, FRI10 }, { RUN, "2026-11-27T17:00:00Z" } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner decided\n"
+	  "escalation receiving.manager decided\n", "pat@council.test ", 1 },
+	{ "an answer that is taken back lets the breach go after all",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, WED9 }, { MAILED },
+	    { RECORD, WED10, "withdrawn" }, { RUN, FRI9 }, { UNDO, FRI9, "voided" }, { RUN, FRI10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n", NULL },
+	{ "a mail waits for the hours of its recipient's agency",
+	  { { STORE }, { SCHOOL }, { RUN, MON9 }, { RAISE, "2026-11-25T09:30:00Z" }, { RUN, WED10 },
+	    { RUN, "2026-11-25T11:59:00Z" } },
+	  "inform receiving.practitioner decided\n", "" },
+	{ "when the agency opens it goes",
+	  { { STORE }, { SCHOOL }, { RUN, MON9 }, { RAISE, "2026-11-25T09:30:00Z" }, { RUN, WED10 },
+	    { RUN, "2026-11-25T12:00:00Z" } },
+	  "inform receiving.practitioner ready\n", "pat@council.test " },
+	{ "school holidays silence nothing: after a working day it goes, to the cover and the business unit as well",
+	  { { STORE }, { SCHOOL, NULL, "cover@partnership.test" }, { RUN, MON9 }, { RAISE, THU16 }, { RUN, THU16 },
+	    { RUN, "2026-11-26T16:30:00Z" }, { RUN, FRI9 }, { RUN, FRI9 } },
+	  "inform receiving.practitioner ready\n"
+	  "reminder receiving.practitioner decided\n"
+	  "inform receiving.practitioner/cover ready\n"
+	  "inform receiving.practitioner/closed ready\n",
+	  "pat@council.test cover@partnership.test inbox@partnership.test " },
+	{ "it is deferred by no more than that, but by that",
+	  { { STORE }, { SCHOOL, NULL, "cover@partnership.test" }, { RUN, MON9 }, { RAISE, THU16 }, { RUN, THU16 },
+	    { RUN, "2026-11-27T08:59:00Z" } },
+	  "inform receiving.practitioner decided\n", "" },
+	{ "without a cover the partnership's inbox answers",
+	  { { STORE }, { SCHOOL }, { RUN, MON9 }, { RAISE, THU16 }, { RUN, THU16 }, { RUN, FRI9 }, { RUN, FRI9 } },
+	  "inform receiving.practitioner ready\n"
+	  "reminder receiving.practitioner decided\n"
+	  "inform receiving.practitioner/cover ready\n"
+	  "inform receiving.practitioner/closed ready\n", "pat@council.test inbox@partnership.test " },
+	{ "an answer while it waits takes it back",
+	  { { STORE }, { SCHOOL }, { RUN, MON9 }, { RAISE, THU16 }, { RUN, THU16 },
+	    { RECORD, THU17, "withdrawn" }, { RUN, FRI9 } },
+	  "inform receiving.practitioner cancelled (ended by a recorded event before it went)\n", "" },
+	{ "immediate risk waits for nobody's hours",
+	  { { STORE }, { SCHOOL }, { RUN, MON9 }, { RAISE, THU16 }, { RECORD, THU16, "immediate_risk" }, { RUN, THU16 } },
+	  "inform receiving.practitioner decided\n"
+	  "risk receiving.manager ready\n", "mo@council.test " },
+	{ "in a flat agency the next rung is told as well",
+	  { { STORE }, { FLAT }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { RUN, FRI9 }, { RUN, FRI9 } },
+	  "inform receiving.manager ready\n"
+	  "breach receiving.manager ready\n"
+	  "escalation receiving.manager ready\n"
+	  "escalation receiving.practitioner ready\n",
+	  "mo@council.test mo@council.test pat@council.test " },
+	{ "and it is stood down with the others",
+	  { { STORE }, { FLAT }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, MON10 }, { RUN, FRI9 }, { RUN, FRI9 }, { MAILED },
+	    { RECORD, FRI10, "withdrawn" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.manager accepted\n"
+	  "breach receiving.manager accepted\n"
+	  "escalation receiving.manager accepted\n"
+	  "escalation receiving.practitioner accepted\n"
+	  "cleared receiving.manager ready\n"
+	  "cleared receiving.practitioner ready\n", NULL },
+	{ "where the rung brings somebody new, no other is told",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { RUN, FRI9 } },
+	  "inform receiving.practitioner ready\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner ready\n"
+	  "breach receiving.practitioner ready\n"
+	  "escalation receiving.manager ready\n", NULL },
 	/* clang-format on */
 };
 
@@ -483,6 +657,88 @@ static void mark_accepted(struct bench *bench)
 		if (found == 0)
 			return;
 	}
+}
+
+/* The file anew, with one thing in it replaced. */
+static void rewrite(struct bench *bench, const char *name, const char *text, const char *find,
+		    const char *with)
+{
+	CLEANUP(text_clear) struct text changed = { 0 };
+	const char *place = strstr(text, find);
+
+	assert_non_null(place);
+	text_append_bytes(&changed, text, (size_t)(place - text));
+	text_append(&changed, with);
+	text_append(&changed, place + strlen(find));
+	write_file(bench->folder, name, "%s", text_string(&changed));
+}
+
+static void close_day(struct bench *bench, const char *day)
+{
+	CLEANUP(text_clear) struct text main = { 0 };
+	const char *place = strstr(main_file, "%s");
+	char closures[100];
+
+	text_append_bytes(&main, main_file, (size_t)(place - main_file));
+	text_append(&main, bench->setup.config->templates);
+	text_append(&main, place + 2);
+	(void)snprintf(closures, sizeof closures,
+		       "\"09:00-17:00\"; }; closures = ( { from = \"%s\"; } ); },", day);
+	rewrite(bench, "main.conf", text_string(&main), "\"09:00-17:00\"; }; },", closures);
+}
+
+/* As the daemon does on SIGHUP. */
+static void reload(struct bench *bench)
+{
+	static struct world_of_bench room;
+	struct setup before = bench->setup;
+	struct fault_list faults = { 0 };
+	struct error error = { 0 };
+	char path[200];
+
+	(void)snprintf(path, sizeof path, "%s/main.conf", bench->folder);
+	MUST(setup_load(path, &bench->setup, &faults, &error));
+	fault_list_clear(&faults);
+	room.clock = bench_clock;
+	room.clock.self = bench;
+	room.world = (struct world){ bench->setup.config, bench->setup.languages, bench->ledger,
+				     &room.clock };
+	MUST(pass_configure(bench->pass, &room.world, &error));
+	setup_clear(&before);
+}
+
+static void keep_school_hours(struct bench *bench, const char *cover)
+{
+	struct agency agency = {
+		.id = "council", .name = "council", .telephone = "", .calendar = "school"
+	};
+	struct contact contact = { .agency = "health",
+				   .role = "practitioner",
+				   .name = "Cover",
+				   .email = cover,
+				   .language = "en",
+				   .active = true,
+				   .away_from = INSTANT_NEVER,
+				   .away_until = INSTANT_NEVER,
+				   .confirmed_at = INSTANT_NEVER };
+	struct error error = { 0 };
+
+	if (cover != NULL)
+		MUST(register_contact(bench->registrar, &contact, &agency.cover, &error));
+	MUST(register_agency(bench->registrar, &agency, true, &error));
+}
+
+/* As challengectl does. */
+static void approve(struct bench *bench)
+{
+	CLEANUP(text_clear) struct text digest = { 0 };
+	struct error error = { 0 };
+	size_t released;
+
+	MUST(ledger_get(bench->ledger, "configuration", &digest, &error));
+	MUST(ledger_set(bench->ledger, "approved", text_string(&digest), &error));
+	MUST(ledger_release_notices(bench->ledger, 0, "A. Person", "approved", bench->now,
+				    &released, &error));
 }
 
 static void confirm_clock(struct bench *bench, struct instant when)
@@ -514,9 +770,11 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 		return;
 	case RECORD:
 	case VOID:
+	case UNDO:
 		recording = recording_of(word, at(when),
-					 what == VOID ? bench->challenge
-						      : 0); /* raising: one each */
+					 what == VOID ? bench->challenge /* raising: one each */
+					 : what == UNDO ? bench->events[bench->event_count - 1]
+							: 0);
 		MUST(register_event(bench->registrar, bench->challenge, &recording,
 				    &bench->events[bench->event_count++], &error));
 		return;
@@ -525,11 +783,30 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 		if (what == RUN)
 			bench->boot += at(when).seconds - bench->now.seconds;
 		bench->now = at(when);
-		MUST(pass_run(bench->pass, &report, &error));
-		assert_false(report.more);
+		do
+			MUST(pass_run(bench->pass, &report, &error));
+		while (report.more);
 		return;
 	case MAILED:
 		mark_accepted(bench);
+		return;
+	case LIMIT:
+		rewrite(bench, "policies/p.conf", policy_file, "3 working days", word);
+		reload(bench);
+		return;
+	case CLOSE:
+		close_day(bench, word);
+		reload(bench);
+		return;
+	case SCHOOL:
+		keep_school_hours(bench, word);
+		return;
+	case FLAT:
+		write_file(bench->folder, "policies/p.conf", "%s", flat_policy_file);
+		reload(bench);
+		return;
+	case APPROVE:
+		approve(bench);
 		return;
 	case CONFIRM:
 		confirm_clock(bench, at(when));
@@ -570,6 +847,12 @@ static int say_mail(void *context, const struct ledger_mail *mail)
 	return 0;
 }
 
+static int count_moves(void *context, const struct ledger_entry *entry)
+{
+	*(int *)context += strcmp(entry->kind, "moved") == 0;
+	return 0;
+}
+
 static void plays(void **state)
 {
 	const struct scene *scene = *state;
@@ -577,6 +860,7 @@ static void plays(void **state)
 	CLEANUP(text_clear) struct text history = { 0 };
 	CLEANUP(text_clear) struct text mails = { 0 };
 	struct error error = { 0 };
+	int moved = 0;
 
 	assert_int_equal(set_up((void **)&bench), 0);
 	for (size_t i = 0; i < COUNT(scene->acts); i++)
@@ -585,6 +869,8 @@ static void plays(void **state)
 	MUST(ledger_mails(bench->ledger, -1, say_mail, &mails, &error));
 	if (getenv("SHOW") != NULL)
 		printf("%s:\n%s%s\n", scene->name, text_string(&history), text_string(&mails));
+	MUST(ledger_trail(bench->ledger, 0, 0, count_moves, &moved, &error));
+	assert_int_equal(moved, scene->moved);
 	if (scene->want != NULL)
 		assert_string_equal(text_string(&history), scene->want);
 	if (scene->mails != NULL)

@@ -1,0 +1,31 @@
+/*
+ * survey - how things stand with every challenge in the store, at one moment.
+ *
+ * Reads the whole store once; what it keeps does not grow with it. For the daily sign of life
+ * and the watch-list, not for deciding: that goes by what changed.
+ */
+#ifndef SERVICE_SURVEY_H
+#define SERVICE_SURVEY_H
+
+#include "base/arena.h"
+#include "core/letter.h"
+#include "service/pass.h"
+
+struct survey {
+	struct letter_counts counts; /* open, due_today, overdue, more */
+	struct letter_notice *rows;  /* the most urgent first; strings live in the arena */
+	size_t row_count;
+	struct arena arena;
+};
+
+/*
+ * Inside a read transaction of the caller. At most `most` rows, in words of the language.
+ * Challenges that cannot be read, or whose policy is not loaded, are not counted: the pass
+ * tells of them. 0 with *ret, to be cleared; negative errors of the store or memory.
+ */
+MUST_CHECK int survey_take(const struct world *world, struct store *store,
+			   const struct language *language, size_t most, struct instant now,
+			   struct survey *ret, struct error *error);
+void survey_clear(struct survey *survey);
+
+#endif

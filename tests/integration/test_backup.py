@@ -1,0 +1,158 @@
+#!/usr/bin/python3
+"""challengectl backup: copies made while the daemon works, put back, lose nothing; scripts/backup keeps so many (T41)."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tests" / "lib"))
+from partnership import BUILD, Partnership  # noqa: E402
+from smtp_server import Server  # noqa: E402
+
+CTL = BUILD.resolve() / "challengectl"
+HOUR = 3600
+KEY = "SELECT challenge, event, stage, obligation, kind, step, occurrence, role FROM notice"
+
+
+class Backup(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="test-backup-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.server = Server()
+        self.addCleanup(self.server.stop)
+        self.there = Partnership(folder.name, self.server.port)
+        self.there.create_store()
+        self.there.run("--once")
+
+    def ctl(self, *arguments):
+        return subprocess.run([CTL, "--config", self.there.config, *arguments], text=True, timeout=60,
+                              capture_output=True, env=self.there.environment())
+
+    def backup(self, name="copy"):
+        ran = self.ctl("--json", "backup", self.folder / name)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        return json.loads(ran.stdout)
+
+    def restore(self, name="copy"):
+        """As challenge-notifyd(8) says."""
+        for path in (*self.there.state.glob("ledger.db*"), *self.folder.glob("challenges.db*")):
+            path.unlink()
+        shutil.copy(self.folder / name / "ledger.db", self.there.ledger)
+        shutil.copy(self.folder / name / "challenges.db", self.there.store)
+
+    def sent(self):
+        """Recipient and Message-ID of every mail that arrived, in order."""
+        return [(str(mail["to"]), line.decode()) for mail in self.server.mails
+                for line in mail["bytes"].split(b"\r\n\r\n")[0].split(b"\r\n") if line.startswith(b"Message-ID:")]
+
+    def test_a_copy_of_a_working_daemon_loses_nothing_when_put_back(self):
+        daemon = self.there.start()
+        try:
+            for number in range(6):
+                self.there.add_challenge(f"BEFORE-{number}", 73 * HOUR)
+            deadline = time.monotonic() + 30
+            while not self.sent() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            self.assertTrue(self.backup()["intact"])  # in the middle of the sending
+            for number in range(3):
+                self.there.add_challenge(f"AFTER-{number}", 73 * HOUR)
+            while len(self.there.remember("SELECT 1 FROM notice WHERE reference LIKE 'AFTER%' AND mail IS NOT NULL"
+                                          " LIMIT 1")) == 0 and time.monotonic() < deadline:
+                time.sleep(0.05)
+        finally:
+            daemon.terminate()
+            daemon.communicate()
+        with sqlite3.connect(self.folder / "copy" / "ledger.db") as copy:
+            accepted = {row[0] for row in copy.execute("SELECT message_id FROM mail WHERE state = 'accepted'")}
+            known = set(copy.execute(KEY))
+        before = self.sent()
+        self.restore()
+        self.there.run("--once")
+        self.there.run("--once")
+        again = self.sent()[len(before):]
+        repeated = [one for one in again if any(one[1].find(known_id) >= 0 for known_id in accepted)]
+        self.assertEqual(repeated, [], "what had been accepted before the backup was sent again")
+        self.assertEqual(self.there.remember("SELECT count(*) FROM notice WHERE state = 'decided' AND mail IS NULL"),
+                         [(0,)])
+        now = set(self.there.remember(KEY))
+        self.assertTrue(known <= now, "a decision was lost")
+        self.assertEqual({row[0] for row in now} & {1, 2, 3, 4, 5, 6}, {1, 2, 3, 4, 5, 6})
+        self.assertEqual(self.ctl("audit", "verify").returncode, 0)
+
+    def test_after_a_restore_adopt_keeps_what_was_sent_meanwhile_from_going_twice(self):
+        self.there.add_challenge("ONE", 73 * HOUR)
+        self.backup()
+        self.there.run("--once")
+        sent = self.sent()
+        self.assertNotEqual(sent, [])
+        self.restore()
+        adopted = self.ctl("adopt", "--by", "A. Person", "--why", "the copy of this morning")
+        self.assertEqual(adopted.returncode, 0, adopted.stderr)
+        self.there.run("--once")
+        self.assertEqual(self.sent(), sent)
+        self.restore()
+        self.there.run("--once")  # without it, they go again
+        self.assertGreater(len(self.sent()), len(sent))
+
+    def test_it_refuses_to_overwrite(self):
+        (self.folder / "copy").mkdir()
+        ran = self.ctl("backup", self.folder / "copy")
+        self.assertEqual((ran.returncode, ran.stdout), (3, ""))
+        self.assertIn("never overwritten", ran.stderr)
+        (self.folder / "file").write_text("mine")
+        self.assertEqual(self.ctl("backup", self.folder / "file").returncode, 3)
+        self.assertEqual((self.folder / "file").read_text(), "mine")
+        self.assertEqual(list(self.folder.glob("*.new-*")), [])
+
+    def test_nobody_else_may_read_it(self):
+        os.umask(0o022)
+        self.backup()
+        self.assertEqual((self.folder / "copy").stat().st_mode & 0o777, 0o700)
+        self.assertEqual({path.name: path.stat().st_mode & 0o777 for path in (self.folder / "copy").iterdir()},
+                         {"ledger.db": 0o600, "challenges.db": 0o600})
+
+    def test_a_failure_leaves_nothing_behind(self):
+        self.there.store.rename(self.folder / "elsewhere")
+        ran = self.ctl("backup", self.folder / "copy")
+        self.assertEqual(ran.returncode, 3)
+        self.assertEqual([path.name for path in self.folder.glob("copy*")], [])
+
+    def test_a_ledger_that_was_tampered_with_is_told(self):
+        self.there.add_challenge("ONE", 73 * HOUR)
+        self.there.run("--once")
+        with sqlite3.connect(self.there.ledger) as ledger:
+            ledger.execute("UPDATE mail SET recipient = 'else@council.test' WHERE id = 1")
+        ran = self.ctl("backup", self.folder / "copy")
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("NOT intact", ran.stdout)
+
+    def test_the_script_keeps_so_many(self):
+        copies = self.folder / "copies"
+        old = [copies / f"2020-01-0{day}T000000Z" for day in (1, 2, 3)]
+        for path in old:
+            path.mkdir(parents=True)
+            (path / "ledger.db").touch()
+        (copies / "mine").mkdir()
+        environment = {**self.there.environment(), "CHALLENGECTL": f"{CTL} --config {self.there.config}"}
+        ran = subprocess.run([TOP / "scripts" / "backup", "--keep", "2", copies], text=True, capture_output=True,
+                             env=environment)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        left = sorted(path.name for path in copies.iterdir())
+        self.assertEqual((len(left), left[0], left[-1]), (3, "2020-01-03T000000Z", "mine"))
+        self.assertEqual(sorted(path.name for path in (copies / left[1]).iterdir()), ["challenges.db", "ledger.db"])
+        for wrong in ((), ("--keep",), ("--keep", "0", copies), ("--keep", "x", copies), (copies, "more")):
+            ran = subprocess.run([TOP / "scripts" / "backup", *wrong], capture_output=True, env=environment)
+            self.assertEqual(ran.returncode, 2, wrong)
+
+
+if __name__ == "__main__":
+    unittest.main()
