@@ -76,7 +76,7 @@ def newest(*folders):
 def build_package():
     """The .deb of this tree; built unless the last one is younger than every source."""
     built = sorted((TOP / "build" / "package").glob("challenge-notifyd_*.deb"))
-    sources = ("daemon", "conf", "systemd", "debian", "scripts")
+    sources = ("daemon", "conf", "systemd", "scripts")
     if built and built[-1].stat().st_mtime > max(newest(*sources), (TOP / "Makefile").stat().st_mtime):
         return built[-1]
     done = subprocess.run([TOP / "scripts" / "package"], capture_output=True, text=True, cwd=TOP)
