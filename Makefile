@@ -10,6 +10,7 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 CATALOGDIR  ?= $(PREFIX)/lib/systemd/catalog
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 BUILD      ?= build
 VERSION    := 0.1.0
 
@@ -123,6 +124,23 @@ cover:
 	$(MAKE) check BUILD=build/cover HARDEN= CFLAGS='-O0 -g --coverage'
 clang:
 	$(MAKE) all unit-tests BUILD=build/clang CC=clang EXTRA_CFLAGS='-Werror'
+
+# Fuzzers: libFuzzer with ASan and UBSan. Seeds come from tests/fuzz/corpus, what is found by the
+# way stays in build/fuzz/corpus; a crash leaves its input in build/fuzz and ends with status 1.
+FUZZ_TIME ?= 30
+FUZZERS   := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_ARGUMENTS := BUILD=build/fuzz CC=clang HARDEN= CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	  -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -DFUZZING'
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(below_adapter)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_MAIN) $(LIBS_SEND)
+fuzzers:
+	$(MAKE) $(FUZZERS:%=build/fuzz/tests/fuzz/fuzz_%) $(FUZZ_ARGUMENTS)
+fuzz: fuzzers
+	@for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f; echo "== fuzz_$$f, $(FUZZ_TIME) s"; \
+	  build/fuzz/tests/fuzz/fuzz_$$f -max_total_time=$(FUZZ_TIME) -timeout=1 -rss_limit_mb=1024 -max_len=8192 \
+	    -print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/corpus/$$f tests/fuzz/corpus/$$f \
+	    > build/fuzz/$$f.log 2>&1 || { cat build/fuzz/$$f.log; exit 1; }; \
+	  grep -h number_of_executed build/fuzz/$$f.log; done
 tidy:
 	@for f in daemon/*/*.c; do clang-tidy --quiet $$f -- -std=gnu17 -Idaemon -Ibuild $(DEFINE) || exit 1; done
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -Idaemon daemon
@@ -135,7 +153,6 @@ RENDER  = sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@bindir@|$(PREFIX)/bin|g' 
 UNITS  := $(notdir $(wildcard systemd/*.service systemd/*.timer))
 SHARE   = $(DESTDIR)$(PREFIX)/share
 EXAMPLE = $(SHARE)/challenge-notifyd/example
-COMPLETION := daemon/ctl/challengectl.bash-completion
 WORDS  := $(shell cd conf && find templates -type f)
 
 # Unit files with their places filled in, below $(UNITS_INTO); install does it, and so do tests.
@@ -148,14 +165,14 @@ install: all units
 	install -D -m 755 $(BUILD)/challenge-notifyd $(DESTDIR)$(PREFIX)/sbin/challenge-notifyd
 	install -D -m 755 $(BUILD)/challengectl $(DESTDIR)$(PREFIX)/bin/challengectl
 	install -D -m 755 $(BUILD)/challenge-notify-sender $(DESTDIR)$(LIBEXECDIR)/challenge-notify-sender
-	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) systemd/unit-failed
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) systemd/unit-failed scripts/backup
 	sed 's|/etc/challenge-notifyd|$(SYSCONFDIR)/challenge-notifyd|' scripts/update-holidays > $(DESTDIR)$(LIBEXECDIR)/update-holidays
 	chmod 755 $(DESTDIR)$(LIBEXECDIR)/update-holidays
 	install -D -m 644 systemd/challenge-notifyd.sysusers $(DESTDIR)$(SYSUSERSDIR)/challenge-notifyd.conf
 	install -D -m 644 systemd/challenge-notifyd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/challenge-notifyd.conf
+	install -D -m 644 daemon/ctl/challengectl.bash-completion $(DESTDIR)$(COMPLETIONDIR)/challengectl
 	install -D -m 644 systemd/challenge-notifyd.catalog $(DESTDIR)$(CATALOGDIR)/challenge-notifyd.catalog
 	for section in 1 5 8; do install -D -m 644 -t $(SHARE)/man/man$$section daemon/man/*.$$section || exit 1; done
-	if [ -e $(COMPLETION) ]; then install -D -m 644 $(COMPLETION) $(SHARE)/bash-completion/completions/challengectl; fi
 	install -D -m 644 -t $(SHARE)/challenge-notifyd conf/store.sql
 	install -D -m 644 -t $(EXAMPLE) conf/challenge-notifyd.conf conf/bank-holidays.json systemd/remote-relay.conf
 	install -D -m 644 -t $(EXAMPLE)/policies conf/policies/*.conf

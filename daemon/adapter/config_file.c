@@ -750,6 +750,8 @@ static const struct field mail_fields[] = {
 	  .at = offsetof(struct mail_settings, per_minute) },
 	{ .name = "per_person_per_day", .kind = FIELD_NUMBER, .max = 1000, .fallback = 10,
 	  .at = offsetof(struct mail_settings, per_person_per_day) },
+	{ .name = "hold_above", .kind = FIELD_NUMBER, .max = 1000000, .fallback = 50,
+	  .at = offsetof(struct mail_settings, hold_above) },
 	{ .name = "allow_domains", .kind = FIELD_TEXTS, .required = true,
 	  .check = address_check_domain, .at = offsetof(struct mail_settings, allow_domains),
 	  .count_at = offsetof(struct mail_settings, allow_domain_count) },
@@ -759,6 +761,8 @@ static const struct field mail_fields[] = {
 	  .at = offsetof(struct mail_settings, link) },
 	{ .name = "show_agencies", .kind = FIELD_FLAG, .fallback = 1,
 	  .at = offsetof(struct mail_settings, show_agencies) },
+	{ .name = "calendar_attachment", .kind = FIELD_FLAG,
+	  .at = offsetof(struct mail_settings, calendar_attachment) },
 };
 /* clang-format on */
 

@@ -40,11 +40,13 @@ struct mail_settings {
 	int connections;        /* 1..8 */
 	int per_minute;         /* 0: no limit */
 	int per_person_per_day; /* 0: no limit */
+	int hold_above;         /* notices of one day, if far more than usual; 0: never */
 	const char *const *allow_domains;
 	size_t allow_domain_count;
 	const char *subject_prefix;
 	const char *link; /* with {reference}; "": none */
 	bool show_agencies;
+	bool calendar_attachment; /* what is owed, as an entry for the reader's calendar */
 };
 
 enum period_unit { PERIOD_UNSET, PERIOD_DAYS, PERIOD_WEEKS, PERIOD_MONTHS, PERIOD_YEARS };

@@ -177,6 +177,18 @@ struct ledger_notice {
 };
 
 /*
+ * The decision that one of the entry's roles (its place in entry->to) is to be told: DECIDED,
+ * to go at the entry's own time. Strings are borrowed from the policy, the challenge and the
+ * entry. The one place where a key is made of facts: the daemon and challengectl share it.
+ */
+struct ledger_notice ledger_notice_of(const struct policy *policy,
+				      const struct challenge *challenge,
+				      const struct entry *entry, size_t role);
+
+/* The reason of what is left unsent since it was past when somebody began to watch. */
+extern const char ledger_adopted_reason[];
+
+/*
  * Records the decision unless its key is there: 1 with *ret_id when it is new, 0 when it was
  * decided before (then *ret_id names that one), 2 when that one was cancelled for one of
  * the reasons of `revives` and may be revived. Must be inside a transaction.
@@ -213,8 +225,8 @@ void ledger_notices_free(struct ledger_notice *notices, size_t count);
 MUST_CHECK int ledger_cancel_notice(struct ledger *ledger, int64_t notice, const char *reason,
 				    struct instant now, struct error *error);
 
-/* Held notices that have no mail are DECIDED again (a configuration was approved); who and why
- * are chained. challenge 0: all of them. *ret_count of them. */
+/* Held notices that have no mail, but for those of a flood, are DECIDED again (a configuration
+ * was approved); who and why are chained. challenge 0: all of them. *ret_count of them. */
 MUST_CHECK int ledger_release_notices(struct ledger *ledger, int64_t challenge, const char *by,
 				      const char *why, struct instant now, size_t *ret_count,
 				      struct error *error);
@@ -232,7 +244,7 @@ MUST_CHECK int ledger_release_notice(struct ledger *ledger, const struct ledger_
 MUST_CHECK int ledger_revive(struct ledger *ledger, const struct ledger_notice *notice,
 			     struct instant now, struct error *error);
 
-/* How many notices without a mail are held. */
+/* How many notices without a mail are held, but for those of a flood. */
 MUST_CHECK int ledger_held_notices(struct ledger *ledger, int64_t *ret, struct error *error);
 
 /* A deadline that another configuration moved: a chained entry of its own ("moved"), in the
@@ -251,6 +263,44 @@ struct ledger_move {
 };
 MUST_CHECK int ledger_note_move(struct ledger *ledger, const struct ledger_move *move,
 				struct instant now, struct error *error);
+
+/* One notice that waits without a mail is HELD, with why. Must be inside a transaction; errors
+ * as ledger_cancel_notice. */
+MUST_CHECK int ledger_hold_notice(struct ledger *ledger, int64_t notice, const char *reason,
+				  struct instant now, struct error *error);
+
+/* --- floods ----------------------------------------------------------------------------------
+ *
+ * A day's count of notices far above the usual (core/flood.h) holds whatever waits, and all
+ * that is decided from then on, until a person has released or adopted it.
+ */
+
+/* The reason with which such notices are held; whoever decides while ledger_flood says so uses
+ * it. */
+extern const char ledger_flood_reason[];
+
+/* Whether notices are being held: asked anew each cycle, for it ends in another process. */
+MUST_CHECK int ledger_flood(struct ledger *ledger, bool *ret, struct error *error);
+
+/*
+ * Counts `more` notices that fell due today, and remembers them as a part of what is usual. 1
+ * when today's are a flood by `least`, 0 when not. Must be inside a transaction.
+ */
+MUST_CHECK int ledger_count_due(struct ledger *ledger, int64_t more, int64_t least,
+				struct instant now, struct error *error);
+
+/* Holds every notice that waits without a mail, but for immediate risk. Must be inside a
+ * transaction. */
+MUST_CHECK int ledger_hold_flood(struct ledger *ledger, struct instant now,
+				 struct error *error);
+/* How many are held so. Looks at every held notice. */
+MUST_CHECK int ledger_count_flood(struct ledger *ledger, int64_t *ret, struct error *error);
+
+/* Those held so are DECIDED again; who and why are chained. The flood is over. */
+MUST_CHECK int ledger_release_flood(struct ledger *ledger, const char *by, const char *why,
+				    struct instant now, size_t *ret_count, struct error *error);
+/* The flood is over: what was due today so far is not held against the rest of the day. */
+MUST_CHECK int ledger_end_flood(struct ledger *ledger, struct instant now, struct error *error);
 
 /* --- mails -----------------------------------------------------------------------------------
  */

@@ -98,6 +98,37 @@ json_t *notice_facts(const struct ledger_notice *notice)
 			 "firm", notice->firm, "provisional", notice->provisional);
 }
 
+const char ledger_adopted_reason[] = "adopted";
+
+struct ledger_notice ledger_notice_of(const struct policy *policy,
+				      const struct challenge *challenge,
+				      const struct entry *entry, size_t role)
+{
+	return (struct ledger_notice){
+		.challenge = challenge->id,
+		.reference = challenge->reference,
+		.policy = policy->id,
+		.policy_version = policy->version,
+		.event = entry->event,
+		.stage = entry->stage < 0 ? "" : policy->stages[entry->stage].id,
+		.obligation =
+			entry->obligation < 0 ? "" : policy->obligations[entry->obligation].id,
+		.kind = entry->kind,
+		.step = entry->step,
+		.occurrence = entry->occurrence,
+		.role = policy->roles[entry->to.role[role]].token,
+		.at = entry->at,
+		.send_at = entry->send_at,
+		.started = entry->started,
+		.due = entry->due,
+		.firm = entry->firm,
+		.provisional = entry->provisional,
+		.state = DELIVERY_DECIDED,
+		.reason = "",
+		.policy_digest = policy->digest,
+	};
+}
+
 /* --- deciding ------------------------------------------------------------------------------
  */
 
@@ -544,18 +575,59 @@ int ledger_cancel_notice(struct ledger *ledger, int64_t notice, const char *reas
 	return ledger_leave(ledger, &scope, result, error);
 }
 
-/* The next held notice after `after`: 1, or 0. */
-static int next_held(struct ledger *ledger, int64_t challenge, int64_t *ret_id,
+static int hold(struct ledger *ledger, int64_t notice, const char *reason, struct instant now,
+		struct error *error)
+{
+	struct change change = { .notice = notice,
+				 .state = DELIVERY_HELD,
+				 .kind = delivery_state_name(DELIVERY_HELD),
+				 .reason = reason };
+	enum delivery_state state = DELIVERY_CANCELLED;
+	int64_t mail = 0;
+	int result = find_notice(ledger, notice, &change.challenge, &state, &mail, error);
+
+	if (result < 0)
+		return result;
+	if (result == 0)
+		return error_set(error, ENOENT, "there is no notice %lld", (long long)notice);
+	if (state != DELIVERY_DECIDED || mail != 0)
+		return error_set(error, EINVAL, "notice %lld is not waiting for a mail",
+				 (long long)notice);
+	result = change_notice(ledger, &change, now, error);
+	if (result < 0)
+		return result;
+	ledger_tally(ledger, DELIVERY_DECIDED, -1);
+	ledger_tally(ledger, DELIVERY_HELD, 1);
+	return 0;
+}
+
+int ledger_hold_notice(struct ledger *ledger, int64_t notice, const char *reason,
+		       struct instant now, struct error *error)
+{
+	struct ledger_scope scope;
+	int result = ledger_enter_inside(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	result = hold(ledger, notice, reason, now, error);
+	return ledger_leave(ledger, &scope, result, error);
+}
+
+/* A notice of the challenge (0: any) that is held, by a flood or otherwise: 1, or 0. */
+static int next_held(struct ledger *ledger, int64_t challenge, bool flood, int64_t *ret_id,
 		     int64_t *ret_challenge, struct error *error)
 {
 	static const char sql_all[] = "SELECT id, challenge FROM notice"
-				      " WHERE state = 'held' AND mail IS NULL LIMIT 1";
-	static const char sql_one[] = "SELECT id, challenge FROM notice WHERE challenge = ?1"
-				      " AND state = 'held' AND mail IS NULL LIMIT 1";
+				      " WHERE state = 'held' AND mail IS NULL"
+				      " AND (reason = ?1) = ?2 LIMIT 1";
+	static const char sql_one[] = "SELECT id, challenge FROM notice WHERE challenge = ?3"
+				      " AND state = 'held' AND mail IS NULL"
+				      " AND (reason = ?1) = ?2 LIMIT 1";
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
-	struct database_value value = value_number(challenge);
-	int result = ledger_ask(ledger, challenge != 0 ? sql_one : sql_all, &value,
-				challenge != 0 ? 1 : 0, &statement, error);
+	const struct database_value values[] = { value_text(ledger_flood_reason),
+						 value_number(flood), value_number(challenge) };
+	int result = ledger_ask(ledger, challenge != 0 ? sql_one : sql_all, values,
+				challenge != 0 ? 3 : 2, &statement, error);
 
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
@@ -566,15 +638,15 @@ static int next_held(struct ledger *ledger, int64_t challenge, int64_t *ret_id,
 	return result;
 }
 
-static int release(struct ledger *ledger, int64_t challenge, const char *by, const char *why,
-		   struct instant now, size_t *count, struct error *error)
+static int release(struct ledger *ledger, int64_t challenge, bool flood, const char *by,
+		   const char *why, struct instant now, size_t *count, struct error *error)
 {
 	struct change change = {
 		.state = DELIVERY_DECIDED, .kind = "released", .reason = why, .by = by
 	};
 	int result;
 
-	while ((result = next_held(ledger, challenge, &change.notice, &change.challenge,
+	while ((result = next_held(ledger, challenge, flood, &change.notice, &change.challenge,
 				   error)) == 1) {
 		result = change_notice(ledger, &change, now, error);
 		if (result < 0)
@@ -596,7 +668,25 @@ int ledger_release_notices(struct ledger *ledger, int64_t challenge, const char 
 
 	if (result < 0)
 		return result;
-	result = release(ledger, challenge, by, why, now, &count, error);
+	result = release(ledger, challenge, false, by, why, now, &count, error);
+	result = ledger_leave(ledger, &scope, result, error);
+	if (result == 0)
+		*ret_count = count;
+	return result;
+}
+
+int ledger_release_flood(struct ledger *ledger, const char *by, const char *why,
+			 struct instant now, size_t *ret_count, struct error *error)
+{
+	struct ledger_scope scope;
+	size_t count = 0;
+	int result = ledger_enter(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	result = release(ledger, 0, true, by, why, now, &count, error);
+	if (result == 0)
+		result = ledger_end_flood(ledger, now, error);
 	result = ledger_leave(ledger, &scope, result, error);
 	if (result == 0)
 		*ret_count = count;
@@ -653,13 +743,31 @@ int ledger_revive(struct ledger *ledger, const struct ledger_notice *notice, str
 	return ledger_leave(ledger, &scope, result, error);
 }
 
+static int count_held(struct ledger *ledger, bool flood, int64_t *ret, struct error *error)
+{
+	static const char sql[] = "SELECT count(*) FROM notice WHERE state = 'held'"
+				  " AND mail IS NULL AND (reason = ?1) = ?2";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result = ledger_ask(ledger, sql,
+				VALUES(value_text(ledger_flood_reason), value_number(flood)),
+				&statement, error);
+
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result < 0)
+		return result;
+	*ret = sqlite3_column_int64(statement, 0); /* an aggregate always has its row */
+	return 0;
+}
+
 int ledger_held_notices(struct ledger *ledger, int64_t *ret, struct error *error)
 {
-	static const char sql[] =
-		"SELECT count(*) FROM notice WHERE state = 'held' AND mail IS NULL";
-	int result = database_number(ledger->db, sql, ret, error);
+	return count_held(ledger, false, ret, error);
+}
 
-	return result < 0 ? result : 0;
+int ledger_count_flood(struct ledger *ledger, int64_t *ret, struct error *error)
+{
+	return count_held(ledger, true, ret, error);
 }
 
 int ledger_note_move(struct ledger *ledger, const struct ledger_move *move, struct instant now,

@@ -46,6 +46,7 @@ struct store {
 	int64_t data_version;
 	bool counted;
 	uint32_t counter;        /* the file's own count of commits, at the last look */
+	int64_t schema_version;  /* of the schema that was checked */
 	sqlite3_stmt *version;   /* PRAGMA data_version */
 	sqlite3_stmt *changed;   /* ids, in order of change_seq */
 	sqlite3_stmt *row;       /* one challenge */
@@ -55,6 +56,7 @@ struct store {
 	sqlite3_stmt *contacts;  /* theirs, and whoever these lead to */
 	sqlite3_stmt *all_agencies;
 	sqlite3_stmt *all_contacts;
+	int64_t handed_out; /* by store_next: the id */
 	struct challenge challenge;
 	struct strings strings;
 	struct event *event;
@@ -162,6 +164,21 @@ static int check_schema(sqlite3 *db, struct error *error)
 	return 0;
 }
 
+/* Checks the schema unless it is the one that was checked. */
+static int check_new_schema(struct store *store, struct error *error)
+{
+	int64_t version = 0;
+	int result = database_number(store->db, "PRAGMA main.schema_version", &version, error);
+
+	if (result < 0 || version == store->schema_version)
+		return result < 0 ? result : 0;
+	result = check_schema(store->db, error);
+	if (result < 0)
+		return result;
+	store->schema_version = version;
+	return 0;
+}
+
 static int read_identity(struct store *store, struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
@@ -249,12 +266,13 @@ static int open_checked(const char *path, struct store *store, struct error *err
 	/* Should it be in WAL: whoever wrote it checkpoints it. */
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
 				NULL); /* since 3.16: cannot fail */
+	store->schema_version = -1;
 	/* It is walked, not searched: more pages would be kept for nothing. */
 	result = database_run(store->db, "PRAGMA cache_size = -256", error);
 	if (result >= 0)
 		result = check_header(store->db, error);
 	if (result >= 0)
-		result = check_schema(store->db, error);
+		result = check_new_schema(store, error);
 	if (result >= 0)
 		result = read_identity(store, error);
 	if (result >= 0)
@@ -370,8 +388,10 @@ int store_look(struct store *store, enum store_change *ret, struct error *error)
 		*ret = STORE_SAME;
 		return 0;
 	}
-	/* Somebody may have upgraded it, or switched it to WAL. */
+	/* Somebody may have upgraded it, dropped a trigger, or switched it to WAL. */
 	result = check_header(store->db, error);
+	if (result >= 0)
+		result = check_new_schema(store, error);
 	if (result >= 0)
 		result = read_journal_mode(store, error);
 	if (result < 0)
@@ -725,7 +745,8 @@ int store_next(struct store *store, struct challenge **ret, struct error *error)
 			(void)sqlite3_reset(store->changed); /* repeats the error told above */
 			return result;
 		}
-		result = load(store, sqlite3_column_int64(store->changed, 0), error);
+		store->handed_out = sqlite3_column_int64(store->changed, 0);
+		result = load(store, store->handed_out, error);
 		if (result == 0)
 			continue; /* purged since; outside a transaction that may be */
 		if (result < 0 && !is_of_row(result)) {
@@ -737,14 +758,20 @@ int store_next(struct store *store, struct challenge **ret, struct error *error)
 	}
 }
 
+int64_t store_row(const struct store *store)
+{
+	return store->handed_out;
+}
+
 int store_challenge(struct store *store, int64_t id, struct challenge **ret,
 		    struct error *error)
 {
 	int result = load(store, id, error);
 
-	if (result > 0)
-		*ret = &store->challenge;
-	return result;
+	if (result == 0 || (result < 0 && !is_of_row(result)))
+		return result;
+	*ret = result > 0 ? &store->challenge : NULL;
+	return 1;
 }
 
 int store_challenge_by_reference(struct store *store, const char *reference,
@@ -765,7 +792,10 @@ int store_challenge_by_reference(struct store *store, const char *reference,
 	(void)sqlite3_reset(store->reference); /* repeats the error told above */
 	if (result < 0 || step == SQLITE_DONE)
 		return result;
-	return store_challenge(store, id, ret, error);
+	result = load(store, id, error);
+	if (result > 0)
+		*ret = &store->challenge;
+	return result;
 }
 
 /* --- the directory --------------------------------------------------------------------------

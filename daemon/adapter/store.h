@@ -62,7 +62,14 @@ MUST_CHECK int store_change_seq(struct store *store, int64_t *ret, struct error 
 MUST_CHECK int store_changed_since(struct store *store, int64_t after, struct error *error);
 MUST_CHECK int store_next(struct store *store, struct challenge **ret, struct error *error);
 
-/* One challenge with its events: 1, or 0 when there is none. Same ownership. */
+/* The id of the row that store_next handed out last, also of one that could not be read. */
+int64_t store_row(const struct store *store);
+
+/*
+ * One challenge with its events: 1, or 0 when there is none. Same ownership; what cannot be
+ * read is handed out as store_next does, but for store_challenge_by_reference, where it is an
+ * error.
+ */
 MUST_CHECK int store_challenge(struct store *store, int64_t id, struct challenge **ret,
 			       struct error *error);
 MUST_CHECK int store_challenge_by_reference(struct store *store, const char *reference,

@@ -379,17 +379,20 @@ static void append_part(struct text *out, const char *type, const char *body)
 
 /*
  * A boundary from the Message-ID (FNV-1a, 64 bits), so that a mail made again has the same
- * bytes.
- * "=_" cannot occur in quoted-printable, so no body can hold it.
+ * bytes. "=_" cannot occur in quoted-printable, so no body can hold it.
  */
-static void append_alternatives(struct text *out, const struct message *message)
+static unsigned long long boundary_of(const struct message *message)
 {
 	uint64_t hash = 14695981039346656037U;
-	unsigned long long boundary;
 
 	for (const char *c = message->message_id; *c != '\0'; c++)
 		hash = (hash ^ (unsigned char)*c) * 1099511628211U;
-	boundary = hash;
+	return hash;
+}
+
+static void append_alternatives(struct text *out, const struct message *message)
+{
+	unsigned long long boundary = boundary_of(message);
 
 	text_appendf(out,
 		     "Content-Type: multipart/alternative; boundary=\"=_%016llx\"\r\n"
@@ -401,6 +404,34 @@ static void append_alternatives(struct text *out, const struct message *message)
 	text_appendf(out, "\r\n--=_%016llx--\r\n", boundary);
 }
 
+static void append_bodies(struct text *out, const struct message *message)
+{
+	if (message->html[0] != '\0')
+		append_alternatives(out, message);
+	else
+		append_part(out, "plain", message->body);
+}
+
+/* RFC 6047 2.4: the method stands in both places. */
+static void append_with_calendar(struct text *out, const struct message *message)
+{
+	unsigned long long boundary = boundary_of(message);
+
+	text_appendf(out,
+		     "Content-Type: multipart/mixed; boundary=\"=_m%016llx\"\r\n"
+		     "Content-Transfer-Encoding: 7bit\r\n\r\n--=_m%016llx\r\n",
+		     boundary, boundary);
+	append_bodies(out, message);
+	text_appendf(out,
+		     "\r\n--=_m%016llx\r\n"
+		     "Content-Type: text/calendar; charset=utf-8; method=PUBLISH\r\n"
+		     "Content-Transfer-Encoding: quoted-printable\r\n"
+		     "Content-Disposition: attachment; filename=\"due.ics\"\r\n\r\n",
+		     boundary);
+	append_quoted_printable(out, message->calendar);
+	text_appendf(out, "\r\n--=_m%016llx--\r\n", boundary);
+}
+
 int message_write(const struct message *message, struct text *ret, struct error *error)
 {
 	int r = check(message, error);
@@ -408,10 +439,10 @@ int message_write(const struct message *message, struct text *ret, struct error 
 	if (r < 0)
 		return r;
 	append_header(ret, message);
-	if (message->html[0] != '\0')
-		append_alternatives(ret, message);
+	if (message->calendar != NULL && message->calendar[0] != '\0')
+		append_with_calendar(ret, message);
 	else
-		append_part(ret, "plain", message->body);
+		append_bodies(ret, message);
 	if (text_failed(ret))
 		return error_memory(error);
 	return 0;

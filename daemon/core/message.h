@@ -26,7 +26,8 @@ struct message {
 	const char *language;   /* "en-GB" */
 	bool important;         /* breach, escalation, risk */
 	const char *body;       /* UTF-8, \n lines */
-	const char *html; /* "": text/plain alone; else multipart/alternative, text first */
+	const char *html;     /* "": text/plain alone; else multipart/alternative, text first */
+	const char *calendar; /* a published appointment, attached; NULL or "": none */
 };
 
 /*

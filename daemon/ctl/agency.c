@@ -1,6 +1,7 @@
 /* agency.c - challengectl agency add and list: the organisations of the partnership. */
 #include "ctl/commands.h"
 #include "ctl/lookup.h"
+#include "ctl/terminal.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -79,6 +80,8 @@ static json_t *agency_json(const struct agency *agency)
 
 static int run_list(struct ctl *ctl, int argc, char **argv)
 {
+	static const char *const heads[] = { "AGENCY", "NAME", "TELEPHONE", "CALENDAR" };
+	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 	CLEANUP(store_closep) struct store *store = NULL;
 	struct directory directory = { 0 };
 	struct error error = { 0 };
@@ -104,10 +107,10 @@ static int run_list(struct ctl *ctl, int argc, char **argv)
 	for (size_t i = 0; i < directory.agency_count; i++) {
 		const struct agency *agency = &directory.agencies[i];
 
-		(void)fprintf(ctl->out, "%-20s %-32s %-20s %s\n", agency->id, agency->name,
-			      agency->telephone, agency->calendar);
+		table_add(&table, (const char *[]){ agency->id, agency->name, agency->telephone,
+						    agency->calendar });
 	}
-	return EXIT_DONE;
+	return table_print(ctl, &table);
 }
 
 const struct command command_agency_add = {
@@ -121,7 +124,8 @@ const struct command command_agency_add = {
 		"  --cover      number of the contact who answers while it is closed for long\n"
 		"  --replace    sets all of these anew for an agency that is there\n"
 		"\n"
-		"challengectl agency add school --name 'Example School' --telephone "
+		"Example:\n"
+		"  challengectl agency add school --name 'Example School' --telephone "
 		"01632960001\n",
 	.run = run_add,
 };
@@ -129,6 +133,9 @@ const struct command command_agency_add = {
 const struct command command_agency_list = {
 	.name = "agency list",
 	.summary = "list the agencies",
-	.usage = "Usage: challengectl agency list\n",
+	.usage = "Usage: challengectl agency list\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl agency list --json\n",
 	.run = run_list,
 };

@@ -51,7 +51,7 @@ const struct command command_approve_clock = {
 	.name = "approve clock",
 	.summary = "confirm that the system clock is right",
 	.usage =
-		"--by NAME --why TEXT\n"
+		"Usage: challengectl approve clock --by NAME --why TEXT\n"
 		"\n"
 		"The daemon decides and sends nothing while the clock makes no sense: when it\n"
 		"jumped forward by more than 36 hours, or stands before what the ledger "

@@ -187,15 +187,20 @@ static int run_export(struct ctl *ctl, int argc, char **argv)
 const struct command command_audit_verify = {
 	.name = "audit verify",
 	.summary = "check that nobody changed the ledger",
-	.usage = "\n"
+	.usage = "Usage: challengectl audit verify\n"
+		 "\n"
 		 "Exit status 1 when it does not verify. Compare the head with one that the\n"
 		 "journal or an alarm mail told earlier: only that shows a ledger rewritten "
-		 "whole.\n",
+		 "whole.\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl audit verify --json\n",
 	.run = run_verify,
 };
 const struct command command_audit_export = {
 	.name = "audit export",
 	.summary = "all that was decided, sent and answered about one challenge",
-	.usage = "REF\n\nExample:\n  challengectl audit export 2026-014\n",
+	.usage = "Usage: challengectl audit export REF\n\nExample:\n  challengectl audit "
+		 "export 2026-014\n",
 	.run = run_export,
 };

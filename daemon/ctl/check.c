@@ -223,7 +223,7 @@ const struct command command_check = {
 	.name = "check",
 	.summary = "find every fault in the configuration, and say what the policies ask for",
 	.usage =
-		"[FILE ...]\n"
+		"Usage: challengectl check [FILE ...]\n"
 		"\n"
 		"Without FILE it reads the main file and all that it names. A FILE is a main "
 		"file "

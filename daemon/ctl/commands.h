@@ -4,6 +4,7 @@
 
 #include "ctl/command.h"
 
+extern const struct command command_adopt;
 extern const struct command command_agency_add;
 extern const struct command command_agency_list;
 extern const struct command command_approve;

@@ -1,7 +1,9 @@
 /* contact.c - challengectl contact add, away and list: who holds which role. */
+#include "base/text.h"
 #include "core/address.h"
 #include "ctl/commands.h"
 #include "ctl/lookup.h"
+#include "ctl/terminal.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -209,26 +211,30 @@ static json_t *contact_json(const struct zone *zone, const struct contact *conta
 			 time_or_null(zone, contact->confirmed_at));
 }
 
-static void print_contact(struct ctl *ctl, const struct zone *zone,
-			  const struct contact *contact)
+static void add_contact(struct table *table, const struct zone *zone,
+			const struct contact *contact)
 {
+	CLEANUP(text_clear) struct text id = { 0 };
+	CLEANUP(text_clear) struct text name = { 0 };
 	char from[INSTANT_TEXT_SIZE];
 	char until[INSTANT_TEXT_SIZE];
 
-	(void)fprintf(ctl->out, "%5lld  %-16s %-20s %-32s %s%s", (long long)contact->id,
-		      contact->agency, contact->role, contact->email, contact->name,
-		      contact->active ? "" : " (not active)");
+	text_appendf(&id, "%lld", (long long)contact->id);
+	text_appendf(&name, "%s%s", contact->name, contact->active ? "" : " (not active)");
 	if (!instant_is_never(contact->away_from))
-		(void)fprintf(ctl->out, " (away from %s until %s)",
-			      ctl_time_text(zone, contact->away_from, from),
-			      instant_is_never(contact->away_until)
-				      ? "further notice"
-				      : ctl_time_text(zone, contact->away_until, until));
-	(void)fputc('\n', ctl->out);
+		text_appendf(&name, " (away from %s until %s)",
+			     ctl_time_text(zone, contact->away_from, from),
+			     instant_is_never(contact->away_until)
+				     ? "further notice"
+				     : ctl_time_text(zone, contact->away_until, until));
+	table_add(table, (const char *[]){ text_string(&id), contact->agency, contact->role,
+					   contact->email, text_string(&name) });
 }
 
 static int run_list(struct ctl *ctl, int argc, char **argv)
 {
+	static const char *const heads[] = { ">CONTACT", "AGENCY", "ROLE", "ADDRESS", "NAME" };
+	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 	CLEANUP(store_closep) struct store *store = NULL;
 	struct directory directory = { 0 };
 	const char *agency = NULL;
@@ -256,14 +262,14 @@ static int run_list(struct ctl *ctl, int argc, char **argv)
 		if (agency != NULL && strcmp(contact->agency, agency) != 0)
 			continue;
 		if (!ctl->json)
-			print_contact(ctl, zone, contact);
+			add_contact(&table, zone, contact);
 		else if (json_array_append_new(list, contact_json(zone, contact)) < 0)
 			status = ctl_cannot(ctl, "out of memory");
 	}
 	if (ctl->json && status == EXIT_DONE)
 		return ctl_print_json(ctl, list);
 	json_decref(list);
-	return status;
+	return status == EXIT_DONE ? table_print(ctl, &table) : status;
 }
 
 const struct command command_contact_add = {
@@ -276,7 +282,8 @@ const struct command command_contact_add = {
 		 "  --shared    a team's mailbox: mails greet nobody by name\n"
 		 "  --deputy    number of the contact who stands in while this one is away\n"
 		 "\n"
-		 "challengectl contact add --agency school --role practitioner \\\n"
+		 "Example:\n"
+		 "  challengectl contact add --agency school --role practitioner \\\n"
 		 "    --email a.teacher@school.example --name 'A. Teacher'\n",
 	.run = run_add,
 };
@@ -287,13 +294,20 @@ const struct command command_contact_away = {
 	.usage = "Usage: challengectl contact away CONTACT [--from TIME] [--until TIME]\n"
 		 "         [--deputy CONTACT] | --back\n"
 		 "\n"
-		 "Without --from: from now; without --until: until further notice.\n",
+		 "Without --from: from now; without --until: until further notice.\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl contact away 7 --from 2026-12-24 --until 2027-01-04 --deputy "
+		 "9\n",
 	.run = run_away,
 };
 
 const struct command command_contact_list = {
 	.name = "contact list",
 	.summary = "list the people and mailboxes",
-	.usage = "Usage: challengectl contact list [--agency ID]\n",
+	.usage = "Usage: challengectl contact list [--agency ID]\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl contact list --agency school\n",
 	.run = run_list,
 };

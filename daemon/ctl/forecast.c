@@ -7,6 +7,7 @@
 #include "ctl/commands.h"
 #include "ctl/entry.h"
 #include "ctl/lookup.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -144,7 +145,8 @@ static int print_json(const struct forecast *forecast)
 
 static int print_words(const struct forecast *forecast)
 {
-	FILE *out = forecast->ctl->out;
+	static const char *const heads[] = { "MAILED", "REFERENCE", "KIND", "ABOUT", "TO" };
+	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 
 	for (size_t i = 0; i < forecast->count; i++) {
 		const struct coming *coming = &forecast->item[i];
@@ -154,13 +156,15 @@ static int print_words(const struct forecast *forecast)
 
 		subject_text(coming->policy, &coming->entry, &subject);
 		roles_text(coming->policy, &coming->entry.to, &to);
-		(void)fprintf(out, "%s  %-14s  %-10s  %-22s  %s\n",
-			      moment_text(coming->policy->calendar, coming->entry.send_at, at),
-			      coming->reference, notice_kind_name(coming->entry.kind),
-			      text_string(&subject), text_string(&to));
+		table_add(&table, (const char *[]){ moment_text(coming->policy->calendar,
+								coming->entry.send_at, at),
+						    coming->reference,
+						    notice_kind_name(coming->entry.kind),
+						    text_string(&subject), text_string(&to) });
 	}
-	if (forecast->count == 0)
-		(void)fprintf(out, "Nothing is said in that time.\n");
+	if (forecast->count > 0)
+		return table_print(forecast->ctl, &table);
+	(void)fprintf(forecast->ctl->out, "Nothing is said in that time.\n");
 	return EXIT_DONE;
 }
 

@@ -35,6 +35,9 @@ const struct command command_init = {
 		 "\n"
 		 "Refuses when there is a file already. The file is for its group, too (0660), "
 		 "and\n"
-		 "its folder should be setgid to that group (2770).\n",
+		 "its folder should be setgid to that group (2770).\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl init\n",
 	.run = run,
 };

@@ -1,7 +1,9 @@
 /* list.c - challengectl list: every challenge, and where it stands. */
+#include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/lookup.h"
 #include "ctl/standing.h"
+#include "ctl/terminal.h"
 
 #include <jansson.h>
 
@@ -27,21 +29,24 @@ static json_t *challenge_json(const struct challenge *challenge,
 			 known && standing->state.ended, "raised_at", text_or_null(raised));
 }
 
-static void print_challenge(struct ctl *ctl, const struct challenge *challenge,
-			    const struct standing *standing)
+static void add_challenge(struct table *table, const struct challenge *challenge,
+			  const struct standing *standing)
 {
+	CLEANUP(text_clear) struct text policy = { 0 };
 	char raised[INSTANT_TEXT_SIZE];
 	const char *stage = standing_stage(standing);
 
 	(void)ctl_time_text(standing_zone(standing), standing->raised, raised);
-	(void)fprintf(ctl->out, "%-16s %s@%-12s %-20s %-10s %s\n", challenge->reference,
-		      challenge->policy, challenge->policy_version,
-		      stage[0] != '\0' ? stage : "-", standing_word(standing), raised);
+	text_appendf(&policy, "%s@%s", challenge->policy, challenge->policy_version);
+	table_add(table, (const char *[]){ challenge->reference, text_string(&policy),
+					   stage[0] != '\0' ? stage : "-",
+					   standing_word(standing), raised });
 }
 
-/* Prints each challenge, or appends it to `list`; one that cannot be read is told on stderr. */
+/* Adds each challenge to the table, or appends it to `list`; one that cannot be read is told on
+ * stderr. */
 static int walk(struct ctl *ctl, struct store *store, struct instant now, bool open_only,
-		json_t *list)
+		struct table *table, json_t *list)
 {
 	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
 	struct challenge *challenge;
@@ -65,7 +70,7 @@ static int walk(struct ctl *ctl, struct store *store, struct instant now, bool o
 		if (open_only && standing.policy != NULL && standing.state.ended)
 			continue;
 		if (list == NULL)
-			print_challenge(ctl, challenge, &standing);
+			add_challenge(table, challenge, &standing);
 		else if (json_array_append_new(list, challenge_json(challenge, &standing)) < 0)
 			result = error_memory(&error);
 	}
@@ -74,6 +79,9 @@ static int walk(struct ctl *ctl, struct store *store, struct instant now, bool o
 
 static int run(struct ctl *ctl, int argc, char **argv)
 {
+	static const char *const heads[] = { "REFERENCE", "POLICY", "STAGE", "STATE",
+					     "RAISED" };
+	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 	CLEANUP(store_closep) struct store *store = NULL;
 	bool open_only = ctl_flag(&argc, argv, "--open");
 	struct error error = { 0 };
@@ -95,12 +103,10 @@ static int run(struct ctl *ctl, int argc, char **argv)
 		return ctl_fail(ctl, &error, "");
 	if (ctl->json)
 		list = json_array();
-	status = walk(ctl, store, now, open_only, list);
+	status = walk(ctl, store, now, open_only, &table, list);
 	store_end(store);
-	if (!ctl->json)
-		return status;
 
-	int printed = ctl_print_json(ctl, list);
+	int printed = ctl->json ? ctl_print_json(ctl, list) : table_print(ctl, &table);
 
 	return status != EXIT_DONE ? status : printed;
 }
@@ -116,6 +122,9 @@ const struct command command_list = {
 		 "policy\n"
 		 "(none of that version is loaded).\n"
 		 "\n"
-		 "  --open    leave out what has ended\n",
+		 "  --open    leave out what has ended\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl list --open\n",
 	.run = run,
 };

@@ -3,6 +3,7 @@
 
 /* clang-format off */
 static const struct command *const table[] = {
+	&command_adopt,
 	&command_agency_add,
 	&command_agency_list,
 	&command_approve,

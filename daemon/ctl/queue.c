@@ -3,7 +3,9 @@
  *
  * Every decision is recorded in the ledger's chain with who made it and why.
  */
+#include "base/text.h"
 #include "ctl/ledger_access.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -50,33 +52,36 @@ static json_t *mail_json(const struct ledger_mail *mail)
 
 struct listing {
 	struct ctl *ctl;
-	json_t *array; /* NULL: a table */
+	json_t *array; /* NULL: the table */
+	struct table *table;
 	size_t count;
 	bool failed;
 };
 
 /* The lists of a digest on one line. */
-static void print_lines(FILE *out, const char *lines, int width)
+static const char *comma_separated(const char *lines, struct text *ret)
 {
-	int written = 0;
-
-	for (; *lines != '\0'; lines++, written++)
-		(void)fputc(*lines == '\n' ? ',' : *lines, out);
-	(void)fprintf(out, "%*s  ", written < width ? width - written : 0, "");
+	for (; *lines != '\0'; lines++)
+		text_append_char(ret, *lines == '\n' ? ',' : *lines);
+	return text_string(ret);
 }
 
-static void print_mail_row(struct ctl *ctl, const struct ledger_mail *mail, bool first)
+static void add_mail(struct listing *listing, const struct ledger_mail *mail)
 {
+	CLEANUP(text_clear) struct text id = { 0 };
+	CLEANUP(text_clear) struct text references = { 0 };
+	CLEANUP(text_clear) struct text kinds = { 0 };
 	char updated[WHEN_TEXT_SIZE];
 
-	if (first)
-		(void)fprintf(ctl->out, "%6s  %-10s  %-21s  %-12s  %-10s  %s\n", "MAIL",
-			      "STATE", "SINCE", "REFERENCE", "KIND", "RECIPIENT");
-	(void)fprintf(ctl->out, "%6lld  %-10s  %-21s  ", (long long)mail->id,
-		      delivery_state_name(mail->state), ctl_when(ctl, mail->updated, updated));
-	print_lines(ctl->out, mail->references, 12);
-	print_lines(ctl->out, mail->kinds, 10);
-	(void)fprintf(ctl->out, "%s\n", mail->recipient);
+	text_appendf(&id, "%lld", (long long)mail->id);
+	table_add(listing->table, (const char *[]){
+					  text_string(&id),
+					  delivery_state_name(mail->state),
+					  ctl_when(listing->ctl, mail->updated, updated),
+					  comma_separated(mail->references, &references),
+					  comma_separated(mail->kinds, &kinds),
+					  mail->recipient,
+				  });
 }
 
 static int list_mail(void *context, const struct ledger_mail *mail)
@@ -84,7 +89,7 @@ static int list_mail(void *context, const struct ledger_mail *mail)
 	struct listing *listing = context;
 
 	if (listing->array == NULL)
-		print_mail_row(listing->ctl, mail, listing->count == 0);
+		add_mail(listing, mail);
 	else
 		listing->failed = json_array_append_new(listing->array, mail_json(mail)) < 0;
 	listing->count++;
@@ -110,7 +115,10 @@ static int print_counts(struct ctl *ctl, struct ledger *ledger, size_t listed)
 static int list(struct ctl *ctl, int state)
 {
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
-	struct listing listing = { .ctl = ctl };
+	static const char *const heads[] = { ">MAIL",     "STATE", "SINCE",
+					     "REFERENCE", "KIND",  "RECIPIENT" };
+	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
+	struct listing listing = { .ctl = ctl, .table = &table };
 	struct error error = { 0 };
 	int status = ctl_ledger(ctl, LEDGER_READ, &ledger);
 	int result;
@@ -128,7 +136,9 @@ static int list(struct ctl *ctl, int state)
 	}
 	if (listing.array != NULL)
 		return ctl_print_json(ctl, listing.array);
-	return print_counts(ctl, ledger, listing.count);
+	if (listing.count > 0)
+		status = table_print(ctl, &table);
+	return status == EXIT_DONE ? print_counts(ctl, ledger, listing.count) : status;
 }
 
 static int run_list(struct ctl *ctl, int argc, char **argv)
@@ -248,6 +258,21 @@ static int run_show(struct ctl *ctl, int argc, char **argv)
 /* --- decisions -----------------------------------------------------------------------------
  */
 
+static bool take_who_and_why(struct ctl *ctl, int *argc, char **argv, const char **by,
+			     const char **why)
+{
+	const struct ctl_option options[] = { { "--by", by }, { "--why", why } };
+
+	return ctl_options(ctl, argc, argv, options, COUNT(options));
+}
+
+static int check_who_and_why(struct ctl *ctl, const char *by, const char *why)
+{
+	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
+		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
+	return EXIT_DONE;
+}
+
 /* `only_from` narrows what the ledger would allow to what the word means; 0: as it allows. */
 static int decide(struct ctl *ctl, int argc, char **argv, enum delivery_state to,
 		  unsigned only_from)
@@ -262,14 +287,13 @@ static int decide(struct ctl *ctl, int argc, char **argv, enum delivery_state to
 	int status;
 	int result;
 
-	if (ctl_option(ctl, &argc, argv, "--by", &by) < 0 ||
-	    ctl_option(ctl, &argc, argv, "--why", &why) < 0)
+	if (!take_who_and_why(ctl, &argc, argv, &by, &why))
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 1, 1);
+	if (status == EXIT_DONE)
+		status = check_who_and_why(ctl, by, why);
 	if (status != EXIT_DONE)
 		return status;
-	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
-		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
 	if (!ctl_number(ctl, "mail", argv[0], &id) || !ctl_now(ctl, NULL, &now))
 		return EXIT_USAGE;
 	status = ctl_ledger(ctl, LEDGER_PERSON, &ledger);
@@ -296,8 +320,45 @@ static int run_retry(struct ctl *ctl, int argc, char **argv)
 	return decide(ctl, argc, argv, DELIVERY_READY, 0);
 }
 
+/* What the daemon held since far more fell due than usual: all of it, or none. */
+static int release_all(struct ctl *ctl, int argc, char **argv)
+{
+	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
+	struct error error = { 0 };
+	const char *by = NULL;
+	const char *why = NULL;
+	struct instant now;
+	size_t count = 0;
+	int status;
+
+	if (!take_who_and_why(ctl, &argc, argv, &by, &why))
+		return EXIT_USAGE;
+	status = ctl_arguments(ctl, argc, argv, 0, 0);
+	if (status == EXIT_DONE)
+		status = check_who_and_why(ctl, by, why);
+	if (status != EXIT_DONE)
+		return status;
+	if (!ctl_now(ctl, NULL, &now))
+		return EXIT_USAGE;
+	status = ctl_ledger(ctl, LEDGER_PERSON, &ledger);
+	if (status != EXIT_DONE)
+		return status;
+	if (ledger_release_flood(ledger, by, why, now, &count, &error) < 0)
+		return ctl_fail(ctl, &error, "");
+	if (ctl->json)
+		return ctl_print_json(ctl, json_pack("{s:I}", "released", (json_int_t)count));
+	if (count == 0)
+		(void)fprintf(ctl->out, "No notice was held for a flood.\n");
+	else
+		(void)fprintf(ctl->out, "%zu notice(s) go out at the daemon's next poll.\n",
+			      count);
+	return EXIT_DONE;
+}
+
 static int run_release(struct ctl *ctl, int argc, char **argv)
 {
+	if (ctl_flag(&argc, argv, "--all"))
+		return release_all(ctl, argc, argv);
 	return decide(ctl, argc, argv, DELIVERY_READY, 1u << DELIVERY_HELD);
 }
 
@@ -315,7 +376,7 @@ static int run_hold(struct ctl *ctl, int argc, char **argv)
  */
 
 #define DECISION_USAGE(word)                                                                 \
-	"MAIL --by NAME --why TEXT\n"                                                        \
+	"Usage: challengectl queue " word " MAIL --by NAME --why TEXT\n"                     \
 	"\n"                                                                                 \
 	"Who and why are kept in the audit trail. A mail that is being attempted just now\n" \
 	"cannot be changed.\n"                                                               \
@@ -326,7 +387,7 @@ static int run_hold(struct ctl *ctl, int argc, char **argv)
 const struct command command_queue_list = {
 	.name = "queue list",
 	.summary = "list the mails, newest last",
-	.usage = "[--state STATE]\n"
+	.usage = "Usage: challengectl queue list [--state STATE]\n"
 		 "\n"
 		 "STATE is ready, attempting, accepted, retry, in_doubt, refused, cancelled or "
 		 "held.\n"
@@ -338,7 +399,8 @@ const struct command command_queue_list = {
 const struct command command_queue_show = {
 	.name = "queue show",
 	.summary = "show one mail, what happened to it, and its text",
-	.usage = "MAIL\n\nExample:\n  challengectl queue show 17\n",
+	.usage = "Usage: challengectl queue show MAIL\n\nExample:\n  challengectl queue show "
+		 "17\n",
 	.run = run_show,
 };
 const struct command command_queue_retry = {
@@ -361,7 +423,17 @@ const struct command command_queue_hold = {
 };
 const struct command command_queue_release = {
 	.name = "queue release",
-	.summary = "send a mail that is held",
-	.usage = DECISION_USAGE("release"),
+	.summary = "send a mail that is held, or all that a flood has held",
+	.usage = "Usage: challengectl queue release MAIL|--all --by NAME --why TEXT\n"
+		 "\n"
+		 "--all lets every notice go that the daemon held since far more fell due "
+		 "than usual.\n"
+		 "Who and why are kept in the audit trail.\n"
+		 "\n"
+		 "Examples:\n"
+		 "  challengectl queue release 17 --by 'A. Person' --why 'the address is "
+		 "right'\n"
+		 "  challengectl queue release --all --by 'A. Person' --why 'the first day of "
+		 "term'\n",
 	.run = run_release,
 };

@@ -247,7 +247,8 @@ const struct command command_raise = {
 		 "  --already-resolved  recorded for what can be learned from it\n"
 		 "  --note              never mailed\n"
 		 "\n"
-		 "challengectl raise --policy example --raising school --receiving "
+		 "Example:\n"
+		 "  challengectl raise --policy example --raising school --receiving "
 		 "social-care\n",
 	.run = run,
 };

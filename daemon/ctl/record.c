@@ -191,6 +191,7 @@ const struct command command_record = {
 		 "  --voids   number of the event that this one takes back\n"
 		 "  --note    never mailed\n"
 		 "\n"
-		 "challengectl record 2026-014 responded --at '2026-11-24 10:00'\n",
+		 "Example:\n"
+		 "  challengectl record 2026-014 responded --at '2026-11-24 10:00'\n",
 	.run = run,
 };

@@ -295,7 +295,7 @@ static void count_open(const struct counting_one *it)
 	tally_most(it->report, REPORT_OLDEST, it->column, policy->title, age);
 }
 
-/* A limit counts in the period in which it fell due. */
+/* A limit counts in the period in which it was answered or fell due, whichever came first. */
 static void count_limits(const struct counting_one *it)
 {
 	const struct policy *policy = it->one->policy;
@@ -306,7 +306,7 @@ static void count_limits(const struct counting_one *it)
 		struct instant end = timeline_run_end(it->timeline, run->run);
 		CLEANUP(text_clear) struct text label = { 0 };
 
-		if (!is_within(it->period, run->due))
+		if (!is_within(it->period, instant_min(run->due, end)))
 			continue;
 		if (owed->stage == STAGE_NONE)
 			text_appendf(&label, "%s: %s", policy->title, owed->id);
@@ -322,14 +322,30 @@ static void count_limits(const struct counting_one *it)
 	}
 }
 
-/* When the visit ended: by the next one, or with the challenge; NEVER: it has not. */
+static bool is_terminal(const struct event *event)
+{
+	for (int kind = 0; kind < EVENT_KINDS; kind++)
+		if (strcmp(event->kind, event_kinds[kind]) == 0)
+			return event_kind_is_terminal(kind);
+	return false;
+}
+
+/* When the visit ended: by the next one, or by what ended the challenge; NEVER: it has not. */
 static struct instant visit_end(const struct counting_one *it, size_t which)
 {
-	if (which + 1 < it->history->visit_count)
-		return it->history->visit[which + 1].entered;
-	if (it->state.open)
-		return INSTANT_NEVER;
-	return it->resolved != NULL ? it->resolved->at : it->state.last_event;
+	const struct challenge *challenge = it->one->challenge;
+	struct instant end = which + 1 < it->history->visit_count
+				     ? it->history->visit[which + 1].entered
+				     : INSTANT_NEVER;
+
+	for (size_t i = 0; i < challenge->event_count; i++) {
+		const struct event *event = &challenge->events[i];
+
+		if (is_terminal(event) &&
+		    !instant_before(event->at, it->history->visit[which].entered))
+			return instant_min(end, event->at);
+	}
+	return end;
 }
 
 static void count_visits(const struct counting_one *it)

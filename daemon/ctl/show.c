@@ -290,6 +290,9 @@ const struct command command_show = {
 		 "\n"
 		 "Events in the order in which they were recorded, those taken back marked.\n"
 		 "\n"
-		 "  --notes   with the notes, and who recorded what\n",
+		 "  --notes   with the notes, and who recorded what\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl show 2026-014 --notes\n",
 	.run = run,
 };

@@ -58,10 +58,28 @@ const char *terminal_plain(FILE *out)
 /* --- tables ---------------------------------------------------------------------------------
  */
 
+/* What stands in a store may be hostile: nothing of it moves the cursor or turns the line. */
+static char *printable(const char *text)
+{
+	char *copy = strdup(text);
+
+	for (char *at = copy; at != NULL && *at != '\0';) {
+		uint32_t character = 0;
+		size_t length = unicode_decode(at, &character);
+
+		if (length == 0 || unicode_is_unsafe(character)) {
+			length = length > 0 ? length : 1;
+			memset(at, '?', length);
+		}
+		at += length;
+	}
+	return copy;
+}
+
 void table_add(struct table *table, const char *const *cells)
 {
 	for (size_t i = 0; i < table->columns && !table->failed; i++) {
-		char *copy = strdup(cells[i]);
+		char *copy = printable(cells[i]);
 
 		if (copy == NULL || list_reserve(&table->cells, table->count, &table->capacity,
 						 sizeof *table->cells) < 0) {
@@ -212,4 +230,24 @@ void progress_end(struct progress *progress)
 	if (progress->spoken)
 		(void)fprintf(progress->to, "\r\033[K");
 	progress->spoken = false;
+}
+
+/* --- asking ---------------------------------------------------------------------------------
+ */
+
+int ctl_confirm(struct ctl *ctl, bool yes, const char *question)
+{
+	char answer[16] = "";
+
+	if (yes)
+		return EXIT_DONE;
+	if (!is_terminal(stdin) || ctl->json)
+		return ctl_usage(ctl, "%s Nobody can be asked here: say --yes", question);
+	(void)fprintf(ctl->err, "%s [yes/no] ", question);
+	(void)fflush(ctl->err);
+	if (fgets(answer, sizeof answer, stdin) != NULL &&
+	    (strcmp(answer, "yes\n") == 0 || strcmp(answer, "y\n") == 0))
+		return EXIT_DONE;
+	(void)fprintf(ctl->err, "%s: nothing was done\n", ctl->program);
+	return EXIT_NO;
 }

@@ -1,5 +1,5 @@
 /*
- * terminal - what a person sees: tables, colour and progress.
+ * terminal - what a person sees: tables, colour, progress, and being asked.
  *
  * Colour is used on a terminal only, never where NO_COLOR is set (to anything but ""), and is
  * never the only sign of anything.
@@ -31,7 +31,8 @@ struct table {
 	bool failed; /* out of memory: told by table_print */
 };
 
-/* `cells` has as many texts as there are columns; they are copied. */
+/* `cells` has as many texts as there are columns; they are copied, with a ? for each byte that
+ * must not reach a terminal. */
 void table_add(struct table *table, const char *const *cells);
 /* EXIT_DONE, or EXIT_COULD_NOT after saying why. */
 int table_print(struct ctl *ctl, const struct table *table);
@@ -50,5 +51,12 @@ struct progress {
 struct progress progress_begin(const struct ctl *ctl, const char *what);
 void progress_step(struct progress *progress, size_t done);
 void progress_end(struct progress *progress); /* wipes the line; fit for CLEANUP */
+
+/*
+ * Asks on the terminal before something that cannot be undone. EXIT_DONE after "yes", or at
+ * once with `yes` (--yes); EXIT_NO after any other answer; EXIT_USAGE where nobody can be
+ * asked.
+ */
+int ctl_confirm(struct ctl *ctl, bool yes, const char *question);
 
 #endif

@@ -445,7 +445,7 @@ static int run_test_mail(struct ctl *ctl, int argc, char **argv)
 const struct command command_test_mail = {
 	.name = "test-mail",
 	.summary = "send a mail marked TEST and show the whole conversation",
-	.usage = "--to ADDRESS [--credentials FOLDER]\n"
+	.usage = "Usage: challengectl test-mail --to ADDRESS [--credentials FOLDER]\n"
 		 "\n"
 		 "Sends it by the configured relay, with the daemon's own sender program, and "
 		 "shows\n"

@@ -141,6 +141,8 @@ static int look_at(struct alarms *alarms, const struct world *world, size_t kind
 {
 	int r = 0;
 
+	if (level == ALARM_UNKNOWN)
+		return 0;
 	if (level == 0) {
 		alarms->since[kind] = 0;
 		if (alarms->told[kind] != 0)

@@ -29,6 +29,9 @@ struct alarms {
 	int64_t since[ALARM_KINDS];   /* seconds; 0: there is no such trouble now */
 };
 
+/* A level: it cannot be known now, and counts as it did before. */
+enum { ALARM_UNKNOWN = -1 };
+
 /*
  * Compares the levels (0: no such trouble; a higher one is worse) with what was told, and
  * stores the mails that are due: *ret_mails of them. Writes nothing while nothing changes.

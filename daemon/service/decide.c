@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-const char decide_adopted[] = "adopted";
 const char decide_replaced[] = "later reminder due";
 static const char answered[] = "ended by a recorded event before it went";
 static const char nothing_told[] = "nothing had been sent that needs standing down";
@@ -19,7 +18,7 @@ struct task {
 	const struct config *config;
 	const struct ledger_notice *history; /* NULL unless something was cleared */
 	size_t history_count;
-	bool adopt;
+	const struct manner *manner;
 	bool holds;           /* something of this challenge is held */
 	struct instant again; /* when to look again beside the timeline's next; NEVER */
 	struct decided *count;
@@ -37,7 +36,7 @@ static void log_decision(const struct task *task, const struct ledger_notice *no
 		{ "REASON", notice->reason[0] == '\0' ? NULL : notice->reason },
 	};
 
-	if (task->adopt)
+	if (task->manner->adopt)
 		return; /* one line for all of them, from the pass */
 	if (notice->state == DELIVERY_DECIDED)
 		journal_send(JOURNAL_DECIDED, fields, COUNT(fields), "%s: %s for %s decided",
@@ -74,8 +73,8 @@ static bool was_told(const struct task *task, const struct ledger_notice *cleare
 static const char *reason_for_silence(const struct task *task, size_t entry,
 				      const struct ledger_notice *notice)
 {
-	if (task->adopt)
-		return decide_adopted;
+	if (task->manner->adopt)
+		return ledger_adopted_reason;
 	if (facts_is_ended(task->facts, entry))
 		return answered;
 	if (facts_is_replaced(task->facts, entry))
@@ -113,46 +112,20 @@ static void name_the_basis(const struct task *task, struct ledger_notice *notice
 	notice->zone_version = calendar_zone(policy->calendar)->digest;
 }
 
-static struct ledger_notice notice_of(const struct facts *facts, const struct entry *entry,
-				      const char *role)
-{
-	return (struct ledger_notice){
-		.challenge = facts->challenge->id,
-		.reference = facts->challenge->reference,
-		.policy = facts->policy->id,
-		.policy_version = facts->policy->version,
-		.event = entry->event,
-		.stage = facts_stage_id(facts->policy, entry),
-		.obligation = facts_obligation_id(facts->policy, entry),
-		.kind = entry->kind,
-		.step = entry->step,
-		.occurrence = entry->occurrence,
-		.role = role,
-		.at = entry->at,
-		.send_at = time_to_go(facts, entry),
-		.started = entry->started,
-		.due = entry->due,
-		.firm = entry->firm,
-		.provisional = entry->provisional,
-		.state = DELIVERY_DECIDED,
-		.reason = "",
-	};
-}
-
 /* Taken back, and asked for again: an answer that was voided, a policy that was corrected. */
 static const char *const revivable[] = { answered, taken_away, NULL };
 
 static void count_decision(struct task *task, const struct ledger_notice *notice)
 {
-	if (task->adopt)
+	if (task->manner->adopt)
 		task->count->adopted++;
-	else if (notice->state == DELIVERY_DECIDED)
+	else if (notice->state == DELIVERY_DECIDED || notice->reason == task->manner->hold)
 		task->count->to_send++;
 	else if (notice->state == DELIVERY_HELD)
 		task->count->held++;
 	else
 		task->count->not_sent++;
-	task->holds = task->holds || notice->state == DELIVERY_HELD;
+	task->holds = task->holds || notice->reason == approval_reason;
 	log_decision(task, notice);
 }
 
@@ -180,7 +153,7 @@ static bool is_known(const struct task *task, const struct ledger_notice *notice
 		if (is_same_key(&task->history[i], notice))
 			return task->history[i].state != DELIVERY_CANCELLED ||
 			       task->history[i].reason == NULL ||
-			       strcmp(task->history[i].reason, decide_adopted) == 0;
+			       strcmp(task->history[i].reason, ledger_adopted_reason) == 0;
 	return false;
 }
 
@@ -195,6 +168,11 @@ static int record(struct task *task, struct ledger_notice *notice, const char *r
 	notice->state = reason[0] == '\0'           ? DELIVERY_DECIDED
 			: reason == approval_reason ? DELIVERY_HELD
 						    : DELIVERY_CANCELLED;
+	if (notice->state == DELIVERY_DECIDED && task->manner->hold != NULL &&
+	    notice->kind != NOTICE_RISK) {
+		notice->state = DELIVERY_HELD;
+		notice->reason = task->manner->hold;
+	}
 	name_the_basis(task, notice);
 	notice->revives = notice->state == DELIVERY_CANCELLED ? NULL : revivable;
 	r = ledger_decide(task->ledger, notice, task->facts->now, &notice->id, error);
@@ -208,20 +186,47 @@ static int record(struct task *task, struct ledger_notice *notice, const char *r
 	return 0;
 }
 
+/* Roles beside the policy's own were told of this obligation (reach.h): they are stood down,
+ * too. */
+static int clear_others(struct task *task, size_t place, struct error *error)
+{
+	const struct entry *entry = &task->facts->entries[place];
+
+	for (size_t i = 0; i < task->history_count; i++) {
+		const struct ledger_notice *told = &task->history[i];
+		struct ledger_notice notice =
+			ledger_notice_of(task->facts->policy, task->facts->challenge, entry, 0);
+		int r;
+
+		notice.role = told->role;
+		notice.send_at = time_to_go(task->facts, entry);
+		if (told->event != entry->event || !had_gone(told->state) ||
+		    (told->kind != NOTICE_BREACH && told->kind != NOTICE_ESCALATION) ||
+		    strcmp(told->obligation, notice.obligation) != 0)
+			continue;
+		/* Decided already where the policy names the role. */
+		r = record(task, &notice, reason_for_silence(task, place, &notice), error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int decide_entry(struct task *task, size_t place, struct error *error)
 {
 	const struct entry *entry = &task->facts->entries[place];
 
 	for (size_t i = 0; i < entry->to.count; i++) {
 		struct ledger_notice notice =
-			notice_of(task->facts, entry,
-				  task->facts->policy->roles[entry->to.role[i]].token);
-		int r = record(task, &notice, reason_for_silence(task, place, &notice), error);
+			ledger_notice_of(task->facts->policy, task->facts->challenge, entry, i);
+		int r;
 
+		notice.send_at = time_to_go(task->facts, entry);
+		r = record(task, &notice, reason_for_silence(task, place, &notice), error);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return entry->kind == NOTICE_CLEARED ? clear_others(task, place, error) : 0;
 }
 
 /* Why an earlier decision goes no further; NULL when it stands. */
@@ -368,7 +373,7 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 {
 	struct ledger_notice *history = NULL;
 	size_t count = 0;
-	bool known = !task->adopt && (changed || needs_history(task->facts));
+	bool known = !task->manner->adopt && (changed || needs_history(task->facts));
 	int r = 0;
 
 	if (known) {
@@ -439,11 +444,12 @@ static int schedule(const struct task *task, struct error *error)
 				       instant_min(next, approved), error);
 }
 
-static int decide_facts(struct task *task, bool loud, struct error *error)
+static int decide_facts(struct task *task, struct error *error)
 {
+	bool loud = task->manner->loud;
 	int r = approval_read(task->approval, task->facts, error);
 
-	if (r >= 0 && loud && !task->adopt)
+	if (r >= 0 && loud && !task->manner->adopt)
 		r = approval_record_moves(task->approval, task->ledger, task->facts,
 					  &task->count->moved, error);
 	if (r >= 0)
@@ -453,8 +459,8 @@ static int decide_facts(struct task *task, bool loud, struct error *error)
 
 int decide_challenge(struct ledger *ledger, const struct config *config,
 		     struct approval *approval, struct facts *facts,
-		     struct challenge *challenge, bool adopt, bool loud, struct instant now,
-		     struct decided *ret, struct error *error)
+		     struct challenge *challenge, const struct manner *manner,
+		     struct instant now, struct decided *ret, struct error *error)
 {
 	struct error unknown = { 0 };
 	const struct policy *policy;
@@ -462,14 +468,14 @@ int decide_challenge(struct ledger *ledger, const struct config *config,
 			     .facts = facts,
 			     .config = config,
 			     .approval = approval,
-			     .adopt = adopt,
+			     .manner = manner,
 			     .again = INSTANT_NEVER,
 			     .count = ret };
 	int r;
 
 	policy = config_policy(config, challenge->policy, challenge->policy_version, &unknown);
 	if (policy == NULL) {
-		if (loud)
+		if (manner->loud)
 			log_fault(challenge, unknown.text);
 		return ledger_schedule(ledger, challenge->id, INSTANT_NEVER, error);
 	}
@@ -477,7 +483,7 @@ int decide_challenge(struct ledger *ledger, const struct config *config,
 	r = facts_read(facts, policy, challenge, now, error);
 	if (r < 0)
 		return r;
-	if (loud)
+	if (manner->loud)
 		log_problems(challenge, facts->state.problems);
-	return decide_facts(&task, loud, error);
+	return decide_facts(&task, error);
 }

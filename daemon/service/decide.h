@@ -12,7 +12,7 @@
 #include "service/facts.h"
 
 struct decided {
-	size_t to_send; /* notices newly decided */
+	size_t to_send; /* notices newly decided, those held by a flood among them */
 	size_t not_sent;
 	size_t adopted;
 	size_t held;      /* until the configuration is approved */
@@ -20,21 +20,26 @@ struct decided {
 	size_t cancelled; /* earlier decisions taken back before they went */
 };
 
+/* How a challenge is decided on. */
+struct manner {
+	bool adopt;       /* what is past is recorded as adopted, unsent */
+	bool loud;        /* faults of the record are logged: once a change */
+	const char *hold; /* why what is new is held, but for immediate risk; NULL: it is not */
+};
+
 /*
  * Settles the challenge in place, holds it against its policy at `now`, records what is new,
- * takes back what waits no longer and remembers when to look again. With `adopt` what is past
- * is recorded as adopted, unsent. Adds to *ret. A fault of the record itself (unknown policy, a
- * pause without end) is logged and is no error; with `loud` only, so that it is told once a
- * change. What `approval` says is due by an unapproved configuration alone is held; what was
- * held and is asked for by the approved one as well is released.
+ * takes back what waits no longer and remembers when to look again. Adds to *ret.
+ * A fault of the record itself (unknown policy, a pause without end) is no error. What
+ * `approval` says is due by an unapproved configuration alone is held; what was held and is
+ * asked for by the approved one as well is released.
  */
 MUST_CHECK int decide_challenge(struct ledger *ledger, const struct config *config,
 				struct approval *approval, struct facts *facts,
-				struct challenge *challenge, bool adopt, bool loud,
+				struct challenge *challenge, const struct manner *manner,
 				struct instant now, struct decided *ret, struct error *error);
 
-/* The reasons that decisions are recorded with. */
-extern const char decide_adopted[];
+/* The reason of what a later notice of its kind makes needless. */
 extern const char decide_replaced[];
 
 #endif

@@ -149,6 +149,15 @@ static bool holidays_end_soon(const struct config *config, struct instant now)
 	return false;
 }
 
+/* A daemon that has just begun does not know of a pause: only that nothing waits shows that the
+ * relay is well. */
+static int64_t relay_trouble(const struct engine *engine, const int64_t *counts)
+{
+	if (post_is_paused(engine->post))
+		return 1;
+	return counts[DELIVERY_READY] + counts[DELIVERY_ATTEMPTING] > 0 ? ALARM_UNKNOWN : 0;
+}
+
 int engine_alarm(struct engine *engine, const struct pass_report *report, struct error *error)
 {
 	struct instant now = clock_now(engine->clock);
@@ -160,7 +169,7 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 
 	if (r < 0)
 		return r;
-	levels[ALARM_PAUSED] = post_is_paused(engine->post);
+	levels[ALARM_PAUSED] = relay_trouble(engine, counts);
 	levels[ALARM_HELD] = counts[DELIVERY_HELD] - report->held_notices;
 	levels[ALARM_STORE] = report->trouble == PASS_STORE;
 	levels[ALARM_RELOAD] = engine->reload_refused;

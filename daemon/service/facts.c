@@ -95,12 +95,30 @@ void facts_clear(struct facts *facts)
 	*facts = (struct facts){ 0 };
 }
 
+static bool has_token(const struct policy *policy, const struct role_set *set,
+		      const char *token, size_t length)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const char *known = policy->roles[set->role[i]].token;
+
+		if (strncmp(known, token, length) == 0 && known[length] == '\0')
+			return true;
+	}
+	return false;
+}
+
+/* Who else was reached (reach.h) has a token that begins with the holder's, or is the owner of
+ * a later rung than that of the escalation. */
 static bool tells(const struct facts *facts, const struct entry *entry, const char *token)
 {
-	for (size_t i = 0; i < entry->to.count; i++)
-		if (strcmp(facts->policy->roles[entry->to.role[i]].token, token) == 0)
-			return true;
-	return false;
+	const struct policy *policy = facts->policy;
+	size_t length = strcspn(token, "/");
+	bool told = has_token(policy, &entry->to, token, length);
+
+	for (int i = entry->stage + 1;
+	     entry->kind == NOTICE_ESCALATION && i < (int)policy->stage_count && !told; i++)
+		told = has_token(policy, &policy->stages[i].owner, token, length);
+	return told;
 }
 
 int facts_find(const struct facts *facts, const struct ledger_notice *notice)

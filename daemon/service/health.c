@@ -19,6 +19,11 @@ static void append_counts(const struct health *health, struct text *text)
 		     (long long)health->ready, (long long)health->decided);
 	if (health->in_hand > 0)
 		text_appendf(text, ", %zu being sent", health->in_hand);
+	if (health->flood > 0)
+		text_appendf(text,
+			     "; far more fell due than usual, and %lld notices are HELD: "
+			     "challengectl queue release --all, or adopt",
+			     (long long)health->flood);
 	if (health->held > 0)
 		text_appendf(text,
 			     "; %lld mails are HELD for a person: challengectl queue list",

@@ -4,6 +4,7 @@
 #include "adapter/journal.h"
 #include "base/list.h"
 #include "service/approval.h"
+#include "service/breaker.h"
 #include "service/crash.h"
 #include "service/decide.h"
 #include "service/render.h"
@@ -19,7 +20,8 @@ enum {
 	LOOKED_AT = 5000,       /* changed ones of one transaction, mostly as they were known */
 	WRITTEN = 500,          /* and what is written in it, at least */
 	BATCHES_A_PASS = 50,    /* then the loop gets a turn: signals, watchdog, outcomes */
-	BAD_ROW_SECONDS = 3600, /* a scheduled row that cannot be read is asked for again */
+	BAD_ROW_SECONDS = 3600, /* a row that cannot be read is asked for again */
+	DAMAGED_SECONDS = 600,  /* one that the disk did not give: it may, later */
 };
 
 static const struct instant first_sane = { 1767225600 }; /* 2026-01-01T00:00:00Z */
@@ -29,6 +31,8 @@ struct pass {
 	struct store *store;
 	struct facts facts;
 	struct approval approval;
+	struct breaker breaker;
+	struct deferrals deferrals;
 	bool reread;     /* look at what changed even if the store says that nothing did */
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
@@ -63,6 +67,7 @@ void pass_destroy(struct pass *pass)
 	store_close(pass->store);
 	facts_clear(&pass->facts);
 	approval_clear(&pass->approval);
+	deferrals_clear(&pass->deferrals);
 	free(pass);
 }
 
@@ -355,6 +360,19 @@ static void log_bad_row(const struct error *why)
 		     why->text);
 }
 
+/*
+ * A row that cannot be read now is logged and asked for again, whether or not it changes: an
+ * error of the disk may go by itself.
+ */
+static int pass_over(struct ledger *ledger, int64_t id, struct instant now,
+		     const struct error *why, struct error *error)
+{
+	int64_t wait = why->code == EBADMSG ? DAMAGED_SECONDS : BAD_ROW_SECONDS;
+
+	log_bad_row(why);
+	return ledger_schedule(ledger, id, instant_add(now, wait), error);
+}
+
 /* An error of one of the two databases: which one decides what becomes of it. */
 struct trouble {
 	bool store;
@@ -364,6 +382,11 @@ static int fail_store(struct trouble *trouble, int r)
 {
 	trouble->store = true;
 	return r;
+}
+
+static const char *reason_to_hold(const struct pass *pass)
+{
+	return pass->breaker.holds ? ledger_flood_reason : NULL;
 }
 
 static size_t written(const struct decided *count)
@@ -400,7 +423,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	for (size_t n = 0; n < LOOKED_AT && written(&found) < WRITTEN; n++) {
 		struct challenge *challenge = NULL;
 		struct error why = { 0 };
-		bool adopt;
+		struct manner manner = { .loud = true, .hold = reason_to_hold(pass) };
 
 		r = store_next(pass->store, &challenge, &why);
 		if (r < 0) {
@@ -411,13 +434,15 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		if (at_end)
 			break;
 		if (challenge == NULL) {
-			log_bad_row(&why);
+			r = pass_over(ledger, store_row(pass->store), now, &why, error);
+			if (r < 0)
+				return r;
 			continue;
 		}
 		after = challenge->change_seq;
-		adopt = first.is_first && challenge->change_seq <= first.until;
+		manner.adopt = first.is_first && challenge->change_seq <= first.until;
 		r = decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
-				     challenge, adopt, true, now, &found, error);
+				     challenge, &manner, now, &found, error);
 		if (r < 0)
 			return r;
 	}
@@ -432,6 +457,8 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	count->adopted += found.adopted;
 	count->held += found.held;
 	count->moved += found.moved;
+	if (r >= 0)
+		r = breaker_count(&pass->breaker, &pass->world, found.to_send, now, error);
 	if (r >= 0)
 		r = ledger_set_number(ledger, "change_seq", after, error);
 	if (r < 0)
@@ -522,12 +549,11 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 	}
 	if (r == 0) /* purged */
 		return ledger_schedule(ledger, id, INSTANT_NEVER, error);
-	if (challenge == NULL) {
-		log_bad_row(&why);
-		return ledger_schedule(ledger, id, instant_add(now, BAD_ROW_SECONDS), error);
-	}
+	if (challenge == NULL)
+		return pass_over(ledger, id, now, &why, error);
 	return decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
-				challenge, false, false, now, count, error);
+				challenge, &(struct manner){ .hold = reason_to_hold(pass) },
+				now, count, error);
 }
 
 static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t count,
@@ -542,6 +568,8 @@ static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t 
 	r = ledger_begin(ledger, error);
 	for (size_t i = 0; i < count && r >= 0; i++)
 		r = decide_one(pass, ids[i], now, ret, trouble, error);
+	if (r >= 0)
+		r = breaker_count(&pass->breaker, &pass->world, ret->to_send, now, error);
 	store_end(pass->store);
 	crash_point("scheduled challenges decided, not committed");
 	if (r >= 0)
@@ -655,9 +683,12 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
-	if (changed == 0 && ledger_is_quiet(pass->world.ledger, now))
-		return run_routines(pass, now, report, trouble, error);
 	if (changed == 1)
+		pass->deferrals.count = 0; /* other people may hold the roles now */
+	if (changed == 0 && !pass->breaker.holds && ledger_is_quiet(pass->world.ledger, now))
+		return run_routines(pass, now, report, trouble, error);
+	r = breaker_look(&pass->breaker, &pass->world, error);
+	if (r >= 0 && changed == 1)
 		r = decide_all_changed(pass, now, &count, report, trouble, error);
 	tell_moves(pass, count.moved);
 	if (r >= 0 && !report->more && approval_is_reading(&pass->approval))
@@ -672,8 +703,13 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->decided = count.to_send;
 	report->not_sent = count.not_sent;
 	report->adopted = count.adopted;
-	r = render_mails(&pass->world, pass->store, &pass->facts, now, &rendered,
-			 &trouble->store, error);
+	if (!report->more) {
+		r = breaker_tell(&pass->breaker, &pass->world, now, &report->flood, error);
+		if (r < 0)
+			return r;
+	}
+	r = render_mails(&pass->world, pass->store, &pass->facts, &pass->deferrals, now,
+			 &rendered, &trouble->store, error);
 	if (r < 0)
 		return r;
 	report->mails = rendered.mails;

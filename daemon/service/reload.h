@@ -7,9 +7,20 @@
 #include "adapter/config_file.h"
 #include "adapter/template_file.h"
 
+#include <stdint.h>
+
+/* What a file was when it was read; all zero: it could not be looked at. */
+struct file_stamp {
+	uint64_t device;
+	uint64_t inode;
+	int64_t size;
+	int64_t changed; /* nanoseconds */
+};
+
 struct setup {
 	struct config *config;
 	struct language_set *languages;
+	struct file_stamp *zones; /* beside config.calendars; owned */
 };
 
 /*
@@ -20,6 +31,13 @@ struct setup {
 MUST_CHECK int setup_load(const char *file, struct setup *ret, struct fault_list *faults,
 			  struct error *error);
 void setup_clear(struct setup *setup);
+
+/*
+ * True once for each time that a zone's file was replaced since it was read (an upgrade of
+ * tzdata under a running daemon): read everything anew then. A file that is away for the
+ * moment counts as unchanged.
+ */
+bool setup_is_stale(struct setup *setup);
 
 /* One journal line for each fault. */
 void setup_log_faults(const struct fault_list *faults);

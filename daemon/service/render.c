@@ -4,10 +4,12 @@
 #include "adapter/journal.h"
 #include "base/arena.h"
 #include "base/list.h"
+#include "core/appointment.h"
 #include "core/language.h"
 #include "core/letter.h"
 #include "core/message.h"
 #include "service/crash.h"
+#include "service/reach.h"
 #include "service/wording.h"
 
 #include <errno.h>
@@ -17,6 +19,9 @@
 
 /* A longer digest becomes several: a mail must fit through the pipe to its sender. */
 enum { DIGEST_MOST = 250 };
+
+/* 2026-01-01: versions of an appointment count minutes since. */
+enum { SEQUENCE_EPOCH = 1767225600 };
 
 /* One notice with all that its mail will say; strings live in the batch's arena. */
 struct planned {
@@ -28,6 +33,11 @@ struct planned {
 	const struct policy *policy;
 	int64_t contact;
 	bool misdirected;
+};
+
+/* The same notice, for somebody else. */
+struct further {
+	struct ledger_notice notice; /* role in the batch's arena; else as the one it follows */
 };
 
 struct batch {
@@ -45,6 +55,11 @@ struct batch {
 	struct planned *planned;
 	size_t planned_count;
 	size_t planned_capacity;
+	struct deferrals *deferrals;
+	size_t waiting_count;    /* of the notices, those at the end of the list, deferred */
+	struct further *further; /* to be decided beside what is planned */
+	size_t further_count;
+	size_t further_capacity;
 	int64_t *ended; /* notices to cancel */
 	size_t ended_count;
 	struct arena arena;
@@ -180,14 +195,6 @@ static int say(struct batch *batch, const struct language *language,
 /* --- who gets it -----------------------------------------------------------------------------
  */
 
-static const struct role *find_role(const struct policy *policy, const char *token)
-{
-	for (size_t i = 0; i < policy->role_count; i++)
-		if (strcmp(policy->roles[i].token, token) == 0)
-			return &policy->roles[i];
-	return NULL;
-}
-
 static void log_inbox(const struct ledger_notice *notice)
 {
 	const struct journal_field fields[] = {
@@ -202,6 +209,21 @@ static void log_inbox(const struct ledger_notice *notice)
 		     notice->reference, notice->role, notice_kind_name(notice->kind));
 }
 
+static void log_further(const struct ledger_notice *notice)
+{
+	const struct journal_field fields[] = {
+		{ "CHALLENGE_REF", notice->reference },
+		{ "ROLE", notice->role },
+		{ "NOTICE", notice_kind_name(notice->kind) },
+	};
+
+	journal_send(JOURNAL_DECIDED, fields, COUNT(fields),
+		     strchr(notice->role, '/') != NULL
+			     ? "%s: %s for %s decided: the agency is closed by its own calendar"
+			     : "%s: %s for %s decided: everybody below was told already",
+		     notice->reference, notice_kind_name(notice->kind), notice->role);
+}
+
 /* A language names a folder and a header: letters and '-' only. */
 static const char *sound_language(const char *language)
 {
@@ -211,14 +233,22 @@ static const char *sound_language(const char *language)
 	return length >= 2 && length <= 12 && language[length] == '\0' ? language : "en";
 }
 
-static int address_to(struct batch *batch, const struct directory *directory,
-		      const struct role *role, struct planned *planned, struct error *error)
+static struct reach_world reach_world_of(const struct batch *batch,
+					 const struct directory *directory)
 {
-	const struct config *config = batch->world->config;
-	struct recipient found =
-		recipient_find(role, batch->facts->challenge, directory, &config->partnership,
-			       config->roles, config->role_count, config->mail.allow_domains,
-			       config->mail.allow_domain_count, batch->refused, batch->now);
+	return (struct reach_world){ .config = batch->world->config,
+				     .directory = directory,
+				     .challenge = batch->facts->challenge,
+				     .refused = batch->refused,
+				     .now = batch->now };
+}
+
+static int address_to(struct batch *batch, const struct directory *directory,
+		      const struct role *role, enum reach reach, struct planned *planned,
+		      struct error *error)
+{
+	struct reach_world world = reach_world_of(batch, directory);
+	struct recipient found = reach_recipient(&world, role, reach);
 	bool meant = role->side == SIDE_PARTNERSHIP && strcmp(role->name, "inbox") == 0;
 	bool greet = found.contact != NULL && !found.contact->shared;
 	int r = copy(batch, found.address, &planned->address, error);
@@ -282,11 +312,106 @@ static int place_of(struct batch *batch, const struct ledger_notice *notice)
 	return (int)facts->count;
 }
 
+/* Another notice of the same key but for its role, to go at once. */
+static int add_further(struct batch *batch, const struct ledger_notice *notice,
+		       const char *role, const char *suffix, struct error *error)
+{
+	CLEANUP(text_clear) struct text token = { 0 };
+	struct further further = { .notice = *notice };
+	int r;
+
+	text_append(&token, role);
+	text_append(&token, suffix);
+	if (text_failed(&token) || list_reserve(&batch->further, batch->further_count,
+						&batch->further_capacity, sizeof further) < 0)
+		return error_memory(error);
+	r = copy(batch, text_string(&token), &further.notice.role, error);
+	if (r < 0)
+		return r;
+	further.notice.id = 0;
+	further.notice.mail = 0;
+	further.notice.state = DELIVERY_DECIDED;
+	further.notice.reason = "";
+	further.notice.send_at = batch->now;
+	batch->further[batch->further_count++] = further;
+	return 0;
+}
+
+static int defer(struct batch *batch, int64_t notice, struct instant until, struct error *error)
+{
+	struct deferrals *deferrals = batch->deferrals;
+
+	if (list_reserve(&deferrals->item, deferrals->count, &deferrals->capacity,
+			 sizeof *deferrals->item) < 0)
+		return error_memory(error);
+	deferrals->item[deferrals->count++] = (struct deferral){ notice, until };
+	return 0;
+}
+
+/* 1: it may go; 0: its recipient's agency is closed, and it waits. */
+static int keep_hours(struct batch *batch, const struct directory *directory,
+		      const struct role *role, const struct ledger_notice *notice,
+		      struct error *error)
+{
+	struct reach_world world = reach_world_of(batch, directory);
+	struct recipient holder = reach_recipient(&world, role, REACH_HOLDER);
+	struct instant until;
+	int r;
+
+	switch (reach_hours(&world, batch->facts->policy, &holder, notice->send_at, &until)) {
+	case REACH_NOW:
+		return 1;
+	case REACH_LATER:
+		r = defer(batch, notice->id, until, error);
+		return r < 0 ? r : 0;
+	case REACH_PAST:
+		break;
+	}
+	r = add_further(batch, notice, notice->role, reach_cover, error);
+	if (r == 0)
+		r = add_further(batch, notice, notice->role, reach_closed, error);
+	return r < 0 ? r : 1;
+}
+
+/* In a flat agency nobody new would hear of the escalation: the next rung does. */
+static int climb(struct batch *batch, const struct directory *directory, size_t place,
+		 const struct ledger_notice *notice, struct error *error)
+{
+	const struct policy *policy = batch->facts->policy;
+	struct reach_world world = reach_world_of(batch, directory);
+	struct role_set rungs =
+		reach_further_rungs(&world, batch->facts, &batch->facts->entries[place]);
+	int r = 0;
+
+	for (size_t i = 0; i < rungs.count && r == 0; i++)
+		r = add_further(batch, notice, policy->roles[rungs.role[i]].token, "", error);
+	return r;
+}
+
+/* Whom else it must reach, and whether it may go now: 1; 0: it waits. */
+static int reach_further(struct batch *batch, const struct directory *directory,
+			 const struct role *role, enum reach reach, size_t place,
+			 const struct ledger_notice *notice, struct error *error)
+{
+	int r = 1;
+
+	if (reach != REACH_HOLDER || notice->kind == NOTICE_RISK)
+		return 1;
+	r = keep_hours(batch, directory, role, notice, error);
+	if (r == 1 && place < batch->facts->count && notice->kind == NOTICE_ESCALATION) {
+		int climbed = climb(batch, directory, place, notice, error);
+
+		return climbed < 0 ? climbed : 1;
+	}
+	return r;
+}
+
 static int plan_notice(struct batch *batch, const struct directory *directory,
 		       const struct ledger_notice *notice, struct error *error)
 {
 	struct planned planned = { .notice = notice, .policy = batch->facts->policy };
-	const struct role *role = find_role(batch->facts->policy, notice->role);
+	enum reach reach;
+	const struct role *role = reach_role(batch->facts->policy, notice->role, &reach);
 	const struct language *language;
 	int place = place_of(batch, notice);
 	int r;
@@ -297,13 +422,18 @@ static int plan_notice(struct batch *batch, const struct directory *directory,
 		batch->ended[batch->ended_count++] = notice->id;
 		return 0;
 	}
-	r = address_to(batch, directory, role, &planned, error);
+	r = reach_further(batch, directory, role, reach, (size_t)place, notice, error);
+	if (r <= 0)
+		return r;
+	r = address_to(batch, directory, role, reach, &planned, error);
 	if (r < 0)
 		return r;
 	language = template_file_language(batch->world->languages, planned.language);
 	r = say(batch, language, directory, role, (size_t)place, &planned.letter, error);
 	if (r < 0)
 		return r;
+	if (reach == REACH_CLOSED)
+		planned.letter.is_owner = false; /* told, not asked */
 	if (list_reserve(&batch->planned, batch->planned_count, &batch->planned_capacity,
 			 sizeof *batch->planned) < 0)
 		return error_memory(error);
@@ -391,16 +521,16 @@ static int by_challenge(const void *a, const void *b)
 
 static int plan(struct batch *batch, struct error *error)
 {
+	size_t count = batch->notice_count - batch->waiting_count;
 	int r = store_begin(batch->store, error);
 
 	batch->store_failed = r < 0;
 	if (r < 0)
 		return r;
-	qsort(batch->notices, batch->notice_count, sizeof *batch->notices, by_challenge);
-	for (size_t from = 0, to; from < batch->notice_count && r == 0; from = to) {
-		for (to = from + 1;
-		     to < batch->notice_count &&
-		     batch->notices[to].challenge == batch->notices[from].challenge;
+	qsort(batch->notices, count, sizeof *batch->notices, by_challenge);
+	for (size_t from = 0, to; from < count && r == 0; from = to) {
+		for (to = from + 1; to < count && batch->notices[to].challenge ==
+							  batch->notices[from].challenge;
 		     to++)
 			;
 		r = plan_challenge(batch, &batch->notices[from], to - from, error);
@@ -521,9 +651,70 @@ struct outgoing {
 	bool important;
 	const int64_t *notices;
 	size_t notice_count;
-	const int64_t *serial; /* what the Message-ID is made from */
+	const struct ledger_notice *notice; /* the only one; NULL: none, or several */
+	const int64_t *serial;              /* what the Message-ID is made from */
 	size_t serial_count;
 };
+
+/* A number for a name that lasts as long as the name. */
+static int64_t name_number(const char *name)
+{
+	uint64_t number = 0;
+
+	for (const char *c = name; *c != '\0'; c++)
+		number = number * 31 + (unsigned char)*c;
+	return (int64_t)(number >> 1); /* never negative */
+}
+
+/* What the reader owes by a date that stands, which may go into a calendar; NULL: nothing. */
+static const struct letter_notice *appointment_of(const struct config *config,
+						  const struct outgoing *out)
+{
+	const struct letter_notice *owed;
+
+	if (!config->mail.calendar_attachment || out->notice == NULL ||
+	    out->letter->misdirected)
+		return NULL;
+	owed = &out->letter->notices[0];
+	if (!owed->is_owner || owed->provisional || instant_is_never(owed->due) ||
+	    !instant_before(out->letter->now, owed->due))
+		return NULL;
+	return owed->kind == NOTICE_INFORM || owed->kind == NOTICE_REMINDER ||
+			       owed->kind == NOTICE_ESCALATION
+		       ? owed
+		       : NULL;
+}
+
+/* The entry of one thing owed keeps its name, so that a later one takes its place. */
+static int write_appointment(const struct world *world, const struct outgoing *out,
+			     const char *subject, struct text *ret, struct error *error)
+{
+	const struct letter_notice *owed = appointment_of(world->config, out);
+	CLEANUP(text_clear) struct text uid = { 0 };
+	struct appointment appointment;
+	int r;
+
+	if (owed == NULL)
+		return 0;
+
+	const int64_t serial[] = { -1 - name_number("appointment"), out->notice->challenge,
+				   out->notice->event, name_number(owed->obligation) };
+
+	r = ledger_message_id(world->ledger, serial, COUNT(serial), out->contact,
+			      domain_of(world->config->mail.from_address), &uid, error);
+	if (r < 0)
+		return r;
+	appointment = (struct appointment){
+		.uid = text_string(&uid),
+		.sequence = (out->letter->now.seconds - SEQUENCE_EPOCH) / 60,
+		.stamp = out->letter->now,
+		.at = owed->due,
+		.summary = subject,
+		.link = owed->link,
+	};
+	appointment_write(&appointment, ret);
+	return text_failed(ret) ? error_memory(error) : 0;
+}
 
 static int write_bytes(const struct world *world, const struct outgoing *out,
 		       const char *message_id, struct text *ret, struct error *error)
@@ -531,6 +722,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 	const struct config *config = world->config;
 	CLEANUP(letter_text_clear) struct letter_text letter = { 0 };
 	CLEANUP(text_clear) struct text root = { 0 };
+	CLEANUP(text_clear) struct text calendar = { 0 };
 	const struct language *language =
 		template_file_language(world->languages, out->language);
 	struct message message;
@@ -550,6 +742,9 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		if (r < 0)
 			return r;
 	}
+	r = write_appointment(world, out, text_string(&letter.subject), &calendar, error);
+	if (r < 0)
+		return r;
 	message = (struct message){
 		.from_name = config->mail.from_name,
 		.from_address = config->mail.from_address,
@@ -565,6 +760,7 @@ static int write_bytes(const struct world *world, const struct outgoing *out,
 		.important = out->important,
 		.body = text_string(&letter.body),
 		.html = text_string(&letter.html),
+		.calendar = text_string(&calendar),
 	};
 	r = message_write(&message, ret, error);
 	if (r == -EINVAL && message.to_name[0] != '\0') {
@@ -692,6 +888,7 @@ static int make_mail(struct batch *batch, const struct mail_plan *plan, struct e
 		batch->count->waiting += r == 0 ? plan->count : 0;
 		return r;
 	}
+	out.notice = plan->letter_count == 1 ? first->notice : NULL;
 	letter.recipient_name = first->name;
 	letter.notices = plan->letters;
 	letter.count = plan->letter_count;
@@ -771,6 +968,25 @@ static int forget_confirmed(struct batch *batch, struct error *error)
 	return r;
 }
 
+static int decide_further(struct batch *batch, struct error *error)
+{
+	struct ledger *ledger = batch->world->ledger;
+
+	for (size_t i = 0; i < batch->further_count; i++) {
+		struct ledger_notice *notice = &batch->further[i].notice;
+		int64_t id;
+		int r = ledger_decide(ledger, notice, batch->now, &id, error);
+
+		if (r < 0)
+			return r;
+		if (r != 1)
+			continue;
+		batch->count->further++;
+		log_further(notice);
+	}
+	return 0;
+}
+
 static int commit_batch(struct batch *batch, struct error *error)
 {
 	struct ledger *ledger = batch->world->ledger;
@@ -782,6 +998,8 @@ static int commit_batch(struct batch *batch, struct error *error)
 	if (r < 0)
 		return r;
 	r = make_mails(batch, error);
+	if (r == 0)
+		r = decide_further(batch, error);
 	if (r == 0)
 		r = cancel_ended(batch, error);
 	if (r == 0)
@@ -799,6 +1017,7 @@ static void batch_clear(struct batch *batch)
 {
 	ledger_notices_free(batch->notices, batch->notice_count);
 	free(batch->planned);
+	free(batch->further);
 	free(batch->ended);
 	free(batch->refusals);
 	free(batch->refused_ids);
@@ -823,21 +1042,73 @@ static int read_refused(struct batch *batch, struct error *error)
 	return 0;
 }
 
+void deferrals_clear(struct deferrals *deferrals)
+{
+	free(deferrals->item);
+	*deferrals = (struct deferrals){ 0 };
+}
+
+/* Forgets those whose time has come. */
+static void end_deferrals(struct deferrals *deferrals, struct instant now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < deferrals->count; i++)
+		if (instant_before(now, deferrals->item[i].until))
+			deferrals->item[kept++] = deferrals->item[i];
+	deferrals->count = kept;
+}
+
+static bool is_deferred(const struct deferrals *deferrals, int64_t notice)
+{
+	for (size_t i = 0; i < deferrals->count; i++)
+		if (deferrals->item[i].notice == notice)
+			return true;
+	return false;
+}
+
+/* To the end of the list with those that wait: they need no look at the store. */
+static void set_deferred_aside(struct batch *batch)
+{
+	size_t count = batch->notice_count;
+
+	for (size_t i = 0; i < count;) {
+		struct ledger_notice swapped = batch->notices[i];
+
+		if (!is_deferred(batch->deferrals, swapped.id)) {
+			i++;
+			continue;
+		}
+		count--;
+		batch->notices[i] = batch->notices[count];
+		batch->notices[count] = swapped;
+	}
+	batch->waiting_count = batch->notice_count - count;
+}
+
 int render_mails(const struct world *world, struct store *store, struct facts *facts,
-		 struct instant now, struct rendered *ret, bool *ret_store_failed,
-		 struct error *error)
+		 struct deferrals *deferrals, struct instant now, struct rendered *ret,
+		 bool *ret_store_failed, struct error *error)
 {
 	struct rendered count = { 0 };
 	CLEANUP(batch_clear)
-	struct batch batch = {
-		.world = world, .store = store, .facts = facts, .now = now, .count = &count
-	};
-	int r = ledger_decided(world->ledger, now, RENDER_MOST, &batch.notices,
-			       &batch.notice_count, error);
+	struct batch batch = { .world = world,
+			       .store = store,
+			       .facts = facts,
+			       .deferrals = deferrals,
+			       .now = now,
+			       .count = &count };
+	size_t most;
+	int r;
 
+	end_deferrals(deferrals, now);
+	most = RENDER_MOST + deferrals->count;
+	r = ledger_decided(world->ledger, now, most, &batch.notices, &batch.notice_count,
+			   error);
 	if (r < 0)
 		return r;
-	if (batch.notice_count > 0) {
+	set_deferred_aside(&batch);
+	if (batch.notice_count > batch.waiting_count) {
 		r = read_refused(&batch, error);
 		if (r < 0)
 			return r;
@@ -853,7 +1124,8 @@ int render_mails(const struct world *world, struct store *store, struct facts *f
 		if (r < 0)
 			return r;
 	}
-	count.more = batch.notice_count == RENDER_MOST && count.mails + count.taken_back > 0;
+	count.more = count.further > 0 ||
+		     (batch.notice_count == most && count.mails + count.taken_back > 0);
 	*ret = count;
 	return 0;
 }
@@ -865,23 +1137,13 @@ static const struct zone *house_zone(const struct config *config)
 	return config->calendar_count > 0 ? calendar_zone(config->calendars[0].calendar) : &utc;
 }
 
-/* A number for a summary's name that lasts as long as the name. */
-static int64_t summary_number(const char *summary)
-{
-	int64_t number = 0;
-
-	for (const char *c = summary; *c != '\0'; c++)
-		number = number * 31 + *c; /* the names are short: this cannot run over */
-	return number;
-}
-
 int render_summary(const struct world *world, const struct summary *summary, struct instant now,
 		   struct error *error)
 {
 	struct letter letter = letter_for(world, house_zone(world->config), now);
 	/* It carries no notice, whose ids are positive: this is never the serial of one that
 	 * does. */
-	const int64_t serial[] = { -summary_number(summary->name), summary->key[0],
+	const int64_t serial[] = { -1 - name_number(summary->name), summary->key[0],
 				   summary->key[1], summary->place };
 	struct outgoing out = {
 		.letter = &letter,
@@ -925,6 +1187,12 @@ int render_adoption(const struct world *world, size_t adopted, struct instant no
 		    struct error *error)
 {
 	return tell_inbox(world, "adoption", (int64_t)adopted, now, error);
+}
+
+int render_flood(const struct world *world, int64_t held, struct instant now,
+		 struct error *error)
+{
+	return tell_inbox(world, "flood", held, now, error);
 }
 
 int render_refusal(const struct world *world, int64_t contact, struct instant now,

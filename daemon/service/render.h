@@ -15,10 +15,23 @@ enum { RENDER_MOST = 2000 }; /* notices of one call */
 struct rendered {
 	size_t mails;
 	size_t taken_back; /* notices that a recorded event ended just before they went */
+	size_t further;    /* notices decided beside: covers, the business unit, higher rungs */
 	size_t waiting;    /* left for another day by the ceiling for one person */
 	size_t orphaned;   /* of challenges that are not in the store now */
 	bool more;         /* there were more than RENDER_MOST */
 };
+
+/* Notices that wait for the hours of their recipient's agency; a zeroed one is empty. In memory
+ * only: another start, or a change in the store, looks at them again. */
+struct deferrals {
+	struct deferral {
+		int64_t notice;
+		struct instant until;
+	} * item;
+	size_t count;
+	size_t capacity;
+};
+void deferrals_clear(struct deferrals *deferrals);
 
 /*
  * Reads the facts of everything decided whose time has come again, renders it and stores the
@@ -26,8 +39,8 @@ struct rendered {
  * the store (then *ret_store_failed is set) or memory, and then nothing is stored.
  */
 MUST_CHECK int render_mails(const struct world *world, struct store *store, struct facts *facts,
-			    struct instant now, struct rendered *ret, bool *ret_store_failed,
-			    struct error *error);
+			    struct deferrals *deferrals, struct instant now,
+			    struct rendered *ret, bool *ret_store_failed, struct error *error);
 
 /* One of the daemon's own mails, about no single challenge. All borrowed. */
 struct summary {
@@ -57,6 +70,10 @@ MUST_CHECK int render_summary(const struct world *world, const struct summary *s
  * transaction of the caller. */
 MUST_CHECK int render_adoption(const struct world *world, size_t adopted, struct instant now,
 			       struct error *error);
+
+/* Tells the inbox how many notices are held by a flood. As render_adoption. */
+MUST_CHECK int render_flood(const struct world *world, int64_t held, struct instant now,
+			    struct error *error);
 
 /* Tells the inbox that the relay refuses the address of this contact. As render_adoption. */
 MUST_CHECK int render_refusal(const struct world *world, int64_t contact, struct instant now,

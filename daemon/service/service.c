@@ -47,8 +47,9 @@ struct service {
 	char trouble[300];
 	char reload[600];
 	char approval[260];
+	int64_t flood;        /* notices that are held by one */
 	int64_t held_notices; /* of the HELD of the ledger, those that wait for an approval */
-	char status[2000]; /* as told last */
+	char status[2000];    /* as told last */
 };
 
 static int64_t boot_seconds(const struct service *service)
@@ -71,6 +72,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 		.pause = post->paused ? post->pause_text : "",
 		.reload = service->reload,
 		.approval = service->approval,
+		.flood = service->flood,
 	};
 	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
 	struct error ignored = { 0 };
@@ -79,7 +81,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 	if (ledger_count(service->engine.ledger, counts, &ignored) == 0) {
 		health.ready = counts[DELIVERY_READY] + counts[DELIVERY_RETRY] +
 			       counts[DELIVERY_IN_DOUBT];
-		health.held = counts[DELIVERY_HELD] - service->held_notices;
+		health.held = counts[DELIVERY_HELD] - service->held_notices - service->flood;
 		health.decided = counts[DELIVERY_DECIDED];
 	}
 	return health;
@@ -177,6 +179,18 @@ static void become_ready(struct service *service)
 	tell(service, "READY=1\n");
 }
 
+static void reload(struct service *service)
+{
+	struct error error = { 0 };
+
+	service->reload[0] = '\0';
+	if (!engine_reload(&service->engine, &error))
+		(void)snprintf(service->reload, sizeof service->reload,
+			       "the last reload was REFUSED, the configuration before it is in "
+			       "use: %s",
+			       error.text);
+}
+
 static void look(struct service *service)
 {
 	struct pass_report report = { .wake = INSTANT_NEVER };
@@ -184,11 +198,14 @@ static void look(struct service *service)
 	int64_t interval = service->engine.setup.config->poll_seconds;
 	char extend[64];
 
+	if (setup_is_stale(&service->engine.setup))
+		reload(service);
 	if (engine_cycle(&service->engine, &report, &error) < 0) {
 		ledger_failed(service, &error);
 	} else {
 		service->ledger_told = false;
 		service->last_poll = boot_seconds(service);
+		service->flood = report.flood;
 		(void)snprintf(service->trouble, sizeof service->trouble, "%s", report.text);
 		(void)snprintf(service->approval, sizeof service->approval, "%s",
 			       report.approval);
@@ -368,19 +385,13 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 		     void *context)
 {
 	struct service *service = context;
-	struct error error = { 0 };
 
 	(void)source;
 	(void)info;
 	if (service->stopping)
 		return 0;
 	(void)sd_notify(0, "RELOADING=1\nSTATUS=Reading the configuration anew");
-	service->reload[0] = '\0';
-	if (!engine_reload(&service->engine, &error))
-		(void)snprintf(service->reload, sizeof service->reload,
-			       "the last reload was REFUSED, the configuration before it is in "
-			       "use: %s",
-			       error.text);
+	reload(service);
 	if (service->ready)
 		tell(service, "READY=1\n");
 	cycle(service);

@@ -79,7 +79,8 @@ class House:
                 (r'(?m)^\s*login = .*$', ""),
                 (r'(?m)^alarm = .*$', ""),  # no mail but those that are counted
                 (r'per_minute = \d+', "per_minute = 0"),
-                (r'per_person_per_day = \d+', "per_person_per_day = 0")):
+                (r'per_person_per_day = \d+', "per_person_per_day = 0"),
+                (r'hold_above = \d+', "hold_above = 0")):
             text = re.sub(pattern, lambda _, value=value: value, text, flags=re.S if "closures" in pattern else 0)
         self.config.write_text(text)
 

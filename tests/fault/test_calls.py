@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
-from delivered import complaints, settle  # noqa: E402
+from delivered import complaints_of_notices, settle, told  # noqa: E402
 from traced import WORKERS, Scene, make_crash_build, need_strace  # noqa: E402
 
 EVERY = int(os.environ.get("CALLS_EVERY", "29"))
@@ -85,11 +85,11 @@ def what_is_wrong(scene, victim, call, error, more, number, wanted):
     elif status == 3 and not re.search(r"^<[0-4]>.{20}", said, re.MULTILINE):
         found.append(f"status 3 without a line that says why: {said.strip()[-300:]}")
     settle(there, (0,))
-    found += complaints(there, scene.server.mails, wanted)
+    found += complaints_of_notices(there, scene.server.mails, wanted)
     if found:  # what is in doubt, or to be tried later, waits
         found = [line for line in found if line.startswith("status")]
         settle(there, (700, 8000, 16000))
-        found += complaints(there, scene.server.mails, wanted)
+        found += complaints_of_notices(there, scene.server.mails, wanted)
     return found
 
 
@@ -97,7 +97,9 @@ def fail_some(victim, tried):
     scene = Scene()
     wrong = []
     try:
-        wanted = scene.wanted()
+        there = scene.again()
+        settle(there)
+        wanted = told(there, scene.server.mails)
         for call, error, more, number in tried:
             try:
                 found = what_is_wrong(scene, victim, call, error, more, number, wanted)

@@ -88,6 +88,21 @@ class Backup(unittest.TestCase):
         self.assertEqual({row[0] for row in now} & {1, 2, 3, 4, 5, 6}, {1, 2, 3, 4, 5, 6})
         self.assertEqual(self.ctl("audit", "verify").returncode, 0)
 
+    def test_after_a_restore_adopt_keeps_what_was_sent_meanwhile_from_going_twice(self):
+        self.there.add_challenge("ONE", 73 * HOUR)
+        self.backup()
+        self.there.run("--once")
+        sent = self.sent()
+        self.assertNotEqual(sent, [])
+        self.restore()
+        adopted = self.ctl("adopt", "--by", "A. Person", "--why", "the copy of this morning")
+        self.assertEqual(adopted.returncode, 0, adopted.stderr)
+        self.there.run("--once")
+        self.assertEqual(self.sent(), sent)
+        self.restore()
+        self.there.run("--once")  # without it, they go again
+        self.assertGreater(len(self.sent()), len(sent))
+
     def test_it_refuses_to_overwrite(self):
         (self.folder / "copy").mkdir()
         ran = self.ctl("backup", self.folder / "copy")

@@ -114,8 +114,10 @@ class Mails(unittest.TestCase):
         self.assertNotRegex(raw.replace(b"\r\n", b""), rb"[\r\n]")
         self.assertNotIn(CANARY.lower(), raw.decode().lower())
         self.assertNotRegex(raw.decode().lower(), "breach")
-        self.assertEqual([part.get_content_type() for part in mail.walk()],
-                         ["multipart/alternative", "text/plain", "text/html"])
+        types = [part.get_content_type() for part in mail.walk()]
+        if types[0] == "multipart/mixed":
+            self.assertEqual([types.pop(0), types.pop()], ["multipart/mixed", "text/calendar"])
+        self.assertEqual(types, ["multipart/alternative", "text/plain", "text/html"])
         text = mail.get_body(("plain",)).get_content()
         outline = Outline(mail.get_body(("html",)).get_content())
         self.assertEqual(outline.faults, [])
@@ -298,6 +300,54 @@ class Mails(unittest.TestCase):
             if "this week" in mail["Subject"]:
                 self.assertIn("2026-1", mail.get_body(("plain",)).get_content())
         self.assertEqual(number, 1)
+
+    def attached(self, mail):
+        """The fields of the calendar entry in a mail, unfolded; None: it has none."""
+        parts = [part for part in mail.iter_attachments() if part.get_content_type() == "text/calendar"]
+        if not parts:
+            return None
+        (part,) = parts
+        self.assertEqual(part.get_param("method"), "PUBLISH")
+        self.assertEqual(part.get_filename(), "due.ics")
+        raw = part.get_payload(decode=True)
+        self.assertNotIn(b"\n", raw.replace(b"\r\n", b""))
+        lines = raw.decode().replace("\r\n ", "").split("\r\n")
+        self.assertEqual((lines[0], lines[-2]), ("BEGIN:VCALENDAR", "END:VCALENDAR"))
+        return dict(line.split(":", 1) for line in lines if line)
+
+    def test_a_calendar_entry_only_where_it_is_asked_for_and_something_is_owed(self):
+        self.there.add_challenge("2026-1", 60)
+        self.there.run("--once")
+        ((_, mail),) = self.new_mails()
+        self.assertEqual(mail.get_content_type(), "multipart/alternative")
+        self.settle("reply_to =", "calendar_attachment = true; reply_to =")
+        self.there.add_challenge("2026-2", 60)
+        self.there.run("--once")
+        ((_, mail),) = self.new_mails()
+        entry = self.attached(mail)
+        self.assertIn("2026-2", entry["SUMMARY"])
+        self.assertEqual(entry["DESCRIPTION"], "https://cases.test/c/2026-2?a=1&b=2")
+        self.assertNotIn("2026", entry["UID"])
+        self.there.add_challenge("2026-3", 4 * DAY)
+        self.there.run("--once")
+        told = dict(self.new_mails())
+        self.assertIsNotNone(self.attached(told["colm@council.test"]), "it came to the manager, with a date")
+        self.assertEqual(told["cora@council.test"].get_content_type(), "multipart/alternative")
+        self.there.record(3, "resolved", value="changed")
+        self.there.run("--once")
+        self.assertEqual({mail.get_content_type() for _, mail in self.new_mails()}, {"multipart/alternative"})
+
+    def test_a_later_calendar_entry_takes_the_place_of_the_first(self):
+        self.settle("reply_to =", "calendar_attachment = true; reply_to =")
+        self.there.add_challenge("2026-1", 60)
+        self.there.run("--once")
+        self.there.run("--once", later=60 * HOUR)
+        entries = [self.attached(mail) for _, mail in self.new_mails()]
+        self.assertEqual(len(entries), 2)
+        first, second = entries
+        self.assertEqual(first["UID"], second["UID"])
+        self.assertEqual(first["DTSTART"], second["DTSTART"])
+        self.assertLess(int(first["SEQUENCE"]), int(second["SEQUENCE"]))
 
     def test_alarms_tell_once_and_name_nobody(self):
         self.server.fault("RCPT", "reply", reply=b"554 5.7.1 Zzyzx is not welcome\r\n")

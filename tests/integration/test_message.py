@@ -110,6 +110,10 @@ class MessageTest(unittest.TestCase):
             with self.subTest(fields["name"]):
                 text = path.with_suffix(".text").read_bytes().decode()
                 html = path.with_suffix(".html").read_bytes().decode()
+                if message.get_content_type() == "multipart/mixed":
+                    message, calendar = message.iter_parts()
+                    self.assertEqual(calendar.get_content_type(), "text/calendar")
+                    self.assertEqual(calendar.get_content(), "BEGIN:VCALENDAR\r\nSUMMARY:é\r\n")
                 if not html:
                     self.assertEqual(message.get_content_type(), "text/plain")
                     self.assertEqual(message.get_content().replace("\r\n", "\n"), text)

@@ -59,6 +59,11 @@ class Service(unittest.TestCase):
     def heard(self, word):
         return any(line == word for message in self.said for line in message.split("\n"))
 
+    def said_of(self, name):
+        """The values that a variable was given, in order."""
+        return [line.split("=", 1)[1] for message in self.said for line in message.split("\n")
+                if line.startswith(name + "=")]
+
     def ready(self):
         self.wait_for("READY=1", lambda: self.heard("READY=1"))
 
@@ -88,6 +93,9 @@ class Service(unittest.TestCase):
         self.wait_for("a status", lambda: any("challengectl init" in message for message in self.said))
         time.sleep(1.2)
         self.assertFalse(self.heard("READY=1"))
+        self.wait_for("more time to be asked for", lambda: self.said_of("EXTEND_TIMEOUT_USEC"))
+        self.assertTrue(all(int(value) >= 120_000_000 for value in self.said_of("EXTEND_TIMEOUT_USEC")))
+        self.assertIn("TROUBLE: the store cannot be read", self.said_of("STATUS")[-1])
         self.there.create_store()
         self.ready()
         said = self.stop()
@@ -120,6 +128,49 @@ class Service(unittest.TestCase):
         self.ready()
         self.said.clear()
         self.wait_for("three pings", lambda: sum("WATCHDOG=1" in message for message in self.said) >= 3)
+        self.stop()
+
+    def test_a_relay_that_hangs_does_not_trip_the_watchdog_but_a_stuck_process_does(self):
+        self.there.create_store()
+        self.server.fault("MAIL", "hang", seconds=30)
+        self.start(WATCHDOG_USEC="3000000")
+        self.ready()
+        self.there.add_challenge("2026-014", 71 * HOUR)
+        self.wait_for("MAIL", lambda: "MAIL" in self.server.verbs())
+        self.wait_for("the mail in the status", lambda: any("being sent" in text for text in self.said_of("STATUS")))
+        self.said.clear()
+        self.wait_for("pings while the relay hangs", lambda: len(self.said_of("WATCHDOG")) >= 3)
+        self.daemon.send_signal(signal.SIGSTOP)
+        time.sleep(0.3)
+        while True:  # what was said before
+            before = len(self.said)
+            self.listen()
+            if len(self.said) == before:
+                break
+        self.said.clear()
+        begun = time.monotonic()
+        while time.monotonic() - begun < 3.5:
+            self.listen()
+        self.assertEqual(self.said, [])
+        self.daemon.send_signal(signal.SIGCONT)
+        self.wait_for("pings again", lambda: self.said_of("WATCHDOG"))
+
+    def test_without_a_watchdog_nothing_is_pinged(self):
+        self.there.create_store()
+        self.start()
+        self.ready()
+        time.sleep(2)
+        self.wait_for_nothing_left()
+        self.assertEqual(self.said_of("WATCHDOG"), [])
+        self.assertRegex(self.said_of("STATUS")[-1], r"^Watching the store; 0 mails ready")
+        self.stop()
+
+    def test_a_second_daemon_on_the_same_ledger_is_refused(self):
+        self.there.create_store()
+        self.start()
+        self.ready()
+        said = self.there.run(status=3)
+        self.assertIn("another", said)
         self.stop()
 
     def test_stopping_waits_for_the_answer_to_the_final_dot(self):

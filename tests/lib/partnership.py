@@ -35,7 +35,7 @@ roles = ( {{ id = "practitioner"; title = "Practitioner"; instead = [ "manager" 
 partnership = {{ agency = "partnership"; name = "Example Partnership"; inbox = "inbox@partnership.test";
                 telephone = "01632 960000"; emergency = "Telephone 999."; }};
 mail = {{ relay = "{relay}://127.0.0.1:{port}"; {login} from = "Professional Challenge <noreply@partnership.test>";
-         connections = {connections}; per_minute = 0; per_person_per_day = {ceiling};
+         connections = {connections}; per_minute = 0; per_person_per_day = {ceiling}; hold_above = {hold_above};
          allow_domains = [ "partnership.test", "council.test", "health.test" ]; }};
 alarm = {{ to = [ "it@partnership.test" ]; }};
 """
@@ -81,7 +81,7 @@ class Partnership:
         self.ledger = self.state / "ledger.db"
         self.daemon = Path(daemon) if daemon else BUILD / "challenge-notifyd"
         self.settings = {"port": port, "connections": connections, "ceiling": ceiling, "hours": HOURS,
-                         "relay": "smtp", "login": "",
+                         "relay": "smtp", "login": "", "hold_above": 50,
                          "templates": TOP / "conf" / "templates"}
         (self.folder / "policies").mkdir()
         (self.folder / "policies" / "test.conf").write_text(policy)

@@ -28,6 +28,7 @@ JOBS = os.cpu_count() or 1
 # Random cases of each comparison: enough for every change, not for a night. Where a case is a process, fewer.
 ORACLE_CASES = {"compare_counting.py": "500000"}
 ORACLE_CASES_ELSE = "1000"
+FUZZ_SECONDS = 6  # for each fuzzer; with seven of them under a minute, besides building
 SKIP_STATUS = 77  # of a program that could not run here; its last line says why
 
 Result = collections.namedtuple("Result", "passed failed skipped log")
@@ -209,9 +210,9 @@ def cmocka(block, path, limit):
     return Result(*count_cmocka(name, status, output), log_of(block, name, output))
 
 
-def once(block, path, limit, prefix=(), environment=None):
+def once(block, path, limit, prefix=(), environment=None, arguments=()):
     """A cmocka program run again under a tool: one test, which passes when nothing is found."""
-    status, output = run([*prefix, str(path.resolve())], limit, environment)
+    status, output = run([*prefix, str(path.resolve()), *arguments], limit, environment)
     failed = [] if status == 0 else [f"{path.name}: {status_in_words(status)}"]
     return Result(1 if status == 0 else 0, failed, [], log_of(block, path.name, output))
 
@@ -378,6 +379,18 @@ def runnable(block, path, limit, *arguments):
     return program(block, path.name, [str(path.resolve()), *arguments], limit)
 
 
+def block_fuzz(block):
+    """Each fuzzer for some seconds, one after the other; `make fuzz FUZZ_TIME=...` gives them longer."""
+    yield make(block, "build the fuzzers", "fuzzers")
+    for source in sorted(Path("tests/fuzz").glob("fuzz_*.c")):
+        name = source.stem.removeprefix("fuzz_")
+        found = Path("build/fuzz/corpus") / name
+        found.mkdir(parents=True, exist_ok=True)
+        yield once(block, Path("build/fuzz") / source.with_suffix(""), FUZZ_SECONDS + 60, arguments=(
+            f"-max_total_time={FUZZ_SECONDS}", "-timeout=1", "-rss_limit_mb=1024", "-max_len=8192",
+            "-artifact_prefix=build/fuzz/", str(found), f"tests/fuzz/corpus/{name}"))
+
+
 def block_valgrind(block):
     tool = ("valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite", "--error-exitcode=99")
     yield from together(lambda path: once(block, path, 600, tool), unit_programs(layers=("base", "core")))
@@ -395,6 +408,7 @@ BLOCKS = {
     "fault": ("fault tests", block_fault),
     "oracle": ("comparison with independent calculations", block_oracle),
     "system": ("system tests", block_system),
+    "fuzz": ("fuzzers, some seconds each", block_fuzz),
     "valgrind": ("unit test programs of base and core under valgrind", block_valgrind),
 }
 

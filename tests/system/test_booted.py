@@ -18,7 +18,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests" / "lib"))
 
 import booted  # noqa: E402
-from partnership import HOURS, MAIN, POLICY  # noqa: E402
+from partnership import HOURS, POLICY  # noqa: E402
 from smtp_server import make_certificate  # noqa: E402
 
 UNIT = "challenge-notifyd.service"
@@ -45,6 +45,24 @@ smtpd_tls_cert_file = /etc/postfix/relay.pem
 smtpd_tls_key_file = /etc/postfix/relay.key
 smtpd_tls_security_level = may
 """
+
+CONFIGURATION = """store = "%(store)s/challenges.db";
+state = "%(state)s";
+poll = "1 second";
+policies = "policies";
+calendars = ( { id = "england"; zone = "Europe/London"; hours = { %(hours)s };
+                holidays = { file = "bank-holidays.json"; division = "england-and-wales"; }; } );
+roles = ( { id = "practitioner"; title = "Practitioner"; instead = [ "manager" ]; },
+          { id = "manager"; title = "Line manager"; instead = [ "senior_manager" ]; },
+          { id = "senior_manager"; title = "Senior manager"; },
+          { id = "business_unit"; title = "Business unit"; } );
+partnership = { agency = "partnership"; name = "Example Partnership"; inbox = "inbox@partnership.test";
+                telephone = "01632 960000"; emergency = "Telephone 999."; };
+mail = { relay = "smtp://127.0.0.1:25"; from = "Professional Challenge <noreply@partnership.test>";
+         per_minute = 0; per_person_per_day = 0;
+         allow_domains = [ "partnership.test", "council.test", "health.test" ]; };
+alarm = { to = [ "it@partnership.test" ]; };
+""" % {"store": STORE, "state": STATE, "hours": HOURS}
 
 # What the sandbox is to allow; everything else that probe.c tries it is to deny.
 ALLOWED = {"own-state", "store-folder", "this-machine"}
@@ -79,6 +97,8 @@ def with_version(package, version, folder):
 
 
 class Booted(unittest.TestCase):
+    maxDiff = None
+
     @classmethod
     def setUpClass(cls):
         reason = booted.why_not()
@@ -90,11 +110,11 @@ class Booted(unittest.TestCase):
         subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-static", "-o", cls.folder / "probe",
                         TOP / "tests" / "system" / "probe.c"], check=True)
         try:
-            cls.machine = booted.Machine(cls.prepare)
+            cls.machine = booted.Machine(cls.package, cls.prepare)
         except booted.CannotRun as reason:
             raise unittest.SkipTest(str(reason)) from None
         cls.addClassCleanup(cls.machine.stop)
-        cls.sent = 0
+        cls.running = False
 
     @classmethod
     def prepare(cls, root):
@@ -106,12 +126,16 @@ class Booted(unittest.TestCase):
         mail = root / "var/mail/test"
         mail.mkdir()
         shutil.chown(mail, 65534, 65534)
-        # Journals of both boots of the same tree must not meet, and the clock is the host's.
         (root / "etc/this-machine-may-be-probed").write_text("")
         shutil.copy(cls.package, root / "opt/first.deb")
         shutil.copy(cls.folder / "probe", root / "opt/probe")
         (root / "home/probe").mkdir()
         (root / "home/probe/secret").write_text("x")
+
+    def setUp(self):
+        # Without a running daemon the rest of the story says nothing.
+        if self._testMethodName > "test_04" and not type(self).running:
+            self.fail("it was never running")
 
     # --- helpers ---------------------------------------------------------------------------------
 
@@ -142,9 +166,7 @@ class Booted(unittest.TestCase):
         self.run_inside("systemctl", "daemon-reload")
 
     def configure(self, **changes):
-        settings = {"port": 25, "connections": 1, "ceiling": 0, "hours": HOURS, "templates": "templates"}
-        text = MAIN.format(**settings).replace('"challenges.db"', f'"{STORE}/challenges.db"')
-        text = text.replace('state = "state"', f'state = "{STATE}"')
+        text = CONFIGURATION
         for old, new in changes.items():
             self.assertIn(old, text)
             text = text.replace(old, new)
@@ -182,7 +204,6 @@ class Booted(unittest.TestCase):
         for timer in ("holidays", "backup"):
             if self.machine.path(f"/lib/systemd/system/challenge-notifyd-{timer}.timer").exists():
                 self.assertEqual(self.machine.show(f"challenge-notifyd-{timer}.timer", "UnitFileState"), "disabled")
-        self.assertIn("first.deb", self.run_inside("ls", "/opt").stdout)
 
     def test_02_example_configuration_has_no_fault(self):
         self.run_inside("cp", "-r", "/usr/share/challenge-notifyd/example/.", "/etc/challenge-notifyd/")
@@ -207,6 +228,7 @@ class Booted(unittest.TestCase):
         self.assertEqual((self.state(), self.machine.show(UNIT, "SubState")), ("active", "running"))
         self.assertIn("Watching the store", self.machine.show(UNIT, "StatusText"))
         self.is_told("T-by-address")
+        type(self).running = True
 
     def test_04_files_belong_to_whom_they_should(self):
         self.assertEqual(self.run_inside("stat", "-c", "%A %U", STATE).stdout.strip(), "drwx------ challenge-notifyd")
@@ -234,19 +256,21 @@ class Booted(unittest.TestCase):
         self.wait_for("the new configuration", lambda: "configuration" in self.journal("-u", UNIT, "-o", "cat")
                       and "00b6c5e7ddb740dfa444dc395aded8b0" in self.journal("-u", UNIT, "-o", "export"))
         self.is_told("T-by-name")
-        self.assertRegex(self.mails("T-by-name")[0], r"Received: from \S+ \(\S+ \[127\.0\.0\.1\]\)\s+\(using TLSv1\.[23]")
+        self.assertIn("with ESMTPS id", self.mails("T-by-name")[0])
 
     def test_07_bad_reload_fails_and_the_daemon_never_hears_of_it(self):
         good = self.machine.path(CONFIG).read_text()
-        self.machine.write(CONFIG, good.replace("per_minute", "per_minuet"))
-        done = self.run_inside("systemctl", "reload", UNIT, check=False)
+        try:
+            self.machine.write(CONFIG, good.replace("per_minute", "per_minuet"))
+            done = self.run_inside("systemctl", "reload", UNIT, check=False)
+        finally:
+            self.machine.write(CONFIG, good)
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(self.state(), "active")
         self.assertIn("per_minuet", self.journal("-u", UNIT))
         self.assertNotIn("244ecade16e44829b6f43b67adf5f95e", self.journal("-u", UNIT, "-o", "export"),
                          "the daemon was asked to read it")
         self.is_told("T-after-bad-reload")
-        self.machine.write(CONFIG, good)
 
     def test_08_no_call_is_refused_in_a_full_cycle(self):
         """EPERM, EACCES or SIGSYS from the sandbox, in the daemon, its checks and its senders, from start to stop."""
@@ -278,12 +302,12 @@ class Booted(unittest.TestCase):
         refused = []
         for pid, text in ours.items():
             after = text[max(text.rfind("execve("), 0):]  # before it, systemd itself was at work
+            # libsystemd asks for a large buffer as only root may, and then for one as anybody may.
             refused += [f"{pid}: {line}" for line in after.splitlines()
-                        if re.search(r"= -1 EPERM|SIGSYS|= -1 EACCES", line)]
+                        if re.search(r"= -1 EPERM|SIGSYS|= -1 EACCES", line) and "SO_SNDBUFFORCE" not in line]
         self.assertEqual(refused, [])
 
     def test_09_the_sandbox_denies(self):
-        self.run_inside("mkdir", "-p", "/run/probe")
         # A second address of this machine: outside the sandbox it can be reached.
         subprocess.run(["nsenter", "-t", str(self.machine.init), "-n", "ip", "address", "add", "192.0.2.25/32",
                         "dev", "lo"], check=True)
@@ -300,8 +324,15 @@ class Booted(unittest.TestCase):
         self.restart()
         self.assertEqual(set(shut_in), set(free))
         self.assertGreaterEqual(len(shut_in) - len(ALLOWED), 12)
+        type(self).other_address = shut_in.pop("other-address")
         wrong = {name: word for name, word in shut_in.items() if (word == "allowed") != (name in ALLOWED)}
         self.assertEqual(wrong, {})
+
+    def test_09_the_sandbox_denies_other_addresses(self):
+        everything = self.run_inside("systemd-run", "--wait", "-q", "--pipe", "-p", "IPAddressDeny=any", "/opt/probe").stdout
+        if self.verdicts(everything)["this-machine"] == "allowed":
+            self.skipTest("systemd cannot filter addresses on this machine (BPF)")
+        self.assertRegex(self.other_address, "denied: Operation not permitted")
 
     def verdicts(self, said):
         return dict(re.findall(r"(?m)^([a-z-]+): (allowed|denied: .*)$", said))
@@ -362,13 +393,42 @@ class Booted(unittest.TestCase):
         before = len(self.alerts())
         self.run_inside("systemctl", "stop", UNIT)
         self.run_inside("systemctl", "reset-failed", UNIT, check=False)
-        self.machine.write(CONFIG, good.replace("per_minute", "per_minuet"))
-        self.assertNotEqual(self.run_inside("systemctl", "start", UNIT, check=False).returncode, 0)
+        try:
+            self.machine.write(CONFIG, good.replace("per_minute", "per_minuet"))
+            self.assertNotEqual(self.run_inside("systemctl", "start", UNIT, check=False).returncode, 0)
+        finally:
+            self.machine.write(CONFIG, good)
         self.assertEqual((self.state(), self.machine.show(UNIT, "ExecMainStatus")), ("failed", "78"))
         self.wait_for("the alert", lambda: len(self.alerts()) == before + 1)
-        self.machine.write(CONFIG, good)
         self.run_inside("systemctl", "stop", "challenge-notifyd-revive.timer")
         self.restart()
+
+    def test_13_timers_that_are_off_until_somebody_wants_them(self):
+        for number in range(2):
+            if number:
+                time.sleep(1.1)  # copies are named after the second
+            self.run_inside("systemctl", "start", "challenge-notifyd-backup.service")
+        copies = self.run_inside("ls", "/var/lib/challenge-notifyd-backup").stdout.split()
+        self.assertEqual(len(copies), 2)
+        self.assertEqual(self.run_inside("stat", "-c", "%A %U", "/var/lib/challenge-notifyd-backup").stdout.strip(),
+                         "drwx------ challenge-notifyd")
+        # No network here, and no curl: the old list stays, and somebody is told.
+        before, old = len(self.alerts()), self.machine.path("/etc/challenge-notifyd/bank-holidays.json").read_bytes()
+        self.assertNotEqual(self.run_inside("systemctl", "start", "challenge-notifyd-holidays.service",
+                                            check=False).returncode, 0)
+        self.wait_for("the alert", lambda: len(self.alerts()) == before + 1)
+        self.assertEqual(self.machine.path("/etc/challenge-notifyd/bank-holidays.json").read_bytes(), old)
+        # A newer list from a file, through the same sandbox.
+        newer = old.replace(b'"date": "2027-', b'"date": "2028-') if b'"date": "2027-' in old else \
+            old.replace(b'"date":"2027-', b'"date":"2028-')
+        self.assertNotEqual(newer, old)
+        self.machine.path("/opt/newer.json").write_bytes(newer)
+        self.drop_in("from", "[Service]\nExecStart=\n"
+                     "ExecStart=/usr/libexec/challenge-notifyd/update-holidays --from /opt/newer.json\n",
+                     "challenge-notifyd-holidays.service")
+        self.run_inside("systemctl", "start", "challenge-notifyd-holidays.service")
+        self.assertEqual(self.machine.path("/etc/challenge-notifyd/bank-holidays.json").read_bytes(), newer)
+        self.assertEqual(self.state(), "active")
 
     def test_14_upgrades_while_sending_lose_and_double_nothing(self):
         """Ten upgrades; a conffile that somebody changed stays as it is."""
@@ -405,7 +465,8 @@ class Booted(unittest.TestCase):
     def test_16_purged_it_leaves_nothing_but_the_partnerships_store(self):
         self.run_inside("dpkg", "--purge", "challenge-notifyd")
         self.run_inside("rm", "-rf", "/etc/systemd/system/probe.service",
-                        *(f"/etc/systemd/system/{unit}.d" for unit in (UNIT, "challenge-notifyd-revive.timer")))
+                        *(f"/etc/systemd/system/{unit}.d" for unit in
+                          (UNIT, "challenge-notifyd-revive.timer", "challenge-notifyd-holidays.service")))
         left = self.run_inside("find", "/etc", "/usr", "/lib/systemd", "/var/lib", "/run/systemd", "-name",
                                "*challenge*", "-not", "-path", "/run/systemd/propagate/*").stdout.split()
         self.assertEqual([path for path in left if not path.startswith(STORE)], [])

@@ -514,6 +514,7 @@ static void reads_every_value_of_the_main_file(void **state)
 	assert_int_equal(config->mail.login, LOGIN_PLAIN);
 	assert_false(config->mail.clear_text);
 	assert_true(config->mail.show_agencies);
+	assert_false(config->mail.calendar_attachment);
 	assert_int_equal(config->mail.connections, 1);
 	assert_int_equal(config->mail.per_minute, 30);
 	assert_int_equal(config->mail.per_person_per_day, 10);

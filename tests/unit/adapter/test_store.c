@@ -298,6 +298,23 @@ static void holds_no_lock_between_rows_of_a_finished_walk(void **state)
 	sql(place, "UPDATE challenge SET urgency = 'y'");
 }
 
+/* Asked for by id, too: whoever asks must not take one bad row for a bad file. */
+static void hands_out_a_bad_row_by_id(void **state)
+{
+	struct place *place = *state;
+	struct challenge *challenge = (struct challenge *)place;
+	struct error error = { 0 };
+
+	sql(place, "UPDATE challenge SET urgency = char(7) WHERE id = 1");
+	open_store(place);
+	assert_int_equal(store_challenge(place->store, 1, &challenge, &error), 1);
+	assert_null(challenge);
+	assert_non_null(strstr(error.text, "control characters"));
+	assert_int_equal(store_changed_since(place->store, 0, NULL), 0);
+	assert_int_equal(store_next(place->store, &challenge, NULL), 1);
+	assert_int_equal(store_row(place->store), 1);
+}
+
 static void sees_one_moment_inside_a_transaction(void **state)
 {
 	struct place *place = *state;
@@ -643,6 +660,7 @@ int main(void)
 		PLAIN(reads_a_challenge_with_its_events),
 		PLAIN(walks_only_what_changed_in_order),
 		PLAIN(holds_no_lock_between_rows_of_a_finished_walk),
+		PLAIN(hands_out_a_bad_row_by_id),
 		PLAIN(sees_one_moment_inside_a_transaction),
 		PLAIN(never_writes),
 		PLAIN(looks_and_tells_what_changed),

@@ -66,6 +66,14 @@ static const struct message_case {
 	  "MIME-Version: 1.0\r\n",
 	  NULL,
 	  NULL },
+	{ "a calendar entry is attached behind the text",
+	  { PLAIN, .calendar = "BEGIN:VCALENDAR\nSUMMARY:\xc3\xa9\n" },
+	  "Content-Type: text/calendar; charset=utf-8; method=PUBLISH\r\n"
+	  "Content-Transfer-Encoding: quoted-printable\r\n"
+	  "Content-Disposition: attachment; filename=\"due.ics\"\r\n\r\n"
+	  "BEGIN:VCALENDAR\r\nSUMMARY:=C3=A9\r\n\r\n--=_m",
+	  NULL,
+	  NULL },
 	{ "no name: the address alone",
 	  { PLAIN, .to_name = "" },
 	  "To: sam.jones@school.example\r\n",

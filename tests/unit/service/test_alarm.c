@@ -26,6 +26,8 @@ static const struct scene {
 	{ "a trouble is told once", { { T0, { [ALARM_PAUSED] = 1 } }, { T1, { [ALARM_PAUSED] = 1 } },
 	    { HOURS7, { [ALARM_PAUSED] = 1 } } }, PAUSED },
 	{ "also over a restart", { { T0, { [ALARM_PAUSED] = 1 } }, { "", { 0 } }, { HOURS7, { [ALARM_PAUSED] = 1 } } }, PAUSED },
+	{ "what cannot be known is neither over nor new", { { T0, { [ALARM_PAUSED] = 1 } }, { T1, { [ALARM_PAUSED] = ALARM_UNKNOWN } },
+	    { HOURS7, { [ALARM_PAUSED] = 1, [ALARM_HELD] = ALARM_UNKNOWN } } }, PAUSED },
 	{ "two troubles are two mails", { { T0, { [ALARM_PAUSED] = 1, [ALARM_HELD] = 2 } } }, PAUSED HELD },
 	{ "it is back after it was over", { { T0, { [ALARM_HELD] = 1 } }, { HOURS6, { 0 } }, { HOURS7, { [ALARM_HELD] = 1 } } },
 	  HELD HELD },

@@ -1,0 +1,61 @@
+#!/usr/bin/python3
+"""challengectl on a terminal: lines that fit, colour that NO_COLOR takes away, and neither in a pipe."""
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from control import CTL, Control  # noqa: E402
+
+
+class Terminal(Control):
+    def on_terminal(self, *arguments, columns=60, **environment):
+        """What a terminal of so many columns is shown."""
+        leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        with subprocess.Popen([CTL, "--config", self.main, *arguments], stdout=follower, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, env={**kept, "TERM": "xterm", **environment}) as program:
+            os.close(follower)
+            said = b""
+            try:
+                while data := os.read(leader, 4096):
+                    said += data
+            except OSError:  # the other end is closed
+                pass
+            os.close(leader)
+        return said.decode().replace("\r\n", "\n")
+
+    def setUp(self):
+        super().setUp()
+        self.people()
+        self.query("UPDATE contact SET name = ? WHERE id = 1", "A very long name " * 10)
+
+    def test_lines_fit_the_terminal_and_say_that_they_were_cut(self):
+        said = self.on_terminal("contact", "list", columns=100, NO_COLOR="1")
+        self.assertTrue(all(len(line) <= 100 for line in said.splitlines()), said)
+        self.assertIn("…", said)
+        self.assertNotIn("\033", said)
+        self.assertGreater(max(map(len, self.ctl("contact", "list").stdout.splitlines())), 150)
+
+    def test_colour_on_a_terminal_only_and_not_against_the_users_wish(self):
+        self.assertIn("\033[", self.on_terminal("status"))
+        for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            self.assertNotIn("\033", self.on_terminal("status", **environment))
+        self.assertIn("\033[", self.on_terminal("status", NO_COLOR=""))
+        self.assertNotIn("\033", self.ctl("status").stdout)
+        self.assertIn("PROBLEM", self.ctl("status").stdout)  # without colour it is said, too
+
+    def test_json_has_no_colour_on_a_terminal_either(self):
+        self.assertNotIn("\033", self.on_terminal("--json", "status"))
+
+
+if __name__ == "__main__":
+    unittest.main()
