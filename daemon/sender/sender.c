@@ -17,6 +17,7 @@ enum {
 	INPUT_MOST = SENDER_PAYLOAD_MOST + SENDER_FRAME_HEAD,
 	LINE_MOST = 998, /* RFC 5322 section 2.1.1, without CRLF */
 	TOKEN_EARLY_SECONDS = 300,
+	CURL_LOGIN_DENIED = 67, /* a CURLcode */
 };
 
 struct sender {
@@ -273,10 +274,15 @@ static struct attempt_result attempt(struct sender *sender, const struct sender_
 	return result;
 }
 
+/*
+ * The relay refuses the token: with 535, or first with 334 and a note of why (RFC 7628 section
+ * 3.2.2, as Google's and others do), at which libcurl gives up.
+ */
 static bool is_stale_token(const struct sender *sender, const struct attempt_result *result)
 {
-	return uses_token(sender) && result->reply_code == 535 && !result->body_sent &&
-	       !result->configuration;
+	return uses_token(sender) && !result->body_sent && !result->configuration &&
+	       (result->reply_code == 535 ||
+		(result->reply_code == 334 && result->curl_code == CURL_LOGIN_DENIED));
 }
 
 /* A login that failed with a token is tried once more with a new one (smtp.md 1.8). */

@@ -192,7 +192,12 @@ class Scene(unittest.TestCase):
 
         def cut():
             shutil.copy(self.there.store, whole)
-            os.truncate(self.there.store, 4096)
+            with open(self.there.store, "r+b") as file:
+                file.truncate(4096)
+                file.seek(24)  # the change counter: else nobody looks before the next commit
+                counter = int.from_bytes(file.read(4), "big")
+                file.seek(24)
+                file.write((counter + 1).to_bytes(4, "big"))
         self.spoil_and_mend(cut, lambda: shutil.copyfile(whole, self.there.store), "the store cannot be read")
 
     def scene_removed(self):

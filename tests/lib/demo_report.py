@@ -59,7 +59,9 @@ def sent(queue, contacts, maildir):
 
 
 def shortened(references):
-    """Several references of one year: "2026-101 102 105"."""
+    """Several references of one year: "2026-101 102 105"; "" for a mail about no challenge."""
+    if not references:
+        return ""
     first, *others = sorted(references)
     year = first.partition("-")[0] + "-"
     return " ".join([first, *(other.removeprefix(year) for other in others)])
