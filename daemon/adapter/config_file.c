@@ -911,12 +911,16 @@ static void set_defaults(struct reader *reader, struct config *config)
 /* --- policies --- */
 
 static void check_twin(const struct config *config, const struct policy *const *policies,
-		       const struct policy *policy, struct fault_list *faults)
+		       const struct source *source, const struct policy *policy,
+		       struct fault_list *faults)
 {
+	const config_setting_t *version = config_lookup(&source->parsed, "policy.version");
+	int line = version != NULL ? setting_line(version) : 1;
+
 	for (size_t i = 0; i < config->policy_count; i++)
 		if (policy->id[0] != '\0' && strcmp(policies[i]->id, policy->id) == 0 &&
 		    strcmp(policies[i]->version, policy->version) == 0)
-			fault_add(faults, policy->file, 0, "policy.version",
+			fault_add(faults, policy->file, line, "policy.version",
 				  "\"%s\" of \"%s\" is in %s as well", policy->version,
 				  policy->id, policies[i]->file);
 }
@@ -937,7 +941,7 @@ static int load_policy(struct loading *loading, const char *path,
 	policy = policy_read(&source, digest, &world, &loading->loaded->arena, loading->faults);
 	if (policy == NULL)
 		return error_memory(error);
-	check_twin(config, policies, policy, loading->faults);
+	check_twin(config, policies, &source, policy, loading->faults);
 	policies[config->policy_count++] = policy;
 	return 0;
 }

@@ -610,15 +610,15 @@ static bool never_sent(const struct policy *policy, const struct obligation *obl
 	return true;
 }
 
-static void check_reminders(struct reader *reader, const config_setting_t *group,
+static void check_reminders(struct reader *reader, config_setting_t *group,
 			    const struct obligation *obligation)
 {
 	for (size_t i = 0; i < obligation->reminder_count; i++)
 		if (never_sent(reading_of(reader)->policy, obligation,
 			       &obligation->reminders[i]))
-			reader_warn_in(reader, group, "remind",
-				       "\"%s\" falls before the start and is never sent",
-				       obligation->reminders[i].text);
+			reader_warn(reader, config_setting_get_member(group, "remind"),
+				    "\"%s\" falls before the start and is never sent",
+				    obligation->reminders[i].text);
 }
 
 static void check_without_limit(struct reader *reader, const config_setting_t *group,
@@ -641,7 +641,7 @@ static void check_without_limit(struct reader *reader, const config_setting_t *g
 			       "none, and no repeat: nobody is ever late or reminded here");
 }
 
-static void check_obligation(struct reader *reader, const config_setting_t *group,
+static void check_obligation(struct reader *reader, config_setting_t *group,
 			     const struct obligation *obligation)
 {
 	/* A limit that is there but was faulted says nothing about there being none. */

@@ -46,6 +46,7 @@ struct store {
 	int64_t data_version;
 	bool counted;
 	uint32_t counter;        /* the file's own count of commits, at the last look */
+	int64_t schema_version;  /* of the schema that was checked */
 	sqlite3_stmt *version;   /* PRAGMA data_version */
 	sqlite3_stmt *changed;   /* ids, in order of change_seq */
 	sqlite3_stmt *row;       /* one challenge */
@@ -163,6 +164,21 @@ static int check_schema(sqlite3 *db, struct error *error)
 	return 0;
 }
 
+/* Checks the schema unless it is the one that was checked. */
+static int check_new_schema(struct store *store, struct error *error)
+{
+	int64_t version = 0;
+	int result = database_number(store->db, "PRAGMA main.schema_version", &version, error);
+
+	if (result < 0 || version == store->schema_version)
+		return result < 0 ? result : 0;
+	result = check_schema(store->db, error);
+	if (result < 0)
+		return result;
+	store->schema_version = version;
+	return 0;
+}
+
 static int read_identity(struct store *store, struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
@@ -250,12 +266,13 @@ static int open_checked(const char *path, struct store *store, struct error *err
 	/* Should it be in WAL: whoever wrote it checkpoints it. */
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
 				NULL); /* since 3.16: cannot fail */
+	store->schema_version = -1;
 	/* It is walked, not searched: more pages would be kept for nothing. */
 	result = database_run(store->db, "PRAGMA cache_size = -256", error);
 	if (result >= 0)
 		result = check_header(store->db, error);
 	if (result >= 0)
-		result = check_schema(store->db, error);
+		result = check_new_schema(store, error);
 	if (result >= 0)
 		result = read_identity(store, error);
 	if (result >= 0)
@@ -371,8 +388,10 @@ int store_look(struct store *store, enum store_change *ret, struct error *error)
 		*ret = STORE_SAME;
 		return 0;
 	}
-	/* Somebody may have upgraded it, or switched it to WAL. */
+	/* Somebody may have upgraded it, dropped a trigger, or switched it to WAL. */
 	result = check_header(store->db, error);
+	if (result >= 0)
+		result = check_new_schema(store, error);
 	if (result >= 0)
 		result = read_journal_mode(store, error);
 	if (result < 0)

@@ -4,6 +4,7 @@
  *
  * Design section 7 fixes what is printed: other programs read it.
  */
+#include "adapter/store.h"
 #include "ctl/commands.h"
 
 #include "adapter/template_file.h"
@@ -50,6 +51,95 @@ static void check_holidays(const struct config *config, struct instant now,
 			   "https://www.gov.uk/bank-holidays.json",
 			   named->id, left < 0 ? "ended on" : "end on", day_format(until, day));
 	}
+}
+
+/* --- against the store
+ * -------------------------------------------------------------------------
+ */
+
+static bool has_role(const struct role_set *set, size_t role)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->role[i] == role)
+			return true;
+	return false;
+}
+
+/* The first line that speaks of the role; 1 when it is named for the policy as a whole. */
+static int line_of_role(const struct policy *policy, size_t role)
+{
+	int line = 0;
+
+	for (size_t i = 0; i < policy->stage_count; i++) {
+		const struct stage *stage = &policy->stages[i];
+
+		if ((has_role(&stage->owner, role) || has_role(&stage->inform, role)) &&
+		    (line == 0 || stage->line < line))
+			line = stage->line;
+	}
+	for (size_t i = 0; i < policy->obligation_count; i++) {
+		const struct obligation *owed = &policy->obligations[i];
+
+		if ((has_role(&owed->owner, role) || has_role(&owed->breach_to, role)) &&
+		    (line == 0 || owed->line < line))
+			line = owed->line;
+	}
+	return line != 0 ? line : 1;
+}
+
+static bool is_filled(const struct config *config, const struct directory *directory,
+		      const struct role *role, const char *agency, struct instant now)
+{
+	const struct challenge challenge = { .raising_agency = agency,
+					     .receiving_agency = agency };
+
+	return recipient_find(role, &challenge, directory, &config->partnership, config->roles,
+			      config->role_count, config->mail.allow_domains,
+			      config->mail.allow_domain_count, (struct refused){ 0 }, now)
+		       .path != RECIPIENT_INBOX;
+}
+
+static bool can_be_filled(const struct config *config, const struct directory *directory,
+			  const struct role *role, struct instant now)
+{
+	if (role->side == SIDE_PARTNERSHIP)
+		return strcmp(role->name, "inbox") == 0 ||
+		       is_filled(config, directory, role, "", now);
+	for (size_t i = 0; i < directory->agency_count; i++)
+		if (strcmp(directory->agencies[i].id, config->partnership.agency) != 0 &&
+		    is_filled(config, directory, role, directory->agencies[i].id, now))
+			return true;
+	return false;
+}
+
+static void check_roles(const struct config *config, const struct directory *directory,
+			const struct policy *policy, struct instant now,
+			struct fault_list *faults)
+{
+	for (size_t i = 0; i < policy->role_count; i++)
+		if (!can_be_filled(config, directory, &policy->roles[i], now))
+			fault_warn(faults, policy->file, line_of_role(policy, i), "policy",
+				   "nobody in the store holds \"%s\", nor stands in, in any "
+				   "agency: its mails go to the partnership's inbox",
+				   policy->roles[i].token);
+}
+
+/* A store that is not there yet, or cannot be read, or names no agency, is no fault of the
+ * configuration. */
+static void check_people(const struct config *config, struct instant now,
+			 struct fault_list *faults)
+{
+	CLEANUP(store_closep) struct store *store = NULL;
+	struct directory directory;
+	struct error ignored = { 0 };
+
+	if (store_open(config->store, &store, &ignored) < 0 || store_begin(store, &ignored) < 0)
+		return;
+	if (store_directory(store, NULL, 0, &directory, &ignored) == 0 &&
+	    directory.agency_count > 0)
+		for (size_t i = 0; i < config->policy_count; i++)
+			check_roles(config, &directory, config->policies[i], now, faults);
+	store_end(store);
 }
 
 static void check_templates(const struct config *config, struct fault_list *faults)
@@ -113,6 +203,8 @@ static int check_one(const char *main_file, const char *const *policies, size_t 
 
 	if (config != NULL)
 		check_holidays(config, now, &faults);
+	if (config != NULL)
+		check_people(config, now, &faults);
 	if (config != NULL && policies == NULL)
 		check_templates(config, &faults);
 	take_faults(findings, &faults, policies, count);

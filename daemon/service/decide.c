@@ -329,18 +329,60 @@ static int take_back_pending(struct task *task, struct error *error)
 	return r;
 }
 
+struct search {
+	const struct policy *policy;
+	const struct ledger_notice *told;
+	bool found;
+};
+
+static void look_for_owed(void *context, const struct owed *owed)
+{
+	struct search *search = context;
+
+	search->found =
+		search->found || (owed->event == search->told->event &&
+				  strcmp(search->policy->obligations[owed->obligation].id,
+					 search->told->obligation) == 0);
+}
+
+static bool has_obligation(const struct policy *policy, const char *id)
+{
+	for (size_t i = 0; i < policy->obligation_count; i++)
+		if (strcmp(policy->obligations[i].id, id) == 0)
+			return true;
+	return false;
+}
+
 /*
- * An event was taken back after its clock had run out and people had been told: the timeline
- * no longer knows of it, the ledger does.
+ * What was told never came to pass: its event was taken back, or an answer that was typed in
+ * late had come in time. A deadline that merely moved is owed still, and an obligation that a
+ * policy no longer names says nothing about an answer.
  */
-static int stand_down_voided(struct task *task, struct error *error)
+static bool is_undone(const struct task *task, const struct ledger_notice *told)
+{
+	struct search search = { .policy = task->facts->policy, .told = told };
+
+	if (facts_event_is_gone(task->facts, told->event))
+		return true;
+	if (facts_find(task->facts, told) >= 0 ||
+	    !has_obligation(task->facts->policy, told->obligation))
+		return false;
+	timeline_owed(task->facts->timeline, look_for_owed, &search);
+	return !search.found;
+}
+
+/*
+ * A clock had run out and people had been told, but the timeline no longer knows of it: the
+ * ledger does.
+ */
+static int stand_down_undone(struct task *task, struct error *error)
 {
 	for (size_t i = 0; i < task->history_count; i++) {
 		struct ledger_notice notice = task->history[i];
 		int r;
 
 		if ((notice.kind != NOTICE_BREACH && notice.kind != NOTICE_ESCALATION) ||
-		    !had_gone(notice.state) || !facts_event_is_gone(task->facts, notice.event))
+		    !had_gone(notice.state) || !is_undone(task, &task->history[i]))
 			continue;
 		notice.kind = NOTICE_CLEARED;
 		notice.step = "";
@@ -389,7 +431,7 @@ static int decide_entries(struct task *task, bool changed, struct error *error)
 	for (size_t i = 0; i < task->facts->count && r >= 0; i++)
 		r = decide_entry(task, i, error);
 	if (r >= 0)
-		r = stand_down_voided(task, error);
+		r = stand_down_undone(task, error);
 	ledger_notices_free(history, count);
 	task->history = NULL;
 	task->history_count = 0;

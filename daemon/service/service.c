@@ -162,7 +162,10 @@ static void ledger_failed(struct service *service, const struct error *error)
 	(void)snprintf(service->trouble, sizeof service->trouble,
 		       "the ledger cannot be used: %.200s", error->text);
 	if (!service->ledger_told)
-		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "%s; trying again", error->text);
+		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0,
+			     "%s: nothing is decided or sent; check the space and the "
+			     "permissions of the state folder; trying again at every poll",
+			     error->text);
 	service->ledger_told = true;
 	/* The disk may have lost what it said it wrote: only a new start knows (facts.md 1.1).
 	 */

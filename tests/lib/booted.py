@@ -86,7 +86,7 @@ class Machine:
         """A machine on which a package can be installed; `prepare(root)` may put files into it before it boots."""
         source = tree(package)
         self.root = Path(tempfile.mkdtemp(prefix="booted-", dir="/var/tmp"))
-        self.process, self.init = None, None
+        self.process, self.init, self.console = None, None, None
         try:
             subprocess.run(["cp", "-a", "--reflink=auto", f"{source}/.", str(self.root)], check=True)
             self.root.chmod(0o755)
@@ -176,4 +176,6 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self.console:
+            self.console.close()
         shutil.rmtree(self.root, ignore_errors=True)

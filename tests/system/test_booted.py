@@ -59,7 +59,7 @@ roles = ( { id = "practitioner"; title = "Practitioner"; instead = [ "manager" ]
 partnership = { agency = "partnership"; name = "Example Partnership"; inbox = "inbox@partnership.test";
                 telephone = "01632 960000"; emergency = "Telephone 999."; };
 mail = { relay = "smtp://127.0.0.1:25"; from = "Professional Challenge <noreply@partnership.test>";
-         per_minute = 0; per_person_per_day = 0;
+         per_minute = 0; per_person_per_day = 0; hold_above = 0;
          allow_domains = [ "partnership.test", "council.test", "health.test" ]; };
 alarm = { to = [ "it@partnership.test" ]; };
 """ % {"store": STORE, "state": STATE, "hours": HOURS}
@@ -76,7 +76,7 @@ def newest(*folders):
 def build_package():
     """The .deb of this tree; built unless the last one is younger than every source."""
     built = sorted((TOP / "build" / "package").glob("challenge-notifyd_*.deb"))
-    sources = ("daemon", "conf", "systemd", "debian", "scripts")
+    sources = ("daemon", "conf", "systemd", "scripts")
     if built and built[-1].stat().st_mtime > max(newest(*sources), (TOP / "Makefile").stat().st_mtime):
         return built[-1]
     done = subprocess.run([TOP / "scripts" / "package"], capture_output=True, text=True, cwd=TOP)
@@ -407,7 +407,8 @@ class Booted(unittest.TestCase):
         for number in range(2):
             if number:
                 time.sleep(1.1)  # copies are named after the second
-            self.run_inside("systemctl", "start", "challenge-notifyd-backup.service")
+            done = self.run_inside("systemctl", "start", "challenge-notifyd-backup.service", check=False)
+            self.assertEqual(done.returncode, 0, self.journal("-u", "challenge-notifyd-backup.service"))
         copies = self.run_inside("ls", "/var/lib/challenge-notifyd-backup").stdout.split()
         self.assertEqual(len(copies), 2)
         self.assertEqual(self.run_inside("stat", "-c", "%A %U", "/var/lib/challenge-notifyd-backup").stdout.strip(),

@@ -228,7 +228,7 @@ static const struct spoil_case {
 	  "policies/p.conf:9: policy.stages[0].remind: \"soon\" must be like \"50%\" or \"1 working day before\"\n" },
 	{ "a reminder twice", POLICY, "\"50%\"", "\"50%\", \"50%\"", "policies/p.conf:9: policy.stages[0].remind: names \"50%\" twice\n" },
 	{ "a reminder before every start", POLICY, "50%", "3 working days before",
-	  "policies/p.conf:7: policy.stages[0].remind: warning: \"3 working days before\" falls before the start and is never sent\n" },
+	  "policies/p.conf:9: policy.stages[0].remind: warning: \"3 working days before\" falls before the start and is never sent\n" },
 	{ "a reminder before some starts", POLICY, "50%", "1 working day before", "" },
 	{ "an escalation to no stage", POLICY, "escalate_to = \"two\"", "escalate_to = \"tow\"",
 	  "policies/p.conf:7: policy.stages[0]: warning: no escalation leads out of this stage: silence ends here\n"
@@ -433,7 +433,7 @@ static void one_version_is_one_file(void **state)
 	write_file(folder, "policies/q.conf", sound_policy);
 	(void)snprintf(
 		want, sizeof want,
-		"policies/q.conf: policy.version: \"1\" of \"p\" is in %s/policies/p.conf "
+		"policies/q.conf:2: policy.version: \"1\" of \"p\" is in %s/policies/p.conf "
 		"as well\n",
 		folder->path);
 	expect_lines(folder, want);

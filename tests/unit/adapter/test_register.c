@@ -455,6 +455,120 @@ static void agencies_are_added_once_and_changed_by_will(void **state)
 	assert_int_equal(register_agency(place->registrar, &agency, false, NULL), -EINVAL);
 }
 
+/* Others see nothing of a batch until its end, and one change that fails spoils no other. */
+static void a_batch_is_written_whole_or_not_at_all(void **state)
+{
+	struct place *place = *state;
+	struct agency agency = school;
+	struct error error = { 0 };
+
+	for (int keep = 0; keep <= 1; keep++) {
+		assert_int_equal(register_batch_begin(place->registrar, NULL), 0);
+		agency.id = "one";
+		assert_int_equal(register_agency(place->registrar, &agency, false, NULL), 0);
+		agency.id = "school";
+		assert_int_equal(register_agency(place->registrar, &agency, false, NULL),
+				 -EEXIST);
+		agency.id = "two";
+		assert_int_equal(register_agency(place->registrar, &agency, false, NULL), 0);
+		assert_int_equal(number(place, "SELECT count(*) FROM agency"), 1);
+		assert_int_equal(register_batch_end(place->registrar, keep == 1, NULL), 0);
+		assert_int_equal(number(place, "SELECT count(*) FROM agency"),
+				 keep == 1 ? 3 : 1);
+	}
+	/* Each change stands alone again. */
+	agency.id = "three";
+	assert_int_equal(register_agency(place->registrar, &agency, false, NULL), 0);
+	assert_int_equal(number(place, "SELECT count(*) FROM agency"), 4);
+	assert_int_equal(register_batch_end(place->registrar, true, &error), -ECANCELED);
+}
+
+static void contacts_are_changed_and_may_bring_their_number(void **state)
+{
+	struct place *place = *state;
+	struct contact contact = teacher;
+	int64_t id = 0;
+
+	contact.id = 40;
+	assert_int_equal(register_contact(place->registrar, &contact, &id, NULL), 0);
+	assert_int_equal(id, 40);
+	assert_int_equal(register_contact(place->registrar, &contact, &id, NULL), -EEXIST);
+	contact.name = "New name";
+	contact.deputy = 1;
+	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), 0);
+	assert_int_equal(number(place, "SELECT name = 'New name' AND deputy = 1 AND active = 1"
+				       " FROM contact WHERE id = 40"),
+			 1);
+	contact.deputy = 40;
+	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), -EINVAL);
+	contact.deputy = 0;
+	contact.id = 41;
+	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), -ENOENT);
+	contact.id = 0;
+	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), -ENOENT);
+}
+
+static void raise_plain(const struct place *place, struct registered *ret)
+{
+	assert_int_equal(register_challenge(place->registrar, &plain_challenge, 2026,
+					    &plain_recording, 1, ret, NULL),
+			 0);
+}
+
+static void challenges_are_changed_but_for_their_reference(void **state)
+{
+	struct place *place = *state;
+	struct challenge challenge = plain_challenge;
+	struct registered made;
+
+	raise_plain(place, &made);
+	challenge.id = made.id;
+	challenge.urgency = "urgent";
+	challenge.reference = "ANOTHER";
+	assert_int_equal(register_change_challenge(place->registrar, &challenge, NULL), 0);
+	assert_int_equal(number(place, "SELECT urgency = 'urgent' AND reference = '2026-014'"
+				       " AND change_seq = 3 FROM challenge"),
+			 1);
+	challenge.raising_agency = "none";
+	assert_int_equal(register_change_challenge(place->registrar, &challenge, NULL),
+			 -ENOENT);
+	challenge.raising_agency = "school";
+	challenge.id = 99;
+	assert_int_equal(register_change_challenge(place->registrar, &challenge, NULL),
+			 -ENOENT);
+}
+
+static void what_is_purged_leaves_its_record(void **state)
+{
+	struct place *place = *state;
+	struct contact contact = teacher;
+	struct registered made;
+	const struct instant now = { 5000 };
+
+	raise_plain(place, &made);
+	assert_int_equal(register_purge_challenge(place->registrar, made.id, "", "", now, NULL),
+			 -EINVAL);
+	assert_int_equal(
+		register_purge_challenge(place->registrar, made.id, "a rule", "me", now, NULL),
+		0);
+	assert_int_equal(number(place, "SELECT (SELECT count(*) FROM challenge)"
+				       " + (SELECT count(*) FROM event)"),
+			 0);
+	assert_int_equal(number(place, "SELECT challenge = 1 AND rule = 'a rule' AND by = 'me'"
+				       " AND at = 5000 FROM purge"),
+			 1);
+	assert_int_equal(
+		register_purge_challenge(place->registrar, made.id, "a rule", "me", now, NULL),
+		-ENOENT);
+	/* A contact that is active is nobody's to erase. */
+	assert_int_equal(register_purge_contact(place->registrar, 1, NULL), -ENOENT);
+	contact.id = 1;
+	contact.active = false;
+	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), 0);
+	assert_int_equal(register_purge_contact(place->registrar, 1, NULL), 0);
+	assert_int_equal(number(place, "SELECT count(*) FROM contact"), 0);
+}
+
 #define PLAIN(function)                                    \
 	{                                                  \
 #function, function, setup, teardown, NULL \
@@ -473,6 +587,10 @@ int main(void)
 		PLAIN(refuses_addresses_that_carry_more),
 		PLAIN(away_and_back),
 		PLAIN(agencies_are_added_once_and_changed_by_will),
+		PLAIN(a_batch_is_written_whole_or_not_at_all),
+		PLAIN(contacts_are_changed_and_may_bring_their_number),
+		PLAIN(challenges_are_changed_but_for_their_reference),
+		PLAIN(what_is_purged_leaves_its_record),
 	};
 	struct CMUnitTest tests[COUNT(plain) + COUNT(reference_rows) + COUNT(spoil_rows)];
 	size_t count = 0;

@@ -576,6 +576,24 @@ static const struct scene scenes[] = {
 	  "reminder receiving.practitioner accepted\n"
 	  "breach receiving.practitioner ready\n"
 	  "escalation receiving.manager ready\n", NULL },
+	{ "an answer in time that was typed in late stands down those who were told",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { MAILED },
+	    { RECORD, THU16, "withdrawn" }, { RUN, FRI10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner accepted\n"
+	  "escalation receiving.manager accepted\n"
+	  "cleared receiving.practitioner decided\n" /* one mail a day */
+	  "cleared receiving.manager decided\n", NULL },
+	{ "a deadline that moves after it was told stands nobody down",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { MAILED },
+	    { LIMIT, NULL, "20 working days" }, { RUN, FRI10 } },
+	  "inform receiving.practitioner accepted\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner accepted\n"
+	  "breach receiving.practitioner accepted\n"
+	  "escalation receiving.manager accepted\n", NULL, 1 },
 	{ "a mail waits for the hours of its recipient's agency",
 	  { { STORE }, { SCHOOL }, { RUN, MON9 }, { RAISE, "2026-11-25T09:30:00Z" }, { RUN, WED10 },
 	    { RUN, "2026-11-25T11:59:00Z" } },
