@@ -28,7 +28,7 @@ JOBS = os.cpu_count() or 1
 # Random cases of each comparison: enough for every change, not for a night. Where a case is a process, fewer.
 ORACLE_CASES = {"compare_counting.py": "500000"}
 ORACLE_CASES_ELSE = "1000"
-FUZZ_SECONDS = 6  # for each fuzzer; with seven of them under a minute, besides building
+FUZZ_SECONDS = 30  # for each fuzzer: under two minutes for seven on two cores, besides building
 SKIP_STATUS = 77  # of a program that could not run here; its last line says why
 
 Result = collections.namedtuple("Result", "passed failed skipped log")
@@ -379,16 +379,19 @@ def runnable(block, path, limit, *arguments):
     return program(block, path.name, [str(path.resolve()), *arguments], limit)
 
 
+def fuzz(block, source):
+    name = source.stem.removeprefix("fuzz_")
+    found = Path("build/fuzz/corpus") / name
+    found.mkdir(parents=True, exist_ok=True)
+    return once(block, Path("build/fuzz") / source.with_suffix(""), FUZZ_SECONDS + 60, arguments=(
+        f"-max_total_time={FUZZ_SECONDS}", "-timeout=1", "-rss_limit_mb=1024", "-max_len=8192",
+        "-artifact_prefix=build/fuzz/", str(found), f"tests/fuzz/corpus/{name}"))
+
+
 def block_fuzz(block):
-    """Each fuzzer for some seconds, one after the other; `make fuzz FUZZ_TIME=...` gives them longer."""
+    """Each fuzzer for half a minute, as many at a time as there are cores; `make fuzz FUZZ_TIME=...` gives longer."""
     yield make(block, "build the fuzzers", "fuzzers")
-    for source in sorted(Path("tests/fuzz").glob("fuzz_*.c")):
-        name = source.stem.removeprefix("fuzz_")
-        found = Path("build/fuzz/corpus") / name
-        found.mkdir(parents=True, exist_ok=True)
-        yield once(block, Path("build/fuzz") / source.with_suffix(""), FUZZ_SECONDS + 60, arguments=(
-            f"-max_total_time={FUZZ_SECONDS}", "-timeout=1", "-rss_limit_mb=1024", "-max_len=8192",
-            "-artifact_prefix=build/fuzz/", str(found), f"tests/fuzz/corpus/{name}"))
+    yield from together(lambda source: fuzz(block, source), sorted(Path("tests/fuzz").glob("fuzz_*.c")))
 
 
 def block_valgrind(block):
@@ -408,7 +411,7 @@ BLOCKS = {
     "fault": ("fault tests", block_fault),
     "oracle": ("comparison with independent calculations", block_oracle),
     "system": ("system tests", block_system),
-    "fuzz": ("fuzzers, some seconds each", block_fuzz),
+    "fuzz": ("fuzzers, half a minute each", block_fuzz),
     "valgrind": ("unit test programs of base and core under valgrind", block_valgrind),
 }
 
