@@ -134,7 +134,11 @@ class Scene(unittest.TestCase):
         self.trouble("opened anew")
         self.trouble("an older copy")
         time.sleep(1.2)
-        self.nothing_wrong(2)
+        self.assertEqual(len(self.server.mails), 2)
+        # As challenge-notifyd(8) says: or what is recorded now gets the numbers of what was lost.
+        self.sql("UPDATE sqlite_sequence SET seq = seq + 1000000")
+        self.mailed_once("2026-003")
+        self.nothing_wrong(3)
 
     def scene_switched_to_wal_and_back(self):
         self.start()
