@@ -190,19 +190,30 @@ static bool is_capped(const struct explanation *explanation, const struct owed *
 	       instant_before(owed->started, owed->due);
 }
 
-/* The event kinds that would answer an obligation. */
+/* "a, b or c": what would stop the clock of an obligation. */
 static void stops_text(const struct explanation *explanation, const struct owed *owed,
 		       struct text *ret)
 {
 	const struct policy *policy = explanation->policy;
 	const struct obligation *obligation = &policy->obligations[owed->obligation];
+	/* What starts from the end of a challenge, like feedback, ends by its own `ends` alone.
+	 */
+	bool outlives = event_kind_is_terminal(obligation->starts);
+	const char *separator = "";
 
-	for (size_t i = 0; i < obligation->end_count; i++)
-		if (!event_kind_is_terminal(obligation->ends[i]))
-			text_appendf(ret, "%s, ", policy->kinds[obligation->ends[i]]);
-	if (obligation->stage != STAGE_NONE && !owed->lapsed)
-		text_append(ret, "a move to another stage, ");
-	text_append(ret, "resolved, withdrawn or closed");
+	for (size_t i = 0; i < obligation->end_count; i++) {
+		if (!outlives && event_kind_is_terminal(obligation->ends[i]))
+			continue;
+		text_appendf(ret, "%s%s", separator, policy->kinds[obligation->ends[i]]);
+		separator = outlives && i + 2 == obligation->end_count ? " or " : ", ";
+	}
+	if (outlives)
+		return;
+	if (obligation->stage != STAGE_NONE && !owed->lapsed) {
+		text_appendf(ret, "%sa move to another stage", separator);
+		separator = ", ";
+	}
+	text_appendf(ret, "%sresolved, withdrawn or closed", separator);
 }
 
 /* --- words -------------------------------------------------------------------------------- */

@@ -89,6 +89,8 @@ class Views(unittest.TestCase):
         self.assertFalse(view["open"])
         self.assertEqual([one["obligation"] for one in view["owed"]], ["feedback"])
         self.assertEqual(view["owed"][0]["ends"], ["outcome_shared", "closed"])
+        # Neither a withdrawal nor a second resolution gives the feedback that is owed.
+        self.assertIn("recorded: outcome_shared or closed\n", self.ctl("explain", "A-2", "--at", "2026-12-22 12:00"))
 
     def test_an_unknown_reference_is_one_line(self):
         said = self.ctl("explain", "A-3", "--at", "2026-12-22 12:00", status=3)
