@@ -16,7 +16,7 @@ from pathlib import Path
 
 CACHE = Path("/var/cache/challenge-notifyd-test")
 SUITE = "bookworm"
-MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
+MIRROR = [os.environ["DEBIAN_MIRROR"]] if "DEBIAN_MIRROR" in os.environ else []  # else debootstrap's own
 # What the package is tested with, besides what it depends on itself.
 INCLUDE = ("systemd-sysv", "dbus", "postfix", "ca-certificates")
 DEBOOTSTRAP_SECONDS = 300
@@ -57,7 +57,7 @@ def tree(package):
     scratch.chmod(0o755)
     try:
         made = subprocess.run(["debootstrap", "--variant=minbase", "--include=" + ",".join(include), SUITE,
-                               str(scratch), MIRROR], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               str(scratch), *MIRROR], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=DEBOOTSTRAP_SECONDS,
                               env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
         if made.returncode != 0:
