@@ -86,6 +86,7 @@ class Machine:
         """A machine on which a package can be installed; `prepare(root)` may put files into it before it boots."""
         source = tree(package)
         self.root = Path(tempfile.mkdtemp(prefix="booted-", dir="/var/tmp"))
+        self.name = "booted-" + os.urandom(4).hex()  # a folder's name may hold what a machine's may not
         self.process, self.init, self.console = None, None, None
         try:
             subprocess.run(["cp", "-a", "--reflink=auto", f"{source}/.", str(self.root)], check=True)
@@ -100,7 +101,7 @@ class Machine:
         self.console = tempfile.TemporaryFile(mode="w+", prefix="console-")
         self.process = subprocess.Popen(
             ["systemd-nspawn", "-q", "-D", str(self.root), "--boot", "--register=no", "--keep-unit",
-             "--private-network", f"--machine={self.root.name}", "--console=pipe",
+             "--private-network", f"--machine={self.name}", "--console=pipe",
              "--system-call-filter=bpf"],  # with it systemd filters addresses, as it does on a real machine
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=subprocess.STDOUT,
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})

@@ -114,7 +114,19 @@ class Booted(unittest.TestCase):
         except booted.CannotRun as reason:
             raise unittest.SkipTest(str(reason)) from None
         cls.addClassCleanup(cls.machine.stop)
+        cls.wait_for_relay()
         cls.running = False
+
+    @classmethod
+    def wait_for_relay(cls):
+        """The machine's own Postfix: a mail sent before it listens would pause the queue for a minute."""
+        until = time.monotonic() + 60
+        while cls.machine.run("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/25", check=False).returncode != 0:
+            if time.monotonic() > until:
+                said = cls.machine.run("systemctl", "status", "--no-pager", "-n", "5", "postfix@-", check=False).stdout
+                raise unittest.SkipTest("the Postfix of the booted machine does not listen: " +
+                                        (said.strip().splitlines() or ["no word"])[-1])
+            time.sleep(0.5)
 
     @classmethod
     def prepare(cls, root):
