@@ -10,15 +10,14 @@ static const struct unit_words {
 	enum timescale_unit unit;
 	const char *one;
 	const char *many;
-	bool by_day;
 } units[] = {
-	{ TIMESCALE_WORKING_DAYS, "working day", "working days", true },
-	{ TIMESCALE_WORKING_WEEKS, "working week", "working weeks", true },
-	{ TIMESCALE_WORKING_HOURS, "working hour", "working hours", false },
-	{ TIMESCALE_HOURS, "hour", "hours", false },
-	{ TIMESCALE_DAYS, "day", "days", true },
-	{ TIMESCALE_WEEKS, "week", "weeks", true },
-	{ TIMESCALE_MONTHS, "month", "months", true },
+	{ TIMESCALE_WORKING_DAYS, "working day", "working days" },
+	{ TIMESCALE_WORKING_WEEKS, "working week", "working weeks" },
+	{ TIMESCALE_WORKING_HOURS, "working hour", "working hours" },
+	{ TIMESCALE_HOURS, "hour", "hours" },
+	{ TIMESCALE_DAYS, "day", "days" },
+	{ TIMESCALE_WEEKS, "week", "weeks" },
+	{ TIMESCALE_MONTHS, "month", "months" },
 };
 
 static const struct whole_words {
@@ -81,15 +80,6 @@ const char *timescale_format(struct timescale timescale, char out[static TIMESCA
 			(void)snprintf(out, TIMESCALE_TEXT_SIZE, "%d %s", (int)timescale.amount,
 				       timescale.amount == 1 ? units[i].one : units[i].many);
 	return out;
-}
-
-bool timescale_is_by_day(struct timescale timescale)
-{
-	for (size_t i = 0; i < COUNT(units); i++)
-		if (units[i].unit == timescale.unit)
-			return units[i].by_day;
-	return timescale.unit == TIMESCALE_SAME_WORKING_DAY ||
-	       timescale.unit == TIMESCALE_END_OF_NEXT_WORKING_DAY;
 }
 
 bool timescale_is_late(const struct calendar *calendar, struct instant start)

@@ -42,9 +42,6 @@ MUST_CHECK int timescale_parse(const char *string, struct timescale *ret, struct
 enum { TIMESCALE_TEXT_SIZE = 48 };
 const char *timescale_format(struct timescale timescale, char out[static TIMESCALE_TEXT_SIZE]);
 
-/* True for units that count civil days (and so speak at openings), false for hours. */
-bool timescale_is_by_day(struct timescale timescale);
-
 enum first_day { FIRST_DAY_NEXT, FIRST_DAY_SAME };
 enum late_arrival { LATE_SAME_DAY, LATE_NEXT_WORKING_DAY };
 enum due_time { DUE_CLOSE, DUE_SAME_TIME };

@@ -19,11 +19,6 @@ static const struct {
 	[ALARM_ORPHANS] = { "orphans", 300 },
 };
 
-const char *alarm_name(enum alarm_kind kind)
-{
-	return kinds[kind].name;
-}
-
 static void level_name(size_t kind, char out[static NAME_SIZE])
 {
 	(void)snprintf(out, NAME_SIZE, "alarm/%s", kinds[kind].name);

@@ -40,7 +40,4 @@ MUST_CHECK int alarm_look(struct alarms *alarms, const struct world *world,
 			  const int64_t levels[static ALARM_KINDS], struct instant now,
 			  size_t *ret_mails, struct error *error);
 
-/* The key of its phrases: "paused", ... */
-const char *alarm_name(enum alarm_kind kind);
-
 #endif
