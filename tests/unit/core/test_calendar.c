@@ -204,6 +204,23 @@ static void an_opening_that_spring_skips_is_none(void **state)
 	calendar_destroy(england.calendar);
 }
 
+static void what_two_openings_share_after_a_spring_gap_counts_once(void **state)
+{
+	struct england england;
+
+	(void)state;
+	england_plan(&england);
+	/* 00:15-01:30 ends at 02:30 on the day that skips 01:00 to 02:00: half of the second is
+	 * left. */
+	england.plan.week[6] = (struct day_hours){ { { 900, 5400 }, { 8100, 10800 } }, 2 };
+	england_create(&england);
+	assert_int_equal(calendar_open_between(england.calendar,
+					       time_of(england.calendar, "2027-03-28"),
+					       time_of(england.calendar, "2027-03-29")),
+			 (75 + 30) * 60);
+	calendar_destroy(england.calendar);
+}
+
 static void a_day_open_through_the_change_has_23_or_25_hours(void **state)
 {
 	struct england england;
@@ -234,6 +251,7 @@ int main(void)
 		cmocka_unit_test(adding_in_two_steps_is_adding_at_once),
 		cmocka_unit_test(a_holiday_more_never_makes_anything_earlier),
 		cmocka_unit_test(an_opening_that_spring_skips_is_none),
+		cmocka_unit_test(what_two_openings_share_after_a_spring_gap_counts_once),
 		cmocka_unit_test(a_day_open_through_the_change_has_23_or_25_hours),
 	};
 

@@ -371,6 +371,11 @@ static const struct timeline_case {
 	         "2026-11-24 10:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n"
 	         "2026-11-24 10:00 escalation chair (cap): partnership.chair\n",
 	  .protect_by = "2026-11-24 10:00", .cap_escalates = true },
+	{ "a cap that runs out at the stage it would lead to tells, and moves nothing",
+	  "raised 2026-11-23 10:00; stage chair 2026-11-23 11:00", "2026-11-24 12:00",
+	  RAISED "2026-11-23 11:00 inform chair: partnership.chair\n"
+	         "2026-11-24 10:00 breach (cap): partnership.chair\n",
+	  .protect_by = "2026-11-24 10:00", .cap_escalates = true },
 	{ "a stage left by a recorded move is not cleared later",
 	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; stage chair 2026-11-27 10:00; withdrawn 2026-11-30 10:00",
 	  "2026-12-30 12:00",
