@@ -195,6 +195,8 @@ static const struct phrase_rule {
 	LETTER_PHRASE("trouble.holidays.help", false),
 	LETTER_PHRASE("trouble.orphans", false),
 	LETTER_PHRASE("trouble.orphans.help", false),
+	LETTER_PHRASE("trouble.promise", false),
+	LETTER_PHRASE("trouble.promise.help", false),
 	LETTER_PHRASE("next.risk", true),
 	LETTER_PHRASE("next.inform", true),
 	LETTER_PHRASE("next.cleared", true),

@@ -65,7 +65,7 @@ static int cycle(struct engine *engine, struct pass_report *ret, struct error *e
 
 	for (int i = 0; i < CYCLES; i++) {
 		r = engine_cycle(engine, ret, error);
-		if (r < 0 || !ret->more)
+		if (r < 0 || !(ret->more || ret->proving))
 			break;
 	}
 	return r;

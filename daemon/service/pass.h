@@ -12,6 +12,7 @@
 #include "adapter/ledger.h"
 #include "adapter/store.h"
 #include "adapter/template_file.h"
+#include "core/letter.h"
 
 /* What the parts of the service share. All borrowed. */
 struct world {
@@ -46,6 +47,15 @@ enum pass_trouble {
 	PASS_STORE, /* not to be read now: mails that are ready may go */
 };
 
+/* Is every open challenge watched? As of the last whole round of the proof (proof.h). */
+enum proof_verdict { PROOF_UNKNOWN, PROOF_KEPT, PROOF_BROKEN };
+struct proof_state {
+	enum proof_verdict verdict; /* unknown: none yet, or none that still speaks for now */
+	int64_t broken;             /* challenges that are not watched */
+	struct letter_counts counts;
+	struct instant at; /* when the round began; NEVER */
+};
+
 struct pass_report {
 	enum pass_trouble trouble;
 	char text[300];       /* of the trouble: what is wrong, and what to do; "" */
@@ -59,6 +69,8 @@ struct pass_report {
 	int64_t held_notices; /* how many notices that is */
 	int64_t flood;        /* notices held since far more fell due than usual */
 	bool more;            /* stopped at its measure: run again soon */
+	bool proving;         /* all is decided, but the proof goes on: run again soon */
+	struct proof_state proof;
 	struct instant wake;  /* the ledger's next instant; NEVER */
 };
 

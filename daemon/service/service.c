@@ -22,6 +22,7 @@ enum {
 	START_EXTEND = 120, /* seconds asked of systemd at each poll while not ready */
 	/* The relay mostly answers sooner, and the next commit finds the ledger held. */
 	HOLD_MICROSECONDS = 20000,
+	PROOF_PAUSE_MICROSECONDS = 10000, /* between slices of the proof: it is in no hurry */
 };
 
 static const uint64_t second = UINT64_C(1000000);
@@ -48,6 +49,7 @@ struct service {
 	char reload[600];
 	char approval[260];
 	int64_t flood;        /* notices that are held by one */
+	int64_t unwatched;    /* open challenges that nothing is to come for */
 	int64_t held_notices; /* of the HELD of the ledger, those that wait for an approval */
 	char status[2000];    /* as told last */
 };
@@ -73,6 +75,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 		.reload = service->reload,
 		.approval = service->approval,
 		.flood = service->flood,
+		.unwatched = service->unwatched,
 	};
 	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
 	struct error ignored = { 0 };
@@ -146,8 +149,13 @@ static void arm_wake(struct service *service, const struct pass_report *report)
 {
 	struct instant now = clock_now(service->engine.clock);
 
+	uint64_t real = 0;
+
+	(void)sd_event_now(service->event, CLOCK_REALTIME, &real);
 	if (report->more)
 		arm(service->wake_timer, 0);
+	else if (report->proving)
+		arm(service->wake_timer, real + PROOF_PAUSE_MICROSECONDS);
 	else if (instant_is_never(report->wake) || !instant_before(now, report->wake))
 		(void)sd_event_source_set_enabled(service->wake_timer, SD_EVENT_OFF);
 	else
@@ -209,6 +217,7 @@ static void look(struct service *service)
 		service->ledger_told = false;
 		service->last_poll = boot_seconds(service);
 		service->flood = report.flood;
+		service->unwatched = report.proof.broken;
 		(void)snprintf(service->trouble, sizeof service->trouble, "%s", report.text);
 		(void)snprintf(service->approval, sizeof service->approval, "%s",
 			       report.approval);
