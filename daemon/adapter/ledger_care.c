@@ -100,8 +100,9 @@ int ledger_plans(struct ledger *ledger, const int64_t *ids, size_t count, struct
 
 int ledger_total(struct ledger *ledger, struct ledger_totals *ret, struct error *error)
 {
-	static const char sql[] = "SELECT min(created) FROM mail"
-				  " WHERE state IN ('ready', 'attempting', 'retry', 'in_doubt')";
+	static const char sql[] =
+		"SELECT min(created) FROM mail"
+		" WHERE state IN ('ready', 'attempting', 'retry', 'in_doubt')";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
 	struct head head = { 0 };
 	int result = ledger_head(ledger, &head, error);

@@ -30,14 +30,14 @@ MUST_CHECK int ledger_punctuality(struct ledger *ledger, struct instant from,
 				  struct ledger_punctuality *ret, struct error *error);
 
 /*
- * When the ledger plans to look at each of these challenges again: ret[i] for ids[i], NEVER where
- * it does not. The ids stand in order of themselves.
+ * When the ledger plans to look at each of these challenges again: ret[i] for ids[i], NEVER
+ * where it does not. The ids stand in order of themselves.
  */
 MUST_CHECK int ledger_plans(struct ledger *ledger, const int64_t *ids, size_t count,
 			    struct instant *ret, struct error *error);
 
-/* How much there has been since the ledger was new, and since when the oldest mail that is to be
- * sent waits (NEVER: none does; looks at each of these). */
+/* How much there has been since the ledger was new, and since when the oldest mail that is to
+ * be sent waits (NEVER: none does; looks at each of these). */
 struct ledger_totals {
 	int64_t notices;
 	int64_t mails;

@@ -11,7 +11,8 @@
 #include "core/timeline.h"
 
 enum {
-	/* A look that was planned and has not been taken is borne so long: a poll may be long. */
+	/* A look that was planned and has not been taken is borne so long: a poll may be long.
+	 */
 	PROMISE_LATE_SECONDS = 300,
 };
 

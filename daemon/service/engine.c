@@ -178,8 +178,8 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 		levels[ALARM_APPROVAL] = report->held_notices > 0 ? report->held_notices : 1;
 	levels[ALARM_HOLIDAYS] = holidays_end_soon(engine->setup.config, now);
 	levels[ALARM_ORPHANS] = (int64_t)report->orphans;
-	levels[ALARM_PROMISE] = report->proof.verdict == PROOF_UNKNOWN ? ALARM_UNKNOWN
-								       : report->proof.broken;
+	levels[ALARM_PROMISE] =
+		report->proof.verdict == PROOF_UNKNOWN ? ALARM_UNKNOWN : report->proof.broken;
 	return alarm_look(&engine->alarms, &world, levels, now, &mails, error);
 }
 

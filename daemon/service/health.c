@@ -37,8 +37,7 @@ void health_status(const struct health *health, struct text *ret)
 	else
 		text_append(ret, "Watching the store; ");
 	if (health->unwatched > 0)
-		text_appendf(ret,
-			     "%lld open challenges are NOT WATCHED: challengectl status; ",
+		text_appendf(ret, "%lld open challenges are NOT WATCHED: challengectl status; ",
 			     (long long)health->unwatched);
 	append_counts(health, ret);
 	if (health->pause[0] != '\0')

@@ -71,7 +71,7 @@ struct pass_report {
 	bool more;            /* stopped at its measure: run again soon */
 	bool proving;         /* all is decided, but the proof goes on: run again soon */
 	struct proof_state proof;
-	struct instant wake;  /* the ledger's next instant; NEVER */
+	struct instant wake; /* the ledger's next instant; NEVER */
 };
 
 /*

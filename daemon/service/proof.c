@@ -33,7 +33,7 @@ struct round {
 
 struct proof {
 	struct timeline *timeline;
-	bool doubted;  /* since the last round began */
+	bool doubted; /* since the last round began */
 	bool under_way;
 	bool proved; /* `last` holds */
 	struct round round;

@@ -32,9 +32,9 @@ void proof_doubt(struct proof *proof);
 void proof_forget(struct proof *proof);
 
 /*
- * After a cycle that has decided all that is due: begins a round, or goes on with it, where that
- * is wanted. 1 while a round is under way: call again soon. What it finds is logged when it
- * begins, when it grows and when it is over. Negative errors of the ledger, the store (then
+ * After a cycle that has decided all that is due: begins a round, or goes on with it, where
+ * that is wanted. 1 while a round is under way: call again soon. What it finds is logged when
+ * it begins, when it grows and when it is over. Negative errors of the ledger, the store (then
  * *ret_store_failed is set) or memory.
  */
 MUST_CHECK int proof_run(struct proof *proof, const struct world *world, struct store *store,

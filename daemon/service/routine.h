@@ -3,9 +3,9 @@
  *
  * The sign of life goes to the addresses of `alarm`, every day at `alarm.daily`; the list of
  * every open challenge, if there is one, to the business unit, when the first working day of a
- * week opens. The sign of life is given on the word of the proof only: while an open challenge is
- * not watched it stays away, and an alarm tells why. The ledger remembers the last of each, so each comes once; one that was missed
- * comes late, but on its own day, or in its own week.
+ * week opens. The sign of life is given on the word of the proof only: while an open challenge
+ * is not watched it stays away, and an alarm tells why. The ledger remembers the last of each,
+ * so each comes once; one that was missed comes late, but on its own day, or in its own week.
  */
 #ifndef SERVICE_ROUTINE_H
 #define SERVICE_ROUTINE_H

@@ -156,8 +156,7 @@ static int walk(struct task *task, struct error *error)
 
 		if (policy == NULL)
 			continue;
-		r = survey_look(task->timeline, policy, challenge, task->now, &standing,
-				error);
+		r = survey_look(task->timeline, policy, challenge, task->now, &standing, error);
 		if (r < 0 || !is_open(&standing))
 			continue;
 		survey_count(&task->survey.counts, policy, &standing, task->now);
@@ -181,9 +180,9 @@ static int write_row(struct task *task, const struct policy *policy,
 	int r;
 
 	*ret = (struct letter_notice){
-		.kind = owed == NULL                 ? NOTICE_QUIET
+		.kind = owed == NULL                      ? NOTICE_QUIET
 			: is_overdue(standing, task->now) ? NOTICE_BREACH
-						     : NOTICE_REMINDER,
+							  : NOTICE_REMINDER,
 		.obligation = owed == NULL ? "" : policy->obligations[owed->obligation].id,
 		.feedback = owed != NULL && wording_is_feedback(policy, owed->obligation),
 		.reference = arena_string(arena, challenge->reference),
@@ -225,8 +224,7 @@ static int write_rows(struct task *task, struct error *error)
 		policy = challenge == NULL ? NULL : policy_of(task, challenge);
 		if (policy == NULL)
 			continue;
-		r = survey_look(task->timeline, policy, challenge, task->now, &standing,
-				error);
+		r = survey_look(task->timeline, policy, challenge, task->now, &standing, error);
 		if (r == 0)
 			r = write_row(task, policy, challenge, &standing,
 				      &survey->rows[survey->row_count], error);

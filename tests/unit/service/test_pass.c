@@ -807,8 +807,8 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 			MUST(pass_run(bench->pass, &report, &error));
 		while (report.more || report.proving);
 		if (report.trouble == PASS_GOOD)
-			assert_int_equal(report.proof.verdict, bench->lost ? PROOF_BROKEN
-									   : PROOF_KEPT);
+			assert_int_equal(report.proof.verdict,
+					 bench->lost ? PROOF_BROKEN : PROOF_KEPT);
 		return;
 	case MAILED:
 		mark_accepted(bench);

@@ -96,8 +96,8 @@ static struct instant ask_when(struct room *room, enum proof_verdict verdict, co
 	size_t mails = 0;
 	bool store_failed = false;
 
-	ROOM_MUST(routine_run(&room->world, room->store, verdict, room_time(when), &mails, &next,
-			      &store_failed, &error));
+	ROOM_MUST(routine_run(&room->world, room->store, verdict, room_time(when), &mails,
+			      &next, &store_failed, &error));
 	assert_false(store_failed);
 	return next;
 }
