@@ -14,13 +14,18 @@
 #include <unistd.h>
 
 /* systemd may name several folders, joined by ':'; ours is the first (systemd.exec(5)). */
-static char *state_folder(const struct config *config)
+static char *named_folder(const char *variable, const char *otherwise)
 {
-	const char *named = getenv("STATE_DIRECTORY");
+	const char *named = getenv(variable);
 
 	if (named != NULL && named[0] != '\0')
 		return strndup(named, strcspn(named, ":"));
-	return strdup(config->state);
+	return strdup(otherwise);
+}
+
+static char *state_folder(const struct config *config)
+{
+	return named_folder("STATE_DIRECTORY", config->state);
 }
 
 static int make_folder(const char *folder, struct error *error)
@@ -50,6 +55,50 @@ static int open_ledger(struct engine *engine, struct error *error)
 	if (r < 0)
 		return r;
 	return ledger_open(folder, LEDGER_WRITE, &engine->ledger, error);
+}
+
+/* Without it everything goes on, but nobody can see when the last good poll was. */
+static void open_pulse(struct engine *engine)
+{
+	static const struct journal_field fields[] = { { "SIGN", "pulse" } };
+	CLEANUP(freep) char *state = state_folder(engine->setup.config);
+	CLEANUP(freep)
+	char *folder = state == NULL ? NULL : named_folder("RUNTIME_DIRECTORY", state);
+	struct error error = { 0 };
+
+	if (folder == NULL)
+		(void)error_memory(&error);
+	else if (pulse_open(folder, state, &engine->pulse, &error) == 0)
+		return;
+	journal_send(JOURNAL_SIGN_FAULT, fields, COUNT(fields),
+		     "challengectl status will not know when the last good poll was: %s",
+		     error.text);
+}
+
+static void beat(struct engine *engine, const struct pass_report *report)
+{
+	static const enum pulse_promise promises[] = {
+		[PROOF_UNKNOWN] = PULSE_UNKNOWN,
+		[PROOF_KEPT] = PULSE_KEPT,
+		[PROOF_BROKEN] = PULSE_BROKEN,
+	};
+
+	if (report->trouble != PASS_GOOD)
+		return;
+	engine->beat.last_poll = clock_now(engine->clock);
+	engine->beat.next = report->wake;
+	engine->beat.poll_seconds = engine->setup.config->poll_seconds;
+	engine->beat.promise = promises[report->proof.verdict];
+	engine->beat.unwatched = report->proof.broken;
+	if (engine->pulse != NULL)
+		pulse_write(engine->pulse, &engine->beat);
+}
+
+static void close_pulse(struct engine *engine)
+{
+	engine->beat.ended = clock_now(engine->clock);
+	pulse_write(engine->pulse, &engine->beat);
+	pulse_close(engine->pulse);
 }
 
 static struct world world_of(const struct engine *engine)
@@ -100,12 +149,22 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "cannot start: %s", error.text);
 		return SERVICE_COULD_NOT;
 	}
+	engine->beat =
+		(struct pulse_beat){ .pid = getpid(),
+				     .started = clock_now(clock),
+				     .last_poll = INSTANT_NEVER,
+				     .next = INSTANT_NEVER,
+				     .ended = INSTANT_NEVER,
+				     .poll_seconds = engine->setup.config->poll_seconds };
+	open_pulse(engine);
 	engine->worked = true; /* reading files and templates takes more than it leaves */
 	return SERVICE_DONE;
 }
 
 void engine_close(struct engine *engine)
 {
+	if (engine->pulse != NULL)
+		close_pulse(engine);
 	post_destroy(engine->post);
 	pass_destroy(engine->pass);
 	ledger_close(engine->ledger);
@@ -215,6 +274,7 @@ int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *e
 		if (r < 0)
 			return r;
 	}
+	beat(engine, &report);
 	give_back(engine, &report);
 	*ret = report;
 	return 0;

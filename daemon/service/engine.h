@@ -5,6 +5,7 @@
 #ifndef SERVICE_ENGINE_H
 #define SERVICE_ENGINE_H
 
+#include "adapter/pulse.h"
 #include "service/alarm.h"
 #include "service/pass.h"
 #include "service/post.h"
@@ -27,6 +28,8 @@ struct engine {
 	struct pass *pass;
 	struct post *post;
 	struct alarms alarms;
+	struct pulse *pulse; /* NULL: it could not be made, which was told */
+	struct pulse_beat beat;
 	bool reload_refused; /* the last one; the configuration before it is in use */
 	bool worked;         /* memory was taken for it that is not needed while idle */
 	bool recovered;      /* what a killed daemon left in hand has been dealt with */
