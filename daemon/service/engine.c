@@ -2,8 +2,10 @@
 #include "service/engine.h"
 
 #include "adapter/journal.h"
+#include "adapter/metrics_file.h"
 #include "adapter/sender_process.h"
 #include "service/crash.h"
+#include "service/metrics.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -94,6 +96,63 @@ static void beat(struct engine *engine, const struct pass_report *report)
 		pulse_write(engine->pulse, &engine->beat);
 }
 
+/* A poll that decided all there is, and found every open challenge watched. */
+static bool all_is_well(const struct pass_report *report)
+{
+	return report->trouble == PASS_GOOD && !report->more &&
+	       report->proof.verdict == PROOF_KEPT;
+}
+
+static int write_metrics(const struct engine *engine, const struct pass_report *report,
+			 struct error *error)
+{
+	CLEANUP(text_clear) struct text text = { 0 };
+	struct metrics metrics = {
+		.config = engine->setup.config,
+		.started = engine->beat.started,
+		.last_poll = engine->beat.last_poll,
+		.next = report->wake,
+		.proof = report->proof,
+		.heartbeat = heartbeat_state(engine->heartbeat),
+		.flood = report->flood,
+		.paused = post_is_paused(engine->post),
+		.approved = report->approval[0] == '\0',
+		.reloaded = !engine->reload_refused,
+	};
+	int r = ledger_count(engine->ledger, metrics.queue, error);
+
+	if (r == 0)
+		r = ledger_total(engine->ledger, &metrics.totals, error);
+	if (r < 0)
+		return r;
+	metrics_render(&metrics, &text);
+	if (text_failed(&text))
+		return error_memory(error);
+	return metrics_file_write(engine->setup.config->metrics, text_string(&text),
+				  text.length, error);
+}
+
+static void keep_metrics(struct engine *engine, const struct pass_report *report)
+{
+	static const struct journal_field fields[] = { { "SIGN", "metrics" } };
+	int64_t boot = engine->clock->boot_seconds(engine->clock->self);
+	struct error error = { 0 };
+	bool failed;
+
+	if (engine->setup.config->metrics[0] == '\0' || boot < engine->metrics_due)
+		return;
+	engine->metrics_due = boot + METRICS_SECONDS;
+	failed = write_metrics(engine, report, &error) < 0;
+	if (failed && !engine->metrics_failing)
+		journal_send(JOURNAL_SIGN_FAULT, fields, COUNT(fields),
+			     "the metrics could not be written: %s; trying again every minute",
+			     error.text);
+	else if (!failed && engine->metrics_failing)
+		journal_send(JOURNAL_SIGN_BACK, fields, COUNT(fields),
+			     "the metrics are written again");
+	engine->metrics_failing = failed;
+}
+
 static void close_pulse(struct engine *engine)
 {
 	engine->beat.ended = clock_now(engine->clock);
@@ -119,7 +178,12 @@ static int open_work(struct engine *engine, struct error *error)
 
 	if (program == NULL)
 		return error_memory(error);
-	r = pass_create(&world, &engine->pass, error);
+	r = heartbeat_create(program, engine->clock, &engine->heartbeat, error);
+	if (r == 0)
+		r = heartbeat_configure(engine->heartbeat, &engine->setup.config->heartbeat,
+					error);
+	if (r == 0)
+		r = pass_create(&world, &engine->pass, error);
 	if (r < 0)
 		return r;
 	return post_create(&world, program, &engine->post, error);
@@ -165,6 +229,7 @@ void engine_close(struct engine *engine)
 {
 	if (engine->pulse != NULL)
 		close_pulse(engine);
+	heartbeat_destroy(engine->heartbeat);
 	post_destroy(engine->post);
 	pass_destroy(engine->pass);
 	ledger_close(engine->ledger);
@@ -275,6 +340,12 @@ int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *e
 			return r;
 	}
 	beat(engine, &report);
+	heartbeat_take(engine->heartbeat); /* one that hangs says nothing by itself */
+	if (all_is_well(&report))
+		heartbeat_run(engine->heartbeat);
+	/* Figures of the first proof are worth the wait. */
+	if (!report.proving || report.proof.verdict != PROOF_UNKNOWN)
+		keep_metrics(engine, &report);
 	give_back(engine, &report);
 	*ret = report;
 	return 0;
@@ -293,6 +364,9 @@ static int take_on(struct engine *engine, struct setup *setup, struct error *err
 	r = pass_configure(engine->pass, &world, error);
 	if (r >= 0)
 		r = post_configure(engine->post, &world, error);
+	if (r >= 0)
+		r = heartbeat_configure(engine->heartbeat, &engine->setup.config->heartbeat,
+					error);
 	if (r < 0) {
 		struct error ignored = { 0 };
 
@@ -342,5 +416,6 @@ bool engine_reload(struct engine *engine, struct error *error)
 	journal_send(JOURNAL_RELOADED, NULL, 0, "configuration %.12s is in use",
 		     engine->setup.config->digest);
 	engine->worked = true;
+	engine->metrics_due = INT64_MIN;
 	return true;
 }

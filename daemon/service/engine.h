@@ -7,6 +7,7 @@
 
 #include "adapter/pulse.h"
 #include "service/alarm.h"
+#include "service/heartbeat.h"
 #include "service/pass.h"
 #include "service/post.h"
 #include "service/reload.h"
@@ -28,8 +29,11 @@ struct engine {
 	struct pass *pass;
 	struct post *post;
 	struct alarms alarms;
+	struct heartbeat *heartbeat;
 	struct pulse *pulse; /* NULL: it could not be made, which was told */
 	struct pulse_beat beat;
+	int64_t metrics_due; /* CLOCK_BOOTTIME second */
+	bool metrics_failing;
 	bool reload_refused; /* the last one; the configuration before it is in use */
 	bool worked;         /* memory was taken for it that is not needed while idle */
 	bool recovered;      /* what a killed daemon left in hand has been dealt with */

@@ -37,6 +37,7 @@ struct service {
 		*alive_timer;        /* CLOCK_BOOTTIME: the watchdog; NULL when there is none */
 	sd_event_source *hold_timer; /* CLOCK_BOOTTIME: nothing came, let go of the ledger */
 	sd_event_source *senders;
+	sd_event_source *heartbeat;
 	sd_event_source *clock_step;
 	sd_event_source *stop_timer;
 	int step_descriptor;
@@ -334,6 +335,17 @@ static int on_post_timer(sd_event_source *source, uint64_t at, void *context)
 	return 0;
 }
 
+static int on_heartbeat(sd_event_source *source, int descriptor, uint32_t events, void *context)
+{
+	struct service *service = context;
+
+	(void)source;
+	(void)descriptor;
+	(void)events;
+	heartbeat_take(service->engine.heartbeat);
+	return 0;
+}
+
 /* --- the clock was set -----------------------------------------------------------------------
  */
 
@@ -447,6 +459,10 @@ static int add_descriptors(struct service *service)
 				post_descriptor(service->engine.post), EPOLLIN, on_senders,
 				service);
 
+	if (r >= 0)
+		r = sd_event_add_io(service->event, &service->heartbeat,
+				    heartbeat_descriptor(service->engine.heartbeat), EPOLLIN,
+				    on_heartbeat, service);
 	if (r < 0)
 		return r;
 	service->step_descriptor = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -502,7 +518,8 @@ static void service_clear(struct service *service)
 	sd_event_source *const sources[] = { service->poll_timer, service->wake_timer,
 					     service->post_timer, service->alive_timer,
 					     service->senders,    service->clock_step,
-					     service->stop_timer, service->hold_timer };
+					     service->heartbeat,  service->stop_timer,
+					     service->hold_timer };
 
 	for (size_t i = 0; i < COUNT(sources); i++)
 		(void)sd_event_source_unref(sources[i]);
