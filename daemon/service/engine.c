@@ -132,16 +132,14 @@ static int write_metrics(const struct engine *engine, const struct pass_report *
 				  text.length, error);
 }
 
-static void keep_metrics(struct engine *engine, const struct pass_report *report)
+void engine_metrics(struct engine *engine, const struct pass_report *report)
 {
 	static const struct journal_field fields[] = { { "SIGN", "metrics" } };
-	int64_t boot = engine->clock->boot_seconds(engine->clock->self);
 	struct error error = { 0 };
 	bool failed;
 
-	if (engine->setup.config->metrics[0] == '\0' || boot < engine->metrics_due)
+	if (engine->setup.config->metrics[0] == '\0')
 		return;
-	engine->metrics_due = boot + METRICS_SECONDS;
 	failed = write_metrics(engine, report, &error) < 0;
 	if (failed && !engine->metrics_failing)
 		journal_send(JOURNAL_SIGN_FAULT, fields, COUNT(fields),
@@ -151,6 +149,16 @@ static void keep_metrics(struct engine *engine, const struct pass_report *report
 		journal_send(JOURNAL_SIGN_BACK, fields, COUNT(fields),
 			     "the metrics are written again");
 	engine->metrics_failing = failed;
+}
+
+static void keep_metrics(struct engine *engine, const struct pass_report *report)
+{
+	int64_t boot = engine->clock->boot_seconds(engine->clock->self);
+
+	if (boot < engine->metrics_due)
+		return;
+	engine->metrics_due = boot + METRICS_SECONDS;
+	engine_metrics(engine, report);
 }
 
 static void close_pulse(struct engine *engine)

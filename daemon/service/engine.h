@@ -58,6 +58,10 @@ MUST_CHECK int engine_cycle(struct engine *engine, struct pass_report *ret,
 MUST_CHECK int engine_alarm(struct engine *engine, const struct pass_report *report,
 			    struct error *error);
 
+/* Writes the metrics, where there are to be any; engine_cycle does so by itself now and then.
+ */
+void engine_metrics(struct engine *engine, const struct pass_report *report);
+
 /*
  * Reads the configuration anew, all or nothing; logs either outcome. False when it was refused
  * (*error says why), and the one in use goes on.

@@ -131,6 +131,8 @@ int once_run(const char *config_file, const struct clock *clock)
 	} else if (status == SERVICE_DONE && report.trouble != PASS_GOOD) {
 		status = SERVICE_COULD_NOT;
 	}
+	if (status == SERVICE_DONE)
+		engine_metrics(&engine, &report); /* with what became of the mails */
 	if (engine.post != NULL) {
 		say_goodbye(&engine);
 		await_heartbeat(&engine);
