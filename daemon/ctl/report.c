@@ -8,6 +8,7 @@
 #include "ctl/lookup.h"
 #include "ctl/report_print.h"
 #include "ctl/terminal.h"
+#include "ctl/typed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -110,8 +111,8 @@ static int take_period(struct gathering *gathering, int *argc, char **argv, int3
 					   quarter);
 	if (from == NULL || to == NULL)
 		return ctl_usage(ctl, "report needs --from and --to, or --quarter");
-	if (!day_parse(from, &days->first) || !day_parse(to, &days->last))
-		return ctl_usage(ctl, "--from and --to are dates: 2026-07-01");
+	if (!typed_day(from, &days->first) || !typed_day(to, &days->last))
+		return ctl_usage(ctl, "--from and --to are dates: 2026-07-01 or 01/07/2026");
 	if (days->last < days->first)
 		return ctl_usage(ctl, "--to lies before --from");
 	return EXIT_DONE;

@@ -126,6 +126,20 @@ class StoreCommands(unittest.TestCase):
 
     # --- raising ---------------------------------------------------------------------------------------
 
+    def test_dates_may_be_written_as_people_here_write_them(self):
+        self.fill()
+        self.done("contact", "away", "1", "--from", "24/12/2026", "--until", "2027-01-04")
+        self.assertEqual(self.query("SELECT away_from, away_until FROM contact WHERE id = 1"),
+                         [(1798070400, 1799020800)])
+        self.done("raise", "--policy", "example", "--raising", "school", "--receiving", "social-care",
+                  "--at", "03/02/2026 10:00", "--reference", "R1")
+        self.assertEqual(self.query("SELECT at FROM event"), [(1770112800,)])
+
+    def test_a_usage_error_names_the_help_of_its_command(self):
+        self.fill()
+        self.refused(USAGE, "(see challengectl contact away --help)", "contact", "away", "1", "--from", "24/13/2026")
+        self.refused(USAGE, "(see challengectl --help)", "no-such-command")
+
     def test_a_challenge_is_raised_with_its_event(self):
         self.fill()
         made = self.raise_one("--urgency", "urgent", "--raising-contact", "1", "--immediate")
