@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "core/address.h"
 #include "ctl/commands.h"
+#include "ctl/ledger_access.h"
 #include "ctl/lookup.h"
 #include "ctl/terminal.h"
 
@@ -211,22 +212,24 @@ static json_t *contact_json(const struct zone *zone, const struct contact *conta
 			 time_or_null(zone, contact->confirmed_at));
 }
 
-static void add_contact(struct table *table, const struct zone *zone,
-			const struct contact *contact)
+static void add_contact(struct ctl *ctl, struct table *table, const struct contact *contact)
 {
 	CLEANUP(text_clear) struct text id = { 0 };
 	CLEANUP(text_clear) struct text name = { 0 };
-	char from[INSTANT_TEXT_SIZE];
-	char until[INSTANT_TEXT_SIZE];
+	char from[WHEN_TEXT_SIZE];
+	char until[WHEN_TEXT_SIZE];
 
 	text_appendf(&id, "%lld", (long long)contact->id);
-	text_appendf(&name, "%s%s", contact->name, contact->active ? "" : " (not active)");
+	text_appendf(&name, "%s%s%s", contact->name, contact->shared ? " (a team)" : "",
+		     contact->active ? "" : " (not active)");
 	if (!instant_is_never(contact->away_from))
 		text_appendf(&name, " (away from %s until %s)",
-			     ctl_time_text(zone, contact->away_from, from),
+			     ctl_when(ctl, contact->away_from, from),
 			     instant_is_never(contact->away_until)
 				     ? "further notice"
-				     : ctl_time_text(zone, contact->away_until, until));
+				     : ctl_when(ctl, contact->away_until, until));
+	if (contact->deputy != 0)
+		text_appendf(&name, " (deputy: %lld)", (long long)contact->deputy);
 	table_add(table, (const char *[]){ text_string(&id), contact->agency, contact->role,
 					   contact->email, text_string(&name) });
 }
@@ -262,7 +265,7 @@ static int run_list(struct ctl *ctl, int argc, char **argv)
 		if (agency != NULL && strcmp(contact->agency, agency) != 0)
 			continue;
 		if (!ctl->json)
-			add_contact(&table, zone, contact);
+			add_contact(ctl, &table, contact);
 		else if (json_array_append_new(list, contact_json(zone, contact)) < 0)
 			status = ctl_cannot(ctl, "out of memory");
 	}

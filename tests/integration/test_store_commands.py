@@ -228,6 +228,28 @@ class StoreCommands(unittest.TestCase):
         self.assertNotEqual(later["stage"], "practitioner")
         self.assertTrue(later["derived"])
 
+    def test_a_list_says_what_is_due_next_and_who_owes_it(self):
+        self.fill()
+        for reference in ("B2", "A10", "C3"):
+            self.raise_one("--reference", reference)
+        self.done("record", "C3", "withdrawn", "--at", "2026-06-01 12:00")
+        self.done("record", "A10", "acknowledged", "--at", "2026-06-01 12:00")  # the last that changed
+        first, second, ended = self.done("list", "--at", "2026-06-01 13:00")
+        self.assertEqual([first["reference"], second["reference"], ended["reference"]], ["A10", "B2", "C3"])
+        self.assertEqual((first["due"], first["owed_by"], first["overdue"]),
+                         ("2026-06-04T17:00:00+01:00", ["receiving.practitioner"], False))
+        self.assertEqual((ended["due"], ended["owed_by"], ended["overdue"]), (None, [], False))
+        later = ("--at", "2026-06-05 10:00")
+        late = self.done("list", "--overdue", *later)
+        self.assertEqual([one["reference"] for one in late], ["A10", "B2"])
+        self.assertEqual((late[0]["due"], late[0]["owed_by"], late[0]["stage"]),
+                         ("2026-06-08T17:00:00+01:00", ["receiving.manager"], "manager"))
+        words = self.ctl("list", *later).stdout
+        self.assertRegex(words, r"(?m)^A10 +open, overdue +manager +Mon 2026-06-08 17:00 +receiving.manager ")
+        self.assertRegex(words, r"(?m)^C3 +ended +practitioner +- +- ")
+        self.assertEqual(self.done("list", "--overdue", "--at", "2026-06-01 13:00"), [])
+        self.assertEqual([one["reference"] for one in self.done("list", "--open", *later)], ["A10", "B2"])
+
     def test_wrong_events_are_refused(self):
         self.fill()
         self.raise_one()
