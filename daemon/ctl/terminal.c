@@ -132,21 +132,11 @@ static size_t column_width(const struct table *table, size_t column)
 /* The text, or as many of its characters as fit and a sign that there was more. */
 static void print_cut(FILE *out, const char *text, size_t room)
 {
-	size_t shown = 0;
-
 	if (room == 0 || unicode_length(text) <= room) {
 		(void)fputs(text, out); /* a failed write shows at the end of the program */
 		return;
 	}
-	while (shown + 1 < room && *text != '\0') {
-		uint32_t character;
-		size_t length = unicode_decode(text, &character);
-
-		length = length > 0 ? length : 1;
-		(void)fwrite(text, 1, length, out);
-		text += length;
-		shown++;
-	}
+	(void)fwrite(text, 1, unicode_prefix(text, room - 1), out);
 	(void)fputs("…", out);
 }
 
