@@ -23,6 +23,7 @@ extern const struct command command_forecast;
 extern const struct command command_import;
 extern const struct command command_init;
 extern const struct command command_list;
+extern const struct command command_preview;
 extern const struct command command_privacy;
 extern const struct command command_purge;
 extern const struct command command_queue_cancel;

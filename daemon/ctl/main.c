@@ -22,6 +22,7 @@ static const struct command *const table[] = {
 	&command_import,
 	&command_init,
 	&command_list,
+	&command_preview,
 	&command_privacy,
 	&command_purge,
 	&command_queue_cancel,
