@@ -16,6 +16,7 @@ extern const struct command command_backup;
 extern const struct command command_check;
 extern const struct command command_contact_add;
 extern const struct command command_contact_away;
+extern const struct command command_contact_change;
 extern const struct command command_contact_list;
 extern const struct command command_explain;
 extern const struct command command_export;

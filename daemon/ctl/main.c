@@ -15,6 +15,7 @@ static const struct command *const table[] = {
 	&command_check,
 	&command_contact_add,
 	&command_contact_away,
+	&command_contact_change,
 	&command_contact_list,
 	&command_explain,
 	&command_export,

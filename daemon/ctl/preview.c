@@ -107,8 +107,8 @@ static bool is_feedback(const struct preview *preview, const struct entry *entry
 static const struct entry *find_entry(const struct preview *preview, enum letter_template which)
 {
 	bool feedback = which == TEMPLATE_FEEDBACK;
-	const struct scene *scene = feedback || which == TEMPLATE_CLEARED ? &preview->answer
-									  : &preview->silence;
+	const struct scene *scene =
+		feedback || which == TEMPLATE_CLEARED ? &preview->answer : &preview->silence;
 
 	for (size_t i = 0; i < scene->count; i++) {
 		const struct entry *entry = &scene->entry[i];
@@ -157,9 +157,9 @@ static int read_scenes(struct preview *preview, struct error *error)
 		return result;
 	late = find_entry(preview, TEMPLATE_BREACH);
 	events[0] = event_at(1, "raised", preview->now);
-	events[1] = event_at(2, "resolved",
-			     instant_add(late != NULL ? late->send_at : preview->now,
-					 ANSWER_SECONDS));
+	events[1] = event_at(
+		2, "resolved",
+		instant_add(late != NULL ? late->send_at : preview->now, ANSWER_SECONDS));
 	return read_scene(preview, events, 2, &preview->answer, error);
 }
 
@@ -254,7 +254,8 @@ static int say(struct preview *preview, const struct entry *entry, struct letter
 		.feedback = is_feedback(preview, entry),
 		.reference = reference,
 		.policy_title = policy->title,
-		.stage_title = policy->stages[entry->stage != STAGE_NONE ? entry->stage : 0].title,
+		.stage_title =
+			policy->stages[entry->stage != STAGE_NONE ? entry->stage : 0].title,
 		.role_title = role_title(config->roles, config->role_count, role->name),
 		.is_owner = has_role(owner, entry->to.role[0]),
 		.due = entry->due,
@@ -366,11 +367,9 @@ static int write_summary(struct preview *preview, enum letter_template which,
 	letter.summary_count = 12;
 	letter.summary_at = preview->now;
 	letter.trouble = which == TEMPLATE_ALARM ? "paused" : "";
-	letter.counts = (struct letter_counts){ .open = 12,
-						.due_today = 2,
-						.overdue = 1,
-						.waiting = 3,
-						.held = 0 };
+	letter.counts = (struct letter_counts){
+		.open = 12, .due_today = 2, .overdue = 1, .waiting = 3, .held = 0
+	};
 	letter.notices = notices;
 	letter.count = count;
 	result = letter_write(preview->language, &letter, ret, error);
@@ -383,9 +382,8 @@ static int write_summary(struct preview *preview, enum letter_template which,
 static int write_mail(struct preview *preview, enum letter_template which,
 		      struct letter_text *ret, int *ret_result, struct error *error)
 {
-	return which <= TEMPLATE_DIGEST
-		       ? write_notice(preview, which, ret, ret_result, error)
-		       : write_summary(preview, which, ret, ret_result, error);
+	return which <= TEMPLATE_DIGEST ? write_notice(preview, which, ret, ret_result, error)
+					: write_summary(preview, which, ret, ret_result, error);
 }
 
 /* --- showing it ------------------------------------------------------------------------------
@@ -396,10 +394,9 @@ enum { MAILS = TEMPLATE_SAFE };
 
 static int no_such_notice(const struct preview *preview, enum letter_template which)
 {
-	(void)ctl_cannot(preview->ctl,
-			 "the policy %s@%s asks for no notice that is written with \"%s\"",
-			 preview->policy->id, preview->policy->version,
-			 letter_template_names[which]);
+	(void)ctl_cannot(
+		preview->ctl, "the policy %s@%s asks for no notice that is written with \"%s\"",
+		preview->policy->id, preview->policy->version, letter_template_names[which]);
 	return EXIT_NO;
 }
 
@@ -411,13 +408,15 @@ static int answer(struct preview *preview, enum letter_template which, int resul
 	case LETTER_WHOLE:
 		return EXIT_DONE;
 	case LETTER_TEXT_ALONE:
-		(void)ctl_cannot(preview->ctl, "%s.html of \"%s\" fails: such a mail has its text alone",
-				 letter_template_names[which], language_name(preview->language));
+		(void)ctl_cannot(
+			preview->ctl, "%s.html of \"%s\" fails: such a mail has its text alone",
+			letter_template_names[which], language_name(preview->language));
 		return EXIT_NO;
 	case LETTER_SAFE:
 		(void)ctl_cannot(preview->ctl,
 				 "%s.txt of \"%s\" fails: in its place the fixed text is sent",
-				 letter_template_names[which], language_name(preview->language));
+				 letter_template_names[which],
+				 language_name(preview->language));
 		return EXIT_NO;
 	}
 	return EXIT_COULD_NOT;
@@ -427,9 +426,9 @@ static json_t *mail_json(const struct preview *preview, enum letter_template whi
 			 const struct letter_text *text, int result)
 {
 	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s}", "template",
-			 letter_template_names[which], "policy", preview->policy->id, "language",
-			 language_tag(preview->language), "whole", result == LETTER_WHOLE,
-			 "subject", text_string(&text->subject), "text",
+			 letter_template_names[which], "policy", preview->policy->id,
+			 "language", language_tag(preview->language), "whole",
+			 result == LETTER_WHOLE, "subject", text_string(&text->subject), "text",
 			 text_string(&text->body), "html", text_string(&text->html));
 }
 
@@ -475,9 +474,9 @@ static int list(struct preview *preview)
 		int result = LETTER_WHOLE;
 		int found = write_mail(preview, which, &text, &result, &error);
 
-		if (found < 0 ||
-		    (all != NULL && found > 0 &&
-		     json_array_append_new(all, mail_json(preview, which, &text, result)) < 0)) {
+		if (found < 0 || (all != NULL && found > 0 &&
+				  json_array_append_new(
+					  all, mail_json(preview, which, &text, result)) < 0)) {
 			json_decref(all);
 			return found < 0 ? ctl_fail(ctl, &error, "")
 					 : ctl_cannot(ctl, "out of memory");
@@ -579,25 +578,24 @@ static int run(struct ctl *ctl, int argc, char **argv)
 const struct command command_preview = {
 	.name = "preview",
 	.summary = "show what the mails say, without sending any",
-	.usage =
-		"Usage: challengectl preview [TEMPLATE] [--policy ID[@VERSION]]\n"
-		"         [--language L] [--html] [--at TIME]\n"
-		"\n"
-		"Writes a mail with the templates as they are, about an example challenge "
-		"raised\n"
-		"now (or at TIME) under that policy (the first one loaded), with its stages, "
-		"roles,\n"
-		"links and dates. Without TEMPLATE: every template with its subject. Needs no "
-		"store,\n"
-		"and sends nothing; for one through the relay there is test-mail. Exit status "
-		"1\n"
-		"when a template fails or the policy asks for no such notice.\n"
-		"\n"
-		"  --language   the folder of the templates (en)\n"
-		"  --html       the mail's HTML, to be opened in a browser\n"
-		"\n"
-		"Examples:\n"
-		"  challengectl preview escalation --policy example\n"
-		"  challengectl preview reminder --html > reminder.html\n",
+	.usage = "Usage: challengectl preview [TEMPLATE] [--policy ID[@VERSION]]\n"
+		 "         [--language L] [--html] [--at TIME]\n"
+		 "\n"
+		 "Writes a mail with the templates as they are, about an example challenge "
+		 "raised\n"
+		 "now (or at TIME) under that policy (the first one loaded), with its stages, "
+		 "roles,\n"
+		 "links and dates. Without TEMPLATE: every template with its subject. Needs no "
+		 "store,\n"
+		 "and sends nothing; for one through the relay there is test-mail. Exit status "
+		 "1\n"
+		 "when a template fails or the policy asks for no such notice.\n"
+		 "\n"
+		 "  --language   the folder of the templates (en)\n"
+		 "  --html       the mail's HTML, to be opened in a browser\n"
+		 "\n"
+		 "Examples:\n"
+		 "  challengectl preview escalation --policy example\n"
+		 "  challengectl preview reminder --html > reminder.html\n",
 	.run = run,
 };

@@ -126,6 +126,34 @@ class StoreCommands(unittest.TestCase):
 
     # --- raising ---------------------------------------------------------------------------------------
 
+    def test_a_contact_is_corrected_confirmed_and_put_out_of_use(self):
+        self.fill()
+        before = self.done("contact", "list")[1]
+        self.done("contact", "change", "2", "--email", "duty@partnership.example", "--name", "Duty", "--role",
+                  "senior_manager", "--language", "cy", "--shared", "no", "--deputy", "none")
+        after = self.done("contact", "list")[1]
+        self.assertEqual(after, {**before, "email": "duty@partnership.example", "name": "Duty", "deputy": None,
+                                 "role": "senior_manager", "language": "cy", "shared": False,
+                                 "confirmed_at": after["confirmed_at"]})
+        self.done("contact", "change", "2", "--active", "no", "--at", "2026-06-01 10:00")
+        gone = self.done("contact", "list")[1]
+        self.assertEqual((gone["active"], gone["confirmed_at"]), (False, "2026-06-01T10:00:00+01:00"))
+        self.assertEqual({**gone, "active": True, "confirmed_at": None}, {**after, "confirmed_at": None})
+        self.done("contact", "change", "2", "--confirm", "--at", "2026-06-02 10:00")
+        self.assertEqual(self.done("contact", "list")[1]["confirmed_at"], "2026-06-02T10:00:00+01:00")
+        self.done("contact", "change", "2", "--name", "Team")
+        self.assertEqual(self.done("contact", "list")[1]["confirmed_at"], "2026-06-02T10:00:00+01:00")
+        for status, text, arguments in (
+                (USAGE, "needs what is to be changed", ["2"]),
+                (COULD_NOT, "no contact 9", ["9", "--name", "X"]),
+                (COULD_NOT, "own", ["2", "--deputy", "2"]),
+                (COULD_NOT, 'the nearest is "manager"', ["2", "--role", "manger"]),
+                (USAGE, "--email", ["2", "--email", "nobody"]),
+                (COULD_NOT, "allowed domain", ["2", "--email", "a@elsewhere.example"]),
+                (USAGE, "yes or no", ["2", "--active", "perhaps"])):
+            with self.subTest(arguments):
+                self.refused(status, text, "contact", "change", *arguments)
+
     def test_dates_may_be_written_as_people_here_write_them(self):
         self.fill()
         self.done("contact", "away", "1", "--from", "24/12/2026", "--until", "2027-01-04")
