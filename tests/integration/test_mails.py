@@ -131,6 +131,28 @@ class Mails(unittest.TestCase):
         self.assertIn("24 notices", mail["Subject"])  # that it was raised, and that time runs out
         self.assertIsNone(mail["References"])
 
+    def test_what_waited_past_its_date_is_said_once_by_the_word_that_it_ran_out(self):
+        self.there.add_challenge("2026-1", 4 * DAY)
+        self.there.run("--once")
+        (mail,) = [mail for to, mail in self.new_mails() if to == "cora@council.test"]
+        self.assertRegex(mail["Subject"], "^Reply needed now, was due by .* – 2026-1$")
+        self.assertIsNotNone(mail["References"])
+        text = mail.get_body(("plain",)).get_content()
+        self.assertEqual(text.count("You owe a reply"), 1, text)
+        # The ledger knows that all of them went, and which reminder did not.
+        went = self.there.remember("SELECT kind, mail.state FROM notice JOIN mail ON mail.id = notice.mail"
+                                   " WHERE recipient = 'cora@council.test' ORDER BY kind")
+        self.assertEqual(went, [("breach", "accepted"), ("inform", "accepted"), ("reminder", "accepted")])
+
+    def test_a_digest_begins_with_what_is_owed_first(self):
+        self.there.add_challenge("2026-1", 71 * HOUR)
+        self.there.add_challenge("2026-2", 4 * DAY)
+        self.there.run("--once")
+        (mail,) = [mail for to, mail in self.new_mails() if to == "cora@council.test"]
+        self.assertRegex(mail["Subject"], "^Reply needed now, was due by .*, first of 3 notices – 2026-2 and 2026-1$")
+        text = " ".join(mail.get_body(("plain",)).get_content().split())
+        self.assertRegex(text, r"^You owe a reply on challenge 2026-2 now: it was due by [^.]* ago\). This mail lists 3")
+
     def test_a_digest_that_no_mail_could_hold_becomes_several(self):
         self.there.configure(hold_above=0)  # or it would be held as a flood
         for number in range(130):
