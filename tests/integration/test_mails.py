@@ -6,6 +6,7 @@ defect, exactly the headers that belong there, sound HTML beside the text, threa
 word of what nobody may read.
 """
 
+import base64
 import re
 import sys
 import tempfile
@@ -93,14 +94,22 @@ class Mails(unittest.TestCase):
             self.there.run("--once")
         self.there.record(1, "resolved", value="changed")
         self.there.run("--once")
-        roots = {}
-        for _, mail in self.new_mails():
+        roots, indexes = {}, {}
+        mails = self.new_mails()
+        for _, mail in mails:
+            index = base64.b64decode(mail["Thread-Index"], validate=True)
+            self.assertEqual((len(index), index[:3]), (22 + 5, b"\1\1\xdc"))  # of 2026, since 1601
+            indexes.setdefault(str(mail["References"]), []).append(index)
             self.assertEqual(mail["References"], mail["In-Reply-To"])
             self.assertNotEqual(mail["References"], f"<{mail['Message-ID']}>")
             reference = re.search(r"2026-\d", mail["Subject"]).group()
             roots.setdefault(reference, set()).add(str(mail["References"]))
         self.assertEqual([len(found) for found in roots.values()], [1, 1])
         self.assertNotEqual(*roots.values())
+        heads = [{index[:22] for index in found} for found in indexes.values()]
+        self.assertEqual([len(head) for head in heads], [1, 1])
+        self.assertNotEqual(*heads)
+        self.assertEqual(len({index for found in indexes.values() for index in found}), len(mails))
 
     def test_only_what_presses_is_important(self):
         self.there.add_challenge("2026-1", 60)

@@ -72,7 +72,7 @@ class MessageTest(unittest.TestCase):
                 if fields["reply_to"]:
                     wanted.append("Reply-To")
                 if fields["root"]:
-                    wanted += ["In-Reply-To", "References"]
+                    wanted += ["In-Reply-To", "References", "Thread-Index"]
                 if fields["important"] == "1":
                     wanted.append("Importance")
                 self.assertEqual(sorted(message.keys()), sorted(wanted))

@@ -11,7 +11,7 @@ from email.parser import BytesParser
 LINE_MOST = 998  # RFC 5322 2.1.1, without CR LF
 ALWAYS = {"Date", "From", "To", "Subject", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version",
           "Content-Language", "Content-Type", "Content-Transfer-Encoding"}
-OPTIONAL = {"Reply-To", "In-Reply-To", "References", "Importance"}
+OPTIONAL = {"Reply-To", "In-Reply-To", "References", "Thread-Index", "Importance"}
 VALUES = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "DR, RN, NRN, OOF, AutoReply",
           "MIME-Version": "1.0", "Importance": "high"}
 FORBIDDEN = ("script", "img", "iframe", "link", "form", "object", "embed", "video", "audio", "base")
@@ -90,6 +90,8 @@ def faults_of_header(mail, recipient):
     found += [f"{name}: {mail[name]}" for name, wanted in VALUES.items() if name in mail and mail[name] != wanted]
     if mail["References"] != mail["In-Reply-To"]:
         found.append("References and In-Reply-To differ")
+    if ("References" in mail) != ("Thread-Index" in mail):
+        found.append("one sort of clients threads it, and one does not")
     if "To" in mail:
         to = [address.addr_spec for address in mail["To"].addresses]
         if len(to) != 1 or recipient is not None and to != [recipient]:
