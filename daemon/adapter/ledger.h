@@ -24,10 +24,13 @@ enum ledger_access {
 };
 
 /*
- * Opens ledger.db in the state folder; LEDGER_WRITE creates it (0600) when it is not there and
- * migrates an older one in one transaction. -EINVAL: not a ledger, or a newer one; -ENOENT for
- * LEDGER_READ and LEDGER_PERSON. The caller holds the folder's lock (ledger_lock) before
- * writing as the daemon.
+ * Opens ledger.db in the state folder. LEDGER_WRITE creates it (0600) when it is not there, and
+ * brings an older one to this version: first a copy, ledger-version-N.db beside it (0600; the
+ * copy of the latest migration only is kept), then all that is to be changed in one
+ * transaction, so that a kill or a full disk leaves the older one. -EINVAL: not a ledger;
+ * -EPROTO: a newer one; -ENOSPC and so on: it could not be migrated, or not be copied, which
+ * comes to the same; for LEDGER_READ and LEDGER_PERSON -ENOENT, and -ESTALE: an older one. The
+ * caller holds the folder's lock (ledger_lock) before writing as the daemon.
  */
 MUST_CHECK int ledger_open(const char *state_folder, enum ledger_access access,
 			   struct ledger **ret, struct error *error);
@@ -38,10 +41,34 @@ struct ledger_random {
 	int (*fill)(void *context, void *bytes, size_t count);
 	void *context;
 };
-/* As ledger_open, with random bytes of the caller's (tests; ledger_open uses getrandom). */
+
+/* What makes a version of the schema of the one before: SQL, statement after statement. */
+struct ledger_step {
+	const char *what; /* in a few words, for errors */
+	const char *sql;
+};
+struct ledger_steps {
+	const struct ledger_step *step; /* [n] makes version n + 1 of version n */
+	size_t count;
+};
+extern const struct ledger_steps ledger_released_steps; /* those of this program */
+
+/* Zeroed: as ledger_open has it. */
+struct ledger_setup {
+	struct ledger_random random; /* getrandom */
+	/* Called over and over while an older file is brought from one version to another,
+	 * which may take minutes; nobody is told. */
+	void (*migrating)(void *context, int from, int to);
+	void *context;
+	const struct ledger_steps *steps; /* ledger_released_steps; others are a test's */
+};
 MUST_CHECK int ledger_open_with(const char *state_folder, enum ledger_access access,
-				const struct ledger_random *random, struct ledger **ret,
+				const struct ledger_setup *setup, struct ledger **ret,
 				struct error *error);
+
+/* Did this opening migrate it? Both versions are told in either case. */
+bool ledger_was_migrated(const struct ledger *ledger, int *ret_from, int *ret_to);
+
 void ledger_close(struct ledger *ledger);
 void ledger_closep(struct ledger **ledger);
 

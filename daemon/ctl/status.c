@@ -221,14 +221,11 @@ static void look_at_ledger(struct status *status)
 		result = read_ledger(status, ledger, &error);
 	if (result >= 0)
 		status->ledger_known = true;
-	else if (result == -EACCES)
-		add_problem(status, "Run this as root or as the daemon's user.",
-			    "the ledger cannot be read: %s", error.text);
 	else
 		add_problem(status,
-			    result == -ENOENT ? "The daemon makes it when it first runs; is "
-						"--config the one it uses?"
-					      : "Check the file and its folder.",
+			    ctl_ledger_advice(error.code)[0] != '\0'
+				    ? ctl_ledger_advice(error.code)
+				    : "Check the file and its folder.",
 			    "the ledger cannot be read: %s", error.text);
 }
 

@@ -4,6 +4,7 @@
 #include "adapter/journal.h"
 #include "adapter/sender_process.h"
 #include "service/crash.h"
+#include "service/migration.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -49,7 +50,7 @@ static int open_ledger(struct engine *engine, struct error *error)
 				 folder);
 	if (r < 0)
 		return r;
-	return ledger_open(folder, LEDGER_WRITE, &engine->ledger, error);
+	return migration_open_ledger(folder, engine->clock, &engine->ledger, error);
 }
 
 static struct world world_of(const struct engine *engine)
@@ -96,7 +97,15 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 			     config_file, error.text);
 		return SERVICE_CONFIG;
 	}
-	if (open_ledger(engine, &error) < 0 || open_work(engine, &error) < 0) {
+	if (open_ledger(engine, &error) == -EPROTO) {
+		/* Nor does trying again help here. */
+		journal_send(JOURNAL_LEDGER_NEWER, NULL, 0,
+			     "cannot start: %s; install that version again, or put the "
+			     "ledger's copy of before the upgrade in its place",
+			     error.text);
+		return SERVICE_CONFIG;
+	}
+	if (error.code != 0 || open_work(engine, &error) < 0) {
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "cannot start: %s", error.text);
 		return SERVICE_COULD_NOT;
 	}
