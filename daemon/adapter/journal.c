@@ -54,6 +54,7 @@ static const struct {
 	[JOURNAL_LEDGER_FAULT] = { "0380e21444d34083816aa50f352aceeb", "ledger-fault", LOG_CRIT },
 	[JOURNAL_LEDGER_NEWER] = { "f32d212d379d4f35a79729797ed73d03", "ledger-newer", LOG_CRIT },
 	[JOURNAL_LEDGER_MIGRATED] = { "4ffb31bbc89a4a96ab4f4191d8b60618", "ledger-migrated", LOG_NOTICE },
+	[JOURNAL_LEDGER_RESTORED] = { "567569f936fc42c2875bf3a64e11df1d", "ledger-restored", LOG_CRIT },
 	[JOURNAL_CLOCK_INSANE] = { "2f0cd9fc1f3b4f82a8a3c2ca15376fb9", "clock-insane", LOG_CRIT },
 	[JOURNAL_CLOCK_SANE] = { "46b2ba80bce8422c93a849a2faba7ece", "clock-sane", LOG_NOTICE },
 	[JOURNAL_SENDER_FAULT] = { "dc81836c7c0f448a8c6d3164259834ee", "sender-fault", LOG_WARNING },

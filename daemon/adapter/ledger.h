@@ -307,7 +307,29 @@ MUST_CHECK int ledger_hold_notice(struct ledger *ledger, int64_t notice, const c
 extern const char ledger_flood_reason[];
 
 /* Whether notices are being held: asked anew each cycle, for it ends in another process. */
-MUST_CHECK int ledger_flood(struct ledger *ledger, bool *ret, struct error *error);
+struct ledger_flood {
+	bool holds;
+	/* NEVER: everything is. Else the ledger is a copy that was put back: what fell due by
+	 * then is, for it may have been sent. */
+	struct instant until;
+};
+MUST_CHECK int ledger_flood(struct ledger *ledger, struct ledger_flood *ret,
+			    struct error *error);
+
+/*
+ * 1: this is a copy (ledger_backup, or the one of before a migration) that stands in the
+ * ledger's place, with the latest instant that is in it; 0: it is not, or it was seen to.
+ */
+MUST_CHECK int ledger_is_copy(struct ledger *ledger, struct instant *ret, struct error *error);
+
+/*
+ * Sees to such a copy: whatever waits in it may have gone out after it was made. Every notice
+ * that waits, with a mail or without, is held as in a flood, but for immediate risk; a mail in
+ * doubt, or of none, is HELD itself. Chained; the flood is on, until `now`. 1: done, 0: it is
+ * no copy.
+ */
+MUST_CHECK int ledger_hold_restored(struct ledger *ledger, struct instant now,
+				    struct error *error);
 
 /*
  * Counts `more` notices that fell due today, and remembers them as a part of what is usual. 1

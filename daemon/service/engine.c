@@ -179,8 +179,10 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 	if (r < 0)
 		return r;
 	levels[ALARM_PAUSED] = relay_trouble(engine, counts);
-	/* What waits for an approval is an alarm of its own. */
-	levels[ALARM_HELD] = counts[DELIVERY_HELD] - report->held_notices;
+	/* What waits for an approval, or since a copy was put back, is an alarm of its own. */
+	levels[ALARM_RESTORED] = report->restored ? report->flood : 0;
+	levels[ALARM_HELD] =
+		counts[DELIVERY_HELD] - report->held_notices - levels[ALARM_RESTORED];
 	levels[ALARM_STORE] = report->trouble == PASS_STORE;
 	levels[ALARM_RELOAD] = engine->reload_refused;
 	if (report->approval[0] != '\0')
