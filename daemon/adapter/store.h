@@ -65,6 +65,8 @@ MUST_CHECK int store_next(struct store *store, struct challenge **ret, struct er
 /* Ids of challenges from `from` on, in order; at most `most`, *ret_count of them. */
 MUST_CHECK int store_ids(struct store *store, int64_t from, size_t most, int64_t *ret,
 			 size_t *ret_count, struct error *error);
+/* The same walk through all of them, in order of reference: for what people read. */
+MUST_CHECK int store_all(struct store *store, struct error *error);
 
 /* The id of the row that store_next handed out last, also of one that could not be read. */
 int64_t store_row(const struct store *store);
