@@ -329,9 +329,10 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 /* A batch of mails takes more than all that stays; once nothing is left to do, it goes. */
 static void give_back(struct engine *engine, const struct pass_report *report)
 {
-	engine->worked = engine->worked || report->more || report->mails > 0 ||
+	engine->worked = engine->worked || report->more || report->proved ||
+			 report->mails > 0 ||
 			 report->decided + report->not_sent + report->adopted > 0;
-	if (!engine->worked || report->more)
+	if (!engine->worked || report->more || report->proving)
 		return;
 	pass_give_back(engine->pass);
 	(void)malloc_trim(0); /* whether there was any makes no difference */

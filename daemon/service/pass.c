@@ -655,7 +655,7 @@ static void tell_orphans(struct pass *pass, size_t orphans)
 static int prove(struct pass *pass, struct instant now, struct pass_report *report,
 		 struct trouble *trouble, struct error *error)
 {
-	enum proof_verdict before = report->proof.verdict;
+	struct proof_state before = report->proof;
 	int r;
 
 	if (report->more)
@@ -665,8 +665,9 @@ static int prove(struct pass *pass, struct instant now, struct pass_report *repo
 		return r;
 	report->proving = r == 1;
 	report->proof = proof_state(pass->proof, pass->world.clock);
+	report->proved = report->proving || !instant_equal(report->proof.at, before.at);
 	/* A sign of life that had to wait for its word is asked for again. */
-	if (report->proof.verdict != before)
+	if (report->proof.verdict != before.verdict)
 		pass->routine_at = (struct instant){ INT64_MIN };
 	return 0;
 }

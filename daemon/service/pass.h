@@ -71,6 +71,7 @@ struct pass_report {
 	bool restored;        /* or since the ledger is a copy that was put back */
 	bool more;            /* stopped at its measure: run again soon */
 	bool proving;         /* all is decided, but the proof goes on: run again soon */
+	bool proved;          /* challenges were looked at for it in this cycle */
 	struct proof_state proof;
 	struct instant wake; /* the ledger's next instant; NEVER */
 };

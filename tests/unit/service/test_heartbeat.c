@@ -96,7 +96,9 @@ static void play(struct trial *trial, const char *script)
 {
 	CLEANUP(text_clear) struct text text = { 0 };
 
-	text_appendf(&text, "#!/bin/sh\ncd %s\n%s\n", trial->folder, script);
+	/* The question is read to its end: with some of it unread the answer would be lost. */
+	text_appendf(&text, "#!/bin/sh\ncd %s\ndd bs=4096 count=1 <&3 >/dev/null 2>&1\n%s\n",
+		     trial->folder, script);
 	write_file(trial->program, text_string(&text), text.length);
 	assert_int_equal(chmod(trial->program, 0700), 0);
 }
@@ -219,7 +221,7 @@ static void one_that_takes_too_long_is_ended(void **state)
 static void what_is_no_answer_is_a_failure(void **state)
 {
 	static const char *const scripts[] = {
-		"head -c 1 <&3 >/dev/null; exit 0",
+		"exit 0",
 		"printf 'this is no frame of ours, and it is long enough' >&3; exec sleep 600",
 		"printf 'O\\000\\000\\000\\001x' >&3; exec sleep 600",
 		"head -c 100000 /dev/zero | tr '\\0' 'A' >&3; exec sleep 600",
