@@ -225,6 +225,8 @@ static void store_lost(struct pass *pass, const struct error *why, struct pass_r
 	store_close(pass->store);
 	pass->store = NULL;
 	pass->reread = true;
+	proof_forget(pass->proof);
+	report->proof = proof_state(pass->proof, pass->world.clock);
 	report->trouble = PASS_STORE;
 	(void)snprintf(report->text, sizeof report->text,
 		       "the store cannot be read: %.180s; %s; trying again at every poll",
@@ -764,7 +766,7 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 {
 	struct instant now = clock_now(pass->world.clock);
-	struct pass_report report = { .wake = INSTANT_NEVER };
+	struct pass_report report = { .wake = INSTANT_NEVER, .proof.at = INSTANT_NEVER };
 	struct trouble trouble = { false };
 	struct error why = { 0 };
 	int r = check_clock(pass, now, &report, error);
