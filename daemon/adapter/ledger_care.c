@@ -40,7 +40,12 @@ int ledger_is_running(const char *state_folder, bool *ret, struct error *error)
 
 int ledger_backup(struct ledger *ledger, const char *path, struct error *error)
 {
-	return database_backup(ledger->db, path, error);
+	return ledger_copy(ledger->db, path, &(struct database_watch){ 0 }, error);
+}
+
+size_t ledger_erase_copies(const char *state_folder)
+{
+	return ledger_remove_copies(state_folder, (int64_t)ledger_released_steps.count + 1);
 }
 
 int ledger_accepted(struct ledger *ledger, struct instant from, struct instant until,

@@ -13,7 +13,11 @@
  */
 MUST_CHECK int ledger_is_running(const char *state_folder, bool *ret, struct error *error);
 
-/* A copy of the whole ledger at one moment, as database_backup makes it: to a new file. */
+/*
+ * A copy of the whole ledger at one moment, to a new file of mode 0600, checked and on disk. It
+ * knows that it is a copy, so that a daemon that finds it in its ledger's place holds what may
+ * have gone out meanwhile (ledger_restored). Errors as database_backup.
+ */
 MUST_CHECK int ledger_backup(struct ledger *ledger, const char *path, struct error *error);
 
 /*
@@ -25,6 +29,9 @@ MUST_CHECK int ledger_accepted(struct ledger *ledger, struct instant from, struc
 			       void (*each)(void *context, int64_t event,
 					    struct instant send_at, struct instant accepted),
 			       void *context, struct error *error);
+
+/* Takes away what migrations have kept of the ledger as it was before: how many files. */
+size_t ledger_erase_copies(const char *state_folder);
 
 /* --- erasure --------------------------------------------------------------------------------
  */

@@ -949,5 +949,5 @@ int store_directory(struct store *store, const char *const *agencies, size_t age
 
 int store_backup(struct store *store, const char *path, struct error *error)
 {
-	return database_backup(store->db, path, error);
+	return database_backup(store->db, path, &(struct database_watch){ 0 }, error);
 }

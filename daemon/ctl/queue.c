@@ -383,7 +383,7 @@ static int release_all(struct ctl *ctl, int argc, char **argv)
 	if (ctl->json)
 		return ctl_print_json(ctl, json_pack("{s:I}", "released", (json_int_t)count));
 	if (count == 0)
-		(void)fprintf(ctl->out, "No notice was held for a flood.\n");
+		(void)fprintf(ctl->out, "No notice was held for a flood or a restore.\n");
 	else
 		(void)fprintf(ctl->out, "%zu notice(s) go out at the daemon's next poll.\n",
 			      count);
@@ -469,8 +469,9 @@ const struct command command_queue_release = {
 	.usage = "Usage: challengectl queue release MAIL|--all --by NAME --why TEXT\n"
 		 "\n"
 		 "--all lets every notice go that the daemon held since far more fell due "
-		 "than usual.\n"
-		 "Who and why are kept in the audit trail.\n"
+		 "than usual,\n"
+		 "or since its ledger was put back from a copy. Who and why are kept in the "
+		 "audit trail.\n"
 		 "\n"
 		 "Examples:\n"
 		 "  challengectl queue release 17 --by 'A. Person' --why 'the address is "
