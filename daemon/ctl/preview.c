@@ -300,7 +300,6 @@ static struct letter blank_letter(const struct preview *preview, struct instant 
 		.reply_to = config->mail.reply_to,
 		.emergency = config->partnership.emergency,
 		.summary = "",
-		.summary_text = "",
 		.trouble = "",
 		.summary_at = INSTANT_NEVER,
 	};
