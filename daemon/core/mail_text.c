@@ -69,7 +69,7 @@ static void take_one(struct span *span, struct text *ret)
 /* Line ends and the blanks behind them fold a field. Between encoded words they are nothing. */
 static void read_subject(struct span span, struct text *ret)
 {
-	bool word = false;  /* within an encoded word */
+	bool word = false;   /* within an encoded word */
 	bool behind = false; /* right behind one */
 
 	while (span.length > 0) {

@@ -38,7 +38,7 @@ struct explanation {
 	size_t next_count;
 	struct ledger_notice *sent;
 	size_t sent_count;
-	bool has_ledger;
+	enum { LEDGER_NONE_YET, LEDGER_NOT_OURS, LEDGER_IS_READ } ledger;
 };
 
 static void explanation_clear(struct explanation *explanation)
@@ -332,7 +332,9 @@ static void print_sent(const struct explanation *explanation)
 	char at[MOMENT_TEXT_SIZE];
 
 	(void)fprintf(out, "\nDecided so far%s\n",
-		      !explanation->has_ledger       ? ": the daemon has no ledger yet"
+		      explanation->ledger == LEDGER_NONE_YET ? ": the daemon has no ledger yet"
+		      : explanation->ledger == LEDGER_NOT_OURS
+			      ? ": only root and the daemon's user may see that"
 		      : explanation->sent_count == 0 ? ": nothing"
 						     : "");
 	for (size_t i = 0; i < explanation->sent_count; i++) {
@@ -443,6 +445,10 @@ static int print_json(const struct explanation *explanation)
 					    owed_json(explanation, &explanation->owed.item[i]));
 	for (size_t i = 0; i < explanation->sent_count; i++)
 		(void)json_array_append_new(sent, notice_json(policy, &explanation->sent[i]));
+	if (explanation->ledger == LEDGER_NOT_OURS) {
+		json_decref(sent);
+		sent = json_null(); /* not known, which is not nothing */
+	}
 	for (size_t i = 0; i < explanation->next_count; i++)
 		(void)json_array_append_new(next, entry_json(policy, &explanation->next[i]));
 	return ctl_print_json(
@@ -500,18 +506,21 @@ static int look_ahead(struct explanation *explanation, struct error *error)
 	return r < 0 ? r : 0;
 }
 
-/* What the daemon decided about it; no ledger at all is no fault here. */
+/* What the daemon decided about it. No ledger yet, or one that this user may not read, is no
+ * fault here: the count needs the store alone. */
 static int read_ledger(struct explanation *explanation, const struct config *config,
 		       struct error *error)
 {
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
 	int r = ledger_open(ctl_state_folder(config), LEDGER_READ, &ledger, error);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT || r == -EACCES) {
+		explanation->ledger = r == -ENOENT ? LEDGER_NONE_YET : LEDGER_NOT_OURS;
 		return 0;
+	}
 	if (r < 0)
 		return r;
-	explanation->has_ledger = true;
+	explanation->ledger = LEDGER_IS_READ;
 	return ledger_history(ledger, explanation->challenge->id, &explanation->sent,
 			      &explanation->sent_count, error);
 }

@@ -69,6 +69,29 @@ class Views(unittest.TestCase):
         self.assertEqual(reasons["2026-12-26"], ("closed", None))
         self.assertEqual(max(day["number"] for day in cap["days"]), 20)
 
+    def test_without_the_right_to_read_the_ledger_the_count_is_shown(self):
+        """An officer has the store's group, and not the daemon's file."""
+        state = self.folder / "state"
+        state.mkdir(mode=0)
+        self.addCleanup(state.chmod, 0o700)
+        more = {}
+        if os.geteuid() == 0:
+            self.folder.chmod(0o777)
+            (self.folder / "challenges.db").chmod(0o666)
+            program = self.folder / "challengectl"  # the tree may lie where nobody else may look
+            shutil.copy(CTL, program)
+            more = {"user": 65534, "group": 65534, "extra_groups": []}
+        else:
+            program = CTL
+        ask = [program, "--config", self.folder / "challenge-notifyd.conf", "explain", "A-1", "--at", "2026-12-22 12:00"]
+        said = subprocess.run(ask, text=True, capture_output=True, timeout=30, **more)
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        self.assertIn("due     Thu 2026-12-24 17:00", said.stdout)
+        self.assertIn("Decided so far: only root and the daemon's user may see that", said.stdout)
+        document = json.loads(subprocess.run([*ask, "--json"], capture_output=True, timeout=30, **more).stdout)
+        self.assertIsNone(document["decided"])
+        self.assertEqual(self.explain("A-2", "2026-12-22 12:00")["decided"], [] if os.geteuid() == 0 else None)
+
     def test_words_say_the_same(self):
         said = self.ctl("explain", "A-1", "--at", "2026-12-22 12:00")
         self.assertIn("Thu 2026-12-24    3", said)
