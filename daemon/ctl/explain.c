@@ -296,8 +296,8 @@ static void print_heading(const struct explanation *explanation)
 		      moment_text(policy->calendar, state->stage_entered, at),
 		      state->derived ? ", entered because no reply came in time" : "");
 	if (!state->open)
-		(void)fprintf(out, "  ended: %s\n",
-			      explanation->owed.count > 0 ? "something is still owed"
+		(void)fprintf(out, "  ended   %s\n",
+			      explanation->owed.count > 0 ? "resolved, and this is owed still:"
 							  : "nothing is owed any more");
 	if (state->paused)
 		(void)fprintf(out, "  paused until %s\n",
@@ -340,9 +340,12 @@ static void print_sent(const struct explanation *explanation)
 	for (size_t i = 0; i < explanation->sent_count; i++) {
 		const struct ledger_notice *notice = &explanation->sent[i];
 
-		(void)fprintf(out, "  %s  %-10s  to %-24s  %s%s%s\n",
+		CLEANUP(text_clear) struct text about = { 0 };
+
+		about_text(notice->stage, notice->obligation, &about);
+		(void)fprintf(out, "  %s  %-10s  %-20s  to %-24s  %s%s%s\n",
 			      moment_text(policy->calendar, notice->at, at),
-			      notice_kind_name(notice->kind), notice->role,
+			      notice_kind_name(notice->kind), text_string(&about), notice->role,
 			      delivery_state_name(notice->state),
 			      notice->reason[0] != '\0' ? ": " : "", notice->reason);
 	}
@@ -359,11 +362,14 @@ static void print_next(const struct explanation *explanation)
 	for (size_t i = 0; i < explanation->next_count; i++) {
 		const struct entry *entry = &explanation->next[i];
 		CLEANUP(text_clear) struct text to = { 0 };
+		CLEANUP(text_clear) struct text about = { 0 };
 
 		roles_text(policy, &entry->to, &to);
-		(void)fprintf(out, "  %s  %-10s  to %s\n",
+		subject_text(policy, entry, &about);
+		(void)fprintf(out, "  %s  %-10s  %-20s  to %s\n",
 			      moment_text(policy->calendar, entry->send_at, at),
-			      notice_kind_name(entry->kind), text_string(&to));
+			      notice_kind_name(entry->kind), text_string(&about),
+			      text_string(&to));
 	}
 }
 

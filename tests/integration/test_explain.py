@@ -96,6 +96,9 @@ class Views(unittest.TestCase):
         said = self.ctl("explain", "A-1", "--at", "2026-12-22 12:00")
         self.assertIn("Thu 2026-12-24    3", said)
         self.assertIn("due     Thu 2026-12-24 17:00", said)
+        coming = said.split("Comes next")[1]
+        self.assertRegex(coming, r"(?m)^  \S+ \S+ \S+  reminder +practitioner +to receiving\.practitioner$")
+        self.assertRegex(coming, r"(?m)^  \S+ \S+ \S+  escalation +manager/practitioner +to receiving\.manager, ")
         self.assertRegex(said, r"rule    \S+policies/example\.conf:\d+: 3 working days")
         self.assertIn("stops   when one of these is recorded: a move to another stage, resolved, withdrawn or closed", said)
         self.assertIn("Comes next", said)
