@@ -60,12 +60,26 @@ static void collect_owed(void *context, const struct owed *owed)
 
 /* --- the count of one obligation ---------------------------------------------------------- */
 
+static bool counts_days(struct timescale limit)
+{
+	return limit.unit == TIMESCALE_WORKING_DAYS || limit.unit == TIMESCALE_WORKING_WEEKS ||
+	       limit.unit == TIMESCALE_WORKING_HOURS;
+}
+
 static struct timescale limit_of(const struct explanation *explanation,
 				 const struct obligation *obligation)
 {
 	int urgency = policy_urgency(explanation->policy, explanation->challenge->urgency);
 
 	return obligation->limit[urgency < 0 ? 0 : urgency];
+}
+
+static bool counts_hours(const struct explanation *explanation, const struct owed *owed)
+{
+	const struct obligation *obligation =
+		&explanation->policy->obligations[owed->obligation];
+
+	return limit_of(explanation, obligation).unit == TIMESCALE_WORKING_HOURS;
 }
 
 static bool pause_holds(const struct explanation *explanation, struct instant at)
@@ -82,10 +96,28 @@ static bool pause_holds(const struct explanation *explanation, struct instant at
 /* What one civil day did to the count: "counted" with its number, or why it was not. */
 struct day_count {
 	int32_t day;
-	int32_t number; /* the nth day counted; 0: not counted */
+	int32_t number;  /* the nth day counted; 0: not counted */
+	int64_t seconds; /* of opening hours that counted, where these are what counts */
 	const char *reason;
 	const char *name; /* of the holiday or closure; NULL */
 };
+
+/* Why nobody works on that day; NULL: they do. */
+static const char *closed_reason(const struct calendar *calendar, int32_t day,
+				 const char **ret_name)
+{
+	switch (calendar_day_kind(calendar, day, ret_name)) {
+	case DAY_NO_HOURS:
+		return "closed";
+	case DAY_HOLIDAY:
+		return "bank holiday";
+	case DAY_CLOSURE:
+		return "closure";
+	case DAY_WORKING:
+		break;
+	}
+	return NULL;
+}
 
 static struct day_count judge_day(const struct explanation *explanation,
 				  const struct owed *owed, int32_t day, int32_t counted)
@@ -103,19 +135,9 @@ static struct day_count judge_day(const struct explanation *explanation,
 	 * own. */
 	if (moved && calendar_step_days(calendar, start, 1, &zero) < 0)
 		zero = start;
-	switch (calendar_day_kind(calendar, day, &judged.name)) {
-	case DAY_NO_HOURS:
-		judged.reason = "closed";
+	judged.reason = closed_reason(calendar, day, &judged.name);
+	if (judged.reason != NULL)
 		return judged;
-	case DAY_HOLIDAY:
-		judged.reason = "bank holiday";
-		return judged;
-	case DAY_CLOSURE:
-		judged.reason = "closure";
-		return judged;
-	case DAY_WORKING:
-		break;
-	}
 	if (pause_holds(explanation, calendar_closes(calendar, day)))
 		judged.reason = "paused";
 	else if (day < zero)
@@ -129,8 +151,35 @@ static struct day_count judge_day(const struct explanation *explanation,
 	return judged;
 }
 
-/* Calls for each civil day from the start to the due day. Only limits counted in working days.
- */
+/* What the day's opening hours, less pauses, added to the count of a limit in working hours. */
+static struct day_count judge_hours(const struct explanation *explanation,
+				    const struct owed *owed, int32_t day)
+{
+	const struct calendar *calendar = explanation->policy->calendar;
+	const struct zone *zone = calendar_zone(calendar);
+	struct instant from = instant_max(owed->started, zone_instant(zone, day, 0));
+	struct instant to = instant_min(owed->due, zone_instant(zone, day + 1, 0));
+	struct day_count judged = { .day = day };
+	size_t count;
+	const struct pause *pauses = timeline_pauses(explanation->timeline, &count);
+	int64_t paused = 0;
+
+	judged.reason = closed_reason(calendar, day, &judged.name);
+	if (judged.reason != NULL)
+		return judged;
+	for (size_t i = 0; i < count; i++)
+		paused += calendar_open_between(calendar, instant_max(from, pauses[i].from),
+						instant_min(to, pauses[i].to));
+	judged.seconds = calendar_open_between(calendar, from, to) - paused;
+	if (paused > 0)
+		judged.reason = judged.seconds > 0 ? "paused for a part of it" : "paused";
+	else if (judged.seconds <= 0)
+		judged.reason = "outside opening hours";
+	return judged;
+}
+
+/* Calls for each civil day from the start to the due day. Only limits counted in working days
+ * or working hours. */
 static void each_day(const struct explanation *explanation, const struct owed *owed,
 		     void (*each)(void *context, const struct day_count *day), void *context)
 {
@@ -142,7 +191,9 @@ static void each_day(const struct explanation *explanation, const struct owed *o
 	if (last - first > DAYS_MOST)
 		last = first + DAYS_MOST;
 	for (int32_t day = first; day <= last; day++) {
-		struct day_count judged = judge_day(explanation, owed, day, counted);
+		struct day_count judged = counts_hours(explanation, owed)
+						  ? judge_hours(explanation, owed, day)
+						  : judge_day(explanation, owed, day, counted);
 
 		if (judged.number > 0)
 			counted = judged.number;
@@ -150,17 +201,10 @@ static void each_day(const struct explanation *explanation, const struct owed *o
 	}
 }
 
-static bool counts_days(struct timescale limit)
-{
-	return limit.unit == TIMESCALE_WORKING_DAYS || limit.unit == TIMESCALE_WORKING_WEEKS;
-}
-
 /* How limits that are not counted in days are reckoned, in a sentence. */
 static const char *rule_of(struct timescale limit)
 {
 	switch (limit.unit) {
-	case TIMESCALE_WORKING_HOURS:
-		return "only opening hours count";
 	case TIMESCALE_HOURS:
 		return "every hour counts, nights, weekends and holidays too";
 	case TIMESCALE_DAYS:
@@ -175,6 +219,7 @@ static const char *rule_of(struct timescale limit)
 		return "the date that was agreed";
 	case TIMESCALE_NONE:
 	case TIMESCALE_MONTHS:
+	case TIMESCALE_WORKING_HOURS:
 	case TIMESCALE_WORKING_DAYS:
 	case TIMESCALE_WORKING_WEEKS:
 		break;
@@ -230,10 +275,34 @@ static void print_day(void *context, const struct day_count *day)
 		      day_format(day->day, date));
 	if (day->number > 0)
 		(void)fprintf(out, "%3d\n", (int)day->number);
+	else if (day->seconds > 0)
+		(void)fprintf(out, "%2d h %02d min%s%s\n", (int)(day->seconds / 3600),
+			      (int)(day->seconds / 60 % 60), day->reason != NULL ? ", " : "",
+			      day->reason != NULL ? day->reason : "");
 	else if (day->name != NULL)
 		(void)fprintf(out, "  -  %s: %s\n", day->reason, day->name);
 	else
 		(void)fprintf(out, "  -  %s\n", day->reason);
+}
+
+/* Where no days are shown, what of the time between did not count. */
+static void print_pauses(const struct explanation *explanation, const struct owed *owed)
+{
+	const struct calendar *calendar = explanation->policy->calendar;
+	size_t count;
+	const struct pause *pauses = timeline_pauses(explanation->timeline, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		char from[MOMENT_TEXT_SIZE];
+		char to[MOMENT_TEXT_SIZE];
+
+		if (instant_before(owed->started, pauses[i].to) &&
+		    instant_before(pauses[i].from, owed->due))
+			(void)fprintf(explanation->ctl->out,
+				      "            paused from %s to %s: that does not count\n",
+				      moment_text(calendar, pauses[i].from, from),
+				      moment_text(calendar, pauses[i].to, to));
+	}
 }
 
 static void print_owed(const struct explanation *explanation, const struct owed *owed)
@@ -267,6 +336,9 @@ static void print_owed(const struct explanation *explanation, const struct owed 
 				      is_capped(explanation, owed)
 					      ? "the date to protect by comes first"
 					      : rule_of(limit));
+		if (!counts_days(limit) && !is_capped(explanation, owed) &&
+		    limit.unit != TIMESCALE_AS_AGREED)
+			print_pauses(explanation, owed);
 		(void)fprintf(out, "    due     %s%s%s\n",
 			      moment_text(policy->calendar, owed->due, at),
 			      owed->breached ? " - this has passed without an answer" : "",
@@ -392,10 +464,12 @@ static void json_day(void *context, const struct day_count *day)
 	char date[DAY_TEXT_SIZE];
 
 	/* A day that does not fit into memory is found by the check of the whole document. */
-	(void)json_array_append_new(days, json_pack("{s:s, s:b, s:i, s:s?, s:s?}", "date",
+	(void)json_array_append_new(days, json_pack("{s:s, s:b, s:i, s:I, s:s?, s:s?}", "date",
 						    day_format(day->day, date), "counted",
-						    day->number > 0, "number", (int)day->number,
-						    "reason", day->reason, "name", day->name));
+						    day->number > 0 || day->seconds > 0,
+						    "number", (int)day->number, "seconds",
+						    (json_int_t)day->seconds, "reason",
+						    day->reason, "name", day->name));
 }
 
 static json_t *owed_json(const struct explanation *explanation, const struct owed *owed)

@@ -69,6 +69,27 @@ class Views(unittest.TestCase):
         self.assertEqual(reasons["2026-12-26"], ("closed", None))
         self.assertEqual(max(day["number"] for day in cap["days"]), 20)
 
+    def test_working_hours_are_counted_day_by_day_and_pauses_named(self):
+        """12 working hours from Friday 20 February, 18:30: Monday 9 to 12, Wednesday 10 to 17, Thursday 9 to 11."""
+        (self.folder / "policies" / "hours.conf").write_text("""policy = { id = "hours"; version = "1"; title = "Hours";
+          calendar = "england"; stages = ( { id = "one"; title = "One"; owner = "receiving.practitioner"; obligations = (
+            { id = "worked"; starts = "stage"; ends = [ "responded" ]; limit = "12 working hours"; },
+            { id = "elapsed"; starts = "stage"; ends = [ "responded" ]; limit = "100 hours"; } ); } ); };""")
+        self.ctl("raise", "--policy", "hours", "--raising", "health", "--receiving", "council", "--reference", "H-1",
+                 "--at", "2026-02-20 18:30")
+        self.ctl("record", "H-1", "paused", "--at", "2026-02-23 12:00", "--until", "2026-02-25 10:00")
+        at = "2026-02-25 12:00"
+        worked, elapsed = (one for one in self.explain("H-1", at)["owed"] if one["stage"] == "one")
+        self.assertEqual(worked["due"], "2026-02-26T11:00:00+00:00")
+        self.assertEqual([(day["date"][-2:], day["seconds"], day["reason"]) for day in worked["days"]],
+                         [("20", 0, "outside opening hours"), ("21", 0, "closed"), ("22", 0, "closed"),
+                          ("23", 3 * 3600, "paused for a part of it"), ("24", 0, "paused"),
+                          ("25", 7 * 3600, "paused for a part of it"), ("26", 2 * 3600, None)])
+        self.assertEqual(elapsed["days"], [])
+        words = self.ctl("explain", "H-1", "--at", at)
+        self.assertIn("Thu 2026-02-26   2 h 00 min\n", words)
+        self.assertEqual(words.count("paused from Mon 2026-02-23 12:00 to Wed 2026-02-25 10:00: that does not count"), 1)
+
     def test_without_the_right_to_read_the_ledger_the_count_is_shown(self):
         """An officer has the store's group, and not the daemon's file."""
         state = self.folder / "state"
