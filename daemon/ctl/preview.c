@@ -233,9 +233,12 @@ static int say_next(struct preview *preview, const struct entry *entry,
 	/* To whom the matter passes is told by when that is owed, as the daemon does. */
 	if (entry->kind == NOTICE_ESCALATION || entry->kind == NOTICE_INFORM) {
 		letter->due = next->due;
+		letter->provisional = next->provisional;
 		letter->obligation = obligation_id(policy, next);
 	}
-	return titles(preview, &next->to, "", &letter->next_titles, error);
+	letter->next_to_reader = has_role(&next->to, entry->to.role[0]);
+	return titles(preview, &next->to, policy->roles[entry->to.role[0]].token,
+		      &letter->next_titles, error);
 }
 
 static int say(struct preview *preview, const struct entry *entry, struct letter_notice *ret,

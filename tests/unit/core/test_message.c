@@ -7,6 +7,7 @@
  */
 #include "core/message.h"
 
+#include "core/mail_text.h"
 #include "core/unicode.h"
 
 #include <errno.h>
@@ -332,6 +333,28 @@ static void assert_short_words(const struct text *bytes)
 	}
 }
 
+/* A person is shown what was written. */
+static void assert_read_back(const struct message_case *c, const struct text *bytes)
+{
+	struct text subject = { 0 };
+	struct text body = { 0 };
+
+	mail_text_read(text_string(bytes), bytes->length, &subject, &body);
+	assert_string_equal(text_string(&subject), c->message.subject);
+	assert_string_equal(text_string(&body), c->read != NULL ? c->read : c->message.body);
+	/* Cut anywhere, it is read without a step past its end. */
+	for (size_t length = 0; length < bytes->length; length += 7) {
+		char *cut = malloc(length + 1);
+
+		assert_non_null(cut);
+		memcpy(cut, text_string(bytes), length);
+		mail_text_read(cut, length, &subject, &body);
+		free(cut);
+	}
+	text_clear(&subject);
+	text_clear(&body);
+}
+
 static void writes_or_refuses(void **state)
 {
 	const struct message_case *c = *state;
@@ -354,6 +377,7 @@ static void writes_or_refuses(void **state)
 		fail_msg("this is not in it:\n%s\n---\n%s", c->has, text_string(&bytes));
 	assert_int_equal(message_write(&c->message, &again, &error), 0);
 	assert_string_equal(text_string(&bytes), text_string(&again));
+	assert_read_back(c, &bytes);
 	keep_for_python(c, &bytes);
 	text_clear(&bytes);
 	text_clear(&again);
