@@ -145,6 +145,29 @@ static int say_next(struct batch *batch, const struct language *language,
 	return join_titles(batch, language, &next.to, role->token, &letter->next_titles, error);
 }
 
+/*
+ * Everybody whom that moment tells: where a time runs out and the challenge moves up, both
+ * notices speak of one thing, and whoever gets the one should know who got the other.
+ */
+static struct role_set told_at(const struct facts *facts, const struct entry *entry)
+{
+	struct role_set told = entry->to;
+
+	if (entry->kind != NOTICE_BREACH && entry->kind != NOTICE_ESCALATION)
+		return told;
+	for (size_t i = 0; i < facts->count; i++) {
+		const struct entry *other = &facts->entries[i];
+
+		if (other->run != entry->run || !instant_equal(other->at, entry->at) ||
+		    (other->kind != NOTICE_BREACH && other->kind != NOTICE_ESCALATION))
+			continue;
+		for (size_t j = 0; j < other->to.count; j++)
+			(void)role_set_add(&told,
+					   other->to.role[j]); /* full: some go unnamed */
+	}
+	return told;
+}
+
 static int say(struct batch *batch, const struct language *language,
 	       const struct directory *directory, const struct role *role, size_t place,
 	       struct letter_notice *letter, struct error *error)
@@ -154,6 +177,7 @@ static int say(struct batch *batch, const struct language *language,
 	const struct policy *policy = facts->policy;
 	const struct entry *entry = &facts->entries[place];
 	const struct role_set *owner = facts_owner(facts, entry);
+	struct role_set told = told_at(facts, entry);
 	int stage = entry->stage >= 0 ? entry->stage : facts->state.stage;
 	int r;
 
@@ -164,6 +188,7 @@ static int say(struct batch *batch, const struct language *language,
 		.policy_title = policy->title,
 		.stage_title = stage >= 0 ? policy->stages[stage].title : "",
 		.role_title = role_title(config->roles, config->role_count, role->name),
+		.role_side = role->side,
 		.is_owner = set_has(owner, policy, role->token),
 		.due = entry->due,
 		.at = entry->at,
@@ -180,7 +205,7 @@ static int say(struct batch *batch, const struct language *language,
 	if (r == 0)
 		r = join_titles(batch, language, owner, "", &letter->owner_titles, error);
 	if (r == 0)
-		r = join_titles(batch, language, &entry->to, role->token, &letter->told_titles,
+		r = join_titles(batch, language, &told, role->token, &letter->told_titles,
 				error);
 	if (r == 0)
 		r = wording_link(batch->world->config, facts->challenge->reference,

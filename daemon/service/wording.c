@@ -15,7 +15,7 @@ int wording_titles(const struct config *config, const struct policy *policy,
 		   const char *without, struct arena *arena, const char **ret,
 		   struct error *error)
 {
-	const char *titles[POLICY_TOLD];
+	struct letter_role roles[POLICY_TOLD];
 	CLEANUP(text_clear) struct text joined = { 0 };
 	size_t count = 0;
 
@@ -25,12 +25,13 @@ int wording_titles(const struct config *config, const struct policy *policy,
 		bool known = strcmp(role->token, without) == 0;
 
 		for (size_t j = 0; j < count; j++)
-			known = known || strcmp(titles[j], title) == 0;
+			known = known || (strcmp(roles[j].title, title) == 0 &&
+					  roles[j].side == role->side);
 		if (!known)
-			titles[count++] = title;
+			roles[count++] = (struct letter_role){ title, role->side };
 	}
 	if (count > 0)
-		letter_join(language, titles, count, &joined);
+		letter_join(language, roles, count, &joined);
 	return keep(arena, &joined, ret, error);
 }
 
