@@ -96,7 +96,7 @@ static int verdict_read(int from_child, struct verdict *ret)
 static int verdict_by_child(const char *bytes, struct verdict *ret)
 {
 	struct verdict failed = { .text = "cannot be checked: no process for it" };
-	struct verdict verdict;
+	struct verdict verdict = { 0 };
 	int ends[2];
 	int code = 0;
 	int got = 0;

@@ -8,9 +8,9 @@
 #include "core/language.h"
 #include "core/letter.h"
 #include "core/message.h"
+#include "core/wording.h"
 #include "service/crash.h"
 #include "service/reach.h"
-#include "service/wording.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,8 +90,10 @@ static int join_titles(struct batch *batch, const struct language *language,
 		       const struct role_set *set, const char *without, const char **ret,
 		       struct error *error)
 {
-	return wording_titles(batch->world->config, batch->facts->policy, language, set,
-			      without, &batch->arena, ret, error);
+	const struct config *config = batch->world->config;
+
+	return wording_titles(config->roles, config->role_count, batch->facts->policy, language,
+			      set, without, &batch->arena, ret, error);
 }
 
 static int say_agencies(struct batch *batch, const struct directory *directory,
@@ -208,8 +210,8 @@ static int say(struct batch *batch, const struct language *language,
 		r = join_titles(batch, language, &told, role->token, &letter->told_titles,
 				error);
 	if (r == 0)
-		r = wording_link(batch->world->config, facts->challenge->reference,
-				 &batch->arena, &letter->link, error);
+		r = wording_link(config->mail.link, facts->challenge->reference, &batch->arena,
+				 &letter->link, error);
 	if (r == 0)
 		r = say_agencies(batch, directory, letter, error);
 	if (r == 0)

@@ -70,7 +70,7 @@ class Demo(unittest.TestCase):
         for hour in HOURS:
             ahead = (datetime.fromisoformat(hour) - datetime.now(timezone.utc)).total_seconds()
             said = self.run_demo("faketime", "-f", f"{ahead:+.0f}s")
-            states = re.findall(r"(?m)^(2026-1\d\d) +example@\S+ +(\S+) +(\S+) +\S+$", said)
+            states = re.findall(r"(?m)^(2026-1\d\d) +(\w+(?:, \w+)?) +(\S+) .* example@\S+$", said)
             mails = re.findall(r"(?m)^(\S+@\S+) +(\S+) +(2026-[\d ]+?) {2,}", said)
             self.assertEqual(len(states), 13, said)
             self.assertGreater(len(mails), 10, said)
