@@ -35,6 +35,26 @@ int wording_titles(const struct role_rule *rules, size_t rule_count,
 	return keep(arena, &joined, ret, error);
 }
 
+/* Where a time runs out and the challenge moves up, two notices speak of one moment. */
+static bool is_half_of_moment(const struct entry *entry)
+{
+	return entry->kind == NOTICE_BREACH || entry->kind == NOTICE_ESCALATION;
+}
+
+struct role_set wording_told(const struct entry *entries, size_t count,
+			     const struct entry *entry)
+{
+	struct role_set told = entry->to;
+
+	for (size_t i = 0; is_half_of_moment(entry) && i < count; i++)
+		if (is_half_of_moment(&entries[i]) && entries[i].run == entry->run &&
+		    instant_equal(entries[i].at, entry->at))
+			for (size_t j = 0; j < entries[i].to.count; j++)
+				/* Full: some are not named. */
+				(void)role_set_add(&told, entries[i].to.role[j]);
+	return told;
+}
+
 static bool is_unreserved(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

@@ -147,29 +147,6 @@ static int say_next(struct batch *batch, const struct language *language,
 	return join_titles(batch, language, &next.to, role->token, &letter->next_titles, error);
 }
 
-/*
- * Everybody whom that moment tells: where a time runs out and the challenge moves up, both
- * notices speak of one thing, and whoever gets the one should know who got the other.
- */
-static struct role_set told_at(const struct facts *facts, const struct entry *entry)
-{
-	struct role_set told = entry->to;
-
-	if (entry->kind != NOTICE_BREACH && entry->kind != NOTICE_ESCALATION)
-		return told;
-	for (size_t i = 0; i < facts->count; i++) {
-		const struct entry *other = &facts->entries[i];
-
-		if (other->run != entry->run || !instant_equal(other->at, entry->at) ||
-		    (other->kind != NOTICE_BREACH && other->kind != NOTICE_ESCALATION))
-			continue;
-		for (size_t j = 0; j < other->to.count; j++)
-			(void)role_set_add(&told,
-					   other->to.role[j]); /* full: some go unnamed */
-	}
-	return told;
-}
-
 static int say(struct batch *batch, const struct language *language,
 	       const struct directory *directory, const struct role *role, size_t place,
 	       struct letter_notice *letter, struct error *error)
@@ -179,7 +156,7 @@ static int say(struct batch *batch, const struct language *language,
 	const struct policy *policy = facts->policy;
 	const struct entry *entry = &facts->entries[place];
 	const struct role_set *owner = facts_owner(facts, entry);
-	struct role_set told = told_at(facts, entry);
+	struct role_set told = wording_told(facts->entries, facts->count, entry);
 	int stage = entry->stage >= 0 ? entry->stage : facts->state.stage;
 	int r;
 
