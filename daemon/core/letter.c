@@ -574,10 +574,13 @@ static void set_subject(struct writer *writer, struct draft *draft, const char *
 			struct text *out)
 {
 	const char *prefix = clean(writer, writer->letter->subject_prefix, REFERENCE_MOST);
+	size_t length = strlen(prefix);
 
 	draft->values.of[FIELD_SUBJECT] = clean(writer, subject, SUBJECT_MOST);
-	if (prefix[0] != '\0')
-		text_appendf(out, "%s ", prefix);
+	while (length > 0 && prefix[length - 1] == ' ')
+		length--;
+	if (length > 0)
+		text_appendf(out, "%.*s ", (int)length, prefix);
 	text_append(out, draft->values.of[FIELD_SUBJECT]);
 }
 

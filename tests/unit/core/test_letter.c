@@ -680,6 +680,25 @@ static void without_any_words_the_reference_is_left(void **state)
 	language_destroy(empty);
 }
 
+static void one_blank_follows_a_prefix(void **state)
+{
+	static const char *const prefixes[] = { "[secure]", "[secure] ", "[secure]  " };
+	struct language *english = read_language("en", NULL);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(prefixes); i++) {
+		struct letter letter = letter_of(&cases[2]);
+		struct letter_text text = { 0 };
+
+		letter.subject_prefix = prefixes[i];
+		assert_int_equal(letter_write(english, &letter, &text, NULL), LETTER_WHOLE);
+		assert_int_equal(
+			strncmp(text_string(&text.subject), "[secure] Reply needed", 21), 0);
+		letter_text_clear(&text);
+	}
+	language_destroy(english);
+}
+
 static void roles_are_joined(void **state)
 {
 	static const struct letter_role roles[] = { { "A", SIDE_RAISING },
@@ -720,6 +739,7 @@ int main(void)
 		cmocka_unit_test(failing_html_leaves_the_text),
 		cmocka_unit_test(a_very_long_digest_is_text_alone),
 		cmocka_unit_test(without_any_words_the_reference_is_left),
+		cmocka_unit_test(one_blank_follows_a_prefix),
 		cmocka_unit_test(roles_are_joined),
 	};
 	struct CMUnitTest letters[COUNT(cases)];
