@@ -469,7 +469,9 @@ class Booted(unittest.TestCase):
         relay = subprocess.Popen(["nsenter", "-t", str(self.machine.init), "-n", "--", sys.executable,
                                   str(TOP / "tests" / "lib" / "smtp_server.py"), "--port", "2525", "--maildir",
                                   str(folder / "mail"), "--port-file", str(folder / "port"), "--user", "noreply",
-                                  "--password", password], stdin=subprocess.DEVNULL)
+                                  "--password", password, "--tls", "starttls", "--certificate",
+                                  str(self.folder / "relay.pem"), "--key", str(self.folder / "relay.key")],
+                                 stdin=subprocess.DEVNULL)
         self.addCleanup(relay.wait)
         self.addCleanup(relay.terminate)
         self.wait_for("the relay", (folder / "port").exists)
@@ -485,8 +487,8 @@ class Booted(unittest.TestCase):
         self.run_inside("rm", plain)
         self.drop_in("encrypted", self.of_the_manual("[Service]"))
         try:
-            self.configure(**{'relay = "smtp://127.0.0.1:25";': 'relay = "smtp://127.0.0.1:2525"; login = { user = '
-                              '"noreply"; mechanism = "PLAIN"; credential = "smtp-password"; };'})
+            self.configure(**{'relay = "smtp://127.0.0.1:25";': 'relay = "smtp://relay.test:2525"; ca = "relay-ca.pem"; '
+                              'login = { user = "noreply"; mechanism = "PLAIN"; credential = "smtp-password"; };'})
             self.restart()
             self.raise_challenge("T-encrypted")
             self.wait_for("a mail after a login", lambda: any(
