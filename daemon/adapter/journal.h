@@ -38,6 +38,9 @@ enum journal_event {
 	JOURNAL_STORE_REPLACED,
 	JOURNAL_STORE_WAL,
 	JOURNAL_LEDGER_FAULT,
+	JOURNAL_LEDGER_NEWER,    /* than this program: it does not start */
+	JOURNAL_LEDGER_MIGRATED, /* to the version of this program */
+	JOURNAL_LEDGER_RESTORED, /* from a copy: what may have been sent is held */
 	JOURNAL_CLOCK_INSANE,
 	JOURNAL_CLOCK_SANE,
 	JOURNAL_SENDER_FAULT,

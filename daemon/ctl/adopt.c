@@ -247,7 +247,7 @@ const struct command command_adopt = {
 		"recorded as\n"
 		"adopted and never sent: for a ledger from an old backup, for old challenges "
 		"entered\n"
-		"late, and for what a flood has held. Stop the daemon before, or it may be "
+		"late, and for what a flood or a restore has held. Stop the daemon before, or it may be "
 		"faster.\n"
 		"\n"
 		"--restart gives each open challenge fresh clocks from TIME on, at the stage "

@@ -13,6 +13,9 @@
  */
 int ctl_ledger(struct ctl *ctl, enum ledger_access access, struct ledger **ret);
 
+/* What to do about an error of ledger_open; "" where nobody knows. */
+const char *ctl_ledger_advice(int code);
+
 /* Local to the first calendar, "never" for INSTANT_NEVER; returns `out`. */
 enum { WHEN_TEXT_SIZE = 40 };
 const char *ctl_when(const struct ctl *ctl, struct instant at, char out[static WHEN_TEXT_SIZE]);

@@ -115,7 +115,7 @@ static int print_counts(struct ctl *ctl, struct ledger *ledger, size_t listed)
 static int list(struct ctl *ctl, int state)
 {
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
-	static const char *const heads[] = { ">MAIL",     "STATE", "SINCE",
+	static const char *const heads[] = { ">MAIL",     "STATE", "=SINCE",
 					     "REFERENCE", "KIND",  "RECIPIENT" };
 	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 	struct listing listing = { .ctl = ctl, .table = &table };
@@ -348,7 +348,7 @@ static int release_all(struct ctl *ctl, int argc, char **argv)
 	if (ctl->json)
 		return ctl_print_json(ctl, json_pack("{s:I}", "released", (json_int_t)count));
 	if (count == 0)
-		(void)fprintf(ctl->out, "No notice was held for a flood.\n");
+		(void)fprintf(ctl->out, "No notice was held for a flood or a restore.\n");
 	else
 		(void)fprintf(ctl->out, "%zu notice(s) go out at the daemon's next poll.\n",
 			      count);
@@ -427,8 +427,9 @@ const struct command command_queue_release = {
 	.usage = "Usage: challengectl queue release MAIL|--all --by NAME --why TEXT\n"
 		 "\n"
 		 "--all lets every notice go that the daemon held since far more fell due "
-		 "than usual.\n"
-		 "Who and why are kept in the audit trail.\n"
+		 "than usual,\n"
+		 "or since its ledger was put back from a copy. Who and why are kept in the "
+		 "audit trail.\n"
 		 "\n"
 		 "Examples:\n"
 		 "  challengectl queue release 17 --by 'A. Person' --why 'the address is "

@@ -41,6 +41,8 @@ struct status {
 	int64_t seen;         /* the last change of the store that the daemon has looked at */
 	int64_t changes;      /* the last one there is */
 	int64_t queue[DELIVERY_STATE_COUNT];
+	bool is_copy; /* the ledger is one that was put back, and nobody has run on it */
+	struct ledger_flood flood;
 	size_t open;
 	size_t due; /* with a limit that ends by the close of the next working day */
 	size_t overdue;
@@ -188,6 +190,7 @@ static void look_at_store(struct status *status)
 
 static int read_ledger(struct status *status, struct ledger *ledger, struct error *error)
 {
+	struct instant copied;
 	int result = ledger_latest(ledger, &status->written, error);
 
 	if (result >= 0)
@@ -200,6 +203,11 @@ static int read_ledger(struct status *status, struct ledger *ledger, struct erro
 		result = ledger_get_number(ledger, "change_seq", &status->seen, error);
 	if (result >= 0)
 		result = ledger_count(ledger, status->queue, error);
+	if (result >= 0)
+		result = ledger_flood(ledger, &status->flood, error);
+	if (result >= 0)
+		result = ledger_is_copy(ledger, &copied, error);
+	status->is_copy = result == 1;
 	return result;
 }
 
@@ -221,14 +229,11 @@ static void look_at_ledger(struct status *status)
 		result = read_ledger(status, ledger, &error);
 	if (result >= 0)
 		status->ledger_known = true;
-	else if (result == -EACCES)
-		add_problem(status, "Run this as root or as the daemon's user.",
-			    "the ledger cannot be read: %s", error.text);
 	else
 		add_problem(status,
-			    result == -ENOENT ? "The daemon makes it when it first runs; is "
-						"--config the one it uses?"
-					      : "Check the file and its folder.",
+			    ctl_ledger_advice(error.code)[0] != '\0'
+				    ? ctl_ledger_advice(error.code)
+				    : "Check the file and its folder.",
 			    "the ledger cannot be read: %s", error.text);
 }
 
@@ -270,6 +275,19 @@ static void judge_progress(struct status *status)
 	if (instant_before(instant_add(status->now, LATE_SECONDS), status->written))
 		add_problem(status, "Set the clock; all goes on by itself then.",
 			    "the clock is behind what the daemon has written: nothing is sent");
+	if (status->is_copy)
+		add_problem(status,
+			    "Start the daemon: it holds what may have been sent, and says so.",
+			    "the ledger is a copy that was put back: what went out after it "
+			    "was made is not in it");
+	if (status->flood.holds)
+		add_problem(status,
+			    "challengectl explain shows them; let them go: challengectl queue "
+			    "release --all; leave them unsent: challengectl adopt",
+			    instant_is_never(status->flood.until)
+				    ? "far more fell due than usual: notices are held"
+				    : "the ledger was put back from a copy: notices that may "
+				      "have been sent are held");
 	if (status->queue[DELIVERY_HELD] > 0)
 		add_problem(status,
 			    "challengectl queue list --state held shows them; release or "

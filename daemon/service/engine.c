@@ -4,6 +4,7 @@
 #include "adapter/journal.h"
 #include "adapter/sender_process.h"
 #include "service/crash.h"
+#include "service/migration.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -49,7 +50,7 @@ static int open_ledger(struct engine *engine, struct error *error)
 				 folder);
 	if (r < 0)
 		return r;
-	return ledger_open(folder, LEDGER_WRITE, &engine->ledger, error);
+	return migration_open_ledger(folder, engine->clock, &engine->ledger, error);
 }
 
 static struct world world_of(const struct engine *engine)
@@ -96,7 +97,15 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 			     config_file, error.text);
 		return SERVICE_CONFIG;
 	}
-	if (open_ledger(engine, &error) < 0 || open_work(engine, &error) < 0) {
+	if (open_ledger(engine, &error) == -EPROTO) {
+		/* Nor does trying again help here. */
+		journal_send(JOURNAL_LEDGER_NEWER, NULL, 0,
+			     "cannot start: %s; install that version again, or put the "
+			     "ledger's copy of before the upgrade in its place",
+			     error.text);
+		return SERVICE_CONFIG;
+	}
+	if (error.code != 0 || open_work(engine, &error) < 0) {
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "cannot start: %s", error.text);
 		return SERVICE_COULD_NOT;
 	}
@@ -170,8 +179,10 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 	if (r < 0)
 		return r;
 	levels[ALARM_PAUSED] = relay_trouble(engine, counts);
-	/* What waits for an approval is an alarm of its own. */
-	levels[ALARM_HELD] = counts[DELIVERY_HELD] - report->held_notices;
+	/* What waits for an approval, or since a copy was put back, is an alarm of its own. */
+	levels[ALARM_RESTORED] = report->restored ? report->flood : 0;
+	levels[ALARM_HELD] =
+		counts[DELIVERY_HELD] - report->held_notices - levels[ALARM_RESTORED];
 	levels[ALARM_STORE] = report->trouble == PASS_STORE;
 	levels[ALARM_RELOAD] = engine->reload_refused;
 	if (report->approval[0] != '\0')

@@ -15,7 +15,9 @@ enum service_exit {
 	SERVICE_NO = 1, /* --check-config found faults */
 	SERVICE_USAGE = 2,
 	SERVICE_COULD_NOT = 3, /* another daemon, or the state cannot be opened */
-	SERVICE_CONFIG = 78,   /* EX_CONFIG of sysexits.h: systemd does not start again */
+	/* EX_CONFIG of sysexits.h, for what only a person can put right: the configuration is
+	 * bad, or the ledger of a newer version. systemd does not start again. */
+	SERVICE_CONFIG = 78,
 };
 
 struct engine {

@@ -21,8 +21,10 @@ static void append_counts(const struct health *health, struct text *text)
 		text_appendf(text, ", %zu being sent", health->in_hand);
 	if (health->flood > 0)
 		text_appendf(text,
-			     "; far more fell due than usual, and %lld notices are HELD: "
+			     "; %s, and %lld notices are HELD: "
 			     "challengectl queue release --all, or adopt",
+			     health->restored ? "the ledger was put back from a copy"
+					      : "far more fell due than usual",
 			     (long long)health->flood);
 	if (health->held > 0)
 		text_appendf(text,

@@ -27,7 +27,9 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 done; 1 faults found; 2 usage; 3 another daemon holds the lock, or "
 	"the\n"
-	"state, the store (--once) or the clock cannot be used; 78 the configuration is bad.\n";
+	"state, the store (--once) or the clock cannot be used; 78 the configuration is bad, "
+	"or\n"
+	"the ledger of a newer version.\n";
 
 enum mode { MODE_SERVICE, MODE_ONCE, MODE_CHECK, MODE_VERSION, MODE_HELP };
 

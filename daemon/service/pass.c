@@ -384,9 +384,10 @@ static int fail_store(struct trouble *trouble, int r)
 	return r;
 }
 
-static const char *reason_to_hold(const struct pass *pass)
+static struct manner manner_of(const struct pass *pass)
 {
-	return pass->breaker.holds ? ledger_flood_reason : NULL;
+	return (struct manner){ .hold = pass->breaker.holds ? ledger_flood_reason : NULL,
+				.hold_until = pass->breaker.until };
 }
 
 static size_t written(const struct decided *count)
@@ -423,8 +424,9 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	for (size_t n = 0; n < LOOKED_AT && written(&found) < WRITTEN; n++) {
 		struct challenge *challenge = NULL;
 		struct error why = { 0 };
-		struct manner manner = { .loud = true, .hold = reason_to_hold(pass) };
+		struct manner manner = manner_of(pass);
 
+		manner.loud = true;
 		r = store_next(pass->store, &challenge, &why);
 		if (r < 0) {
 			(void)error_set(error, why.code, "%s", why.text);
@@ -539,6 +541,7 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 		      struct trouble *trouble, struct error *error)
 {
 	struct ledger *ledger = pass->world.ledger;
+	struct manner manner = manner_of(pass);
 	struct challenge *challenge = NULL;
 	struct error why = { 0 };
 	int r = store_challenge(pass->store, id, &challenge, &why);
@@ -552,8 +555,7 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 	if (challenge == NULL)
 		return pass_over(ledger, id, now, &why, error);
 	return decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
-				challenge, &(struct manner){ .hold = reason_to_hold(pass) },
-				now, count, error);
+				challenge, &manner, now, count, error);
 }
 
 static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t count,
@@ -705,6 +707,7 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->adopted = count.adopted;
 	if (!report->more) {
 		r = breaker_tell(&pass->breaker, &pass->world, now, &report->flood, error);
+		report->restored = r == 0 && breaker_is_restored(&pass->breaker);
 		if (r < 0)
 			return r;
 	}
@@ -734,7 +737,9 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 		return 0;
 	}
 	warn_of_horizon(pass, now);
-	r = approval_look(&pass->approval, pass->world.ledger, now, error);
+	r = breaker_restore(&pass->breaker, &pass->world, now, error);
+	if (r >= 0)
+		r = approval_look(&pass->approval, pass->world.ledger, now, error);
 	if (r < 0)
 		return r;
 	r = use_store(pass, now, &report, &trouble, &why);

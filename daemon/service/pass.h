@@ -57,7 +57,8 @@ struct pass_report {
 	size_t orphans;       /* notices whose challenge or policy is not there */
 	char approval[260];   /* what waits for challengectl approve; "" */
 	int64_t held_notices; /* how many notices that is */
-	int64_t flood;        /* notices held since far more fell due than usual */
+	int64_t flood;        /* notices held since far more fell due than usual, */
+	bool restored;        /* or since the ledger is a copy that was put back */
 	bool more;            /* stopped at its measure: run again soon */
 	struct instant wake;  /* the ledger's next instant; NEVER */
 };

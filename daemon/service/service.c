@@ -52,7 +52,8 @@ struct service {
 	char trouble[300];
 	char reload[600];
 	char approval[260];
-	int64_t flood;        /* notices that are held by one */
+	int64_t flood;        /* notices that are held by one, */
+	bool restored;        /* or since the ledger is a copy that was put back */
 	int64_t held_notices; /* of the HELD of the ledger, those that wait for an approval */
 	char status[2000];    /* as told last */
 };
@@ -78,6 +79,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 		.reload = service->reload,
 		.approval = service->approval,
 		.flood = service->flood,
+		.restored = service->restored,
 	};
 	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
 	struct error ignored = { 0 };
@@ -250,6 +252,7 @@ static void look(struct service *service)
 		service->ledger_told = false;
 		service->last_poll = boot_seconds(service);
 		service->flood = report.flood;
+		service->restored = report.restored;
 		(void)snprintf(service->trouble, sizeof service->trouble, "%s", report.text);
 		(void)snprintf(service->approval, sizeof service->approval, "%s",
 			       report.approval);
