@@ -13,6 +13,7 @@
 /* Adding one: the table in journal.c, the catalog in systemd/, and the manual page. */
 enum journal_event {
 	JOURNAL_STARTED,
+	JOURNAL_START_FAILED, /* no good look at the store in good time */
 	JOURNAL_STOPPING,
 	JOURNAL_RELOADED,
 	JOURNAL_RELOAD_REFUSED,
@@ -43,8 +44,9 @@ enum journal_event {
 	JOURNAL_CLOCK_INSANE,
 	JOURNAL_CLOCK_SANE,
 	JOURNAL_SENDER_FAULT,
-	JOURNAL_HORIZON,    /* the holiday list ends soon */
-	JOURNAL_UNAPPROVED, /* what a new configuration alone makes due is held */
+	JOURNAL_MACHINE_FAULT, /* the kernel refused what a daemon needs */
+	JOURNAL_HORIZON,       /* the holiday list ends soon */
+	JOURNAL_UNAPPROVED,    /* what a new configuration alone makes due is held */
 	JOURNAL_APPROVED,
 	JOURNAL_MOVED,      /* deadlines moved with the configuration */
 	JOURNAL_SUPPRESSED, /* lines left out by the cap below */
