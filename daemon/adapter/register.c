@@ -167,6 +167,18 @@ static int check_header(sqlite3 *db, struct error *error)
 	return 0;
 }
 
+/* Somebody may have switched it to WAL; while he has it open it cannot be switched back. */
+static int leave_wal(sqlite3 *db, struct error *error)
+{
+	int result = database_run(db, "PRAGMA journal_mode = TRUNCATE", error);
+
+	if (result != -EBUSY)
+		return result;
+	return error_set(error, EBUSY,
+			 "another program holds it, or has it open in WAL mode: end that "
+			 "program, or have it run PRAGMA journal_mode = TRUNCATE");
+}
+
 int register_open(const char *path, struct registrar **ret, struct error *error)
 {
 	CLEANUP(register_closep) struct registrar *registrar = calloc(1, sizeof *registrar);
@@ -184,10 +196,9 @@ int register_open(const char *path, struct registrar **ret, struct error *error)
 		return result;
 	result = check_header(registrar->db, error);
 	if (result >= 0)
-		result = database_run(registrar->db,
-				      "PRAGMA journal_mode = TRUNCATE;"
-				      " PRAGMA synchronous = EXTRA",
-				      error);
+		result = leave_wal(registrar->db, error);
+	if (result >= 0)
+		result = database_run(registrar->db, "PRAGMA synchronous = EXTRA", error);
 	if (result < 0) {
 		(void)error_wrap(error, "%s", path); /* it answers -EIO for a NULL error */
 		return result;
