@@ -657,7 +657,6 @@ static void read_from(struct reader *reader, config_setting_t *setting, void *at
 	if (text == NULL)
 		return;
 	if (open == NULL) {
-		open = text - 1;
 		(void)snprintf(address, sizeof address, "%s", text); /* too long: faulted */
 	} else {
 		(void)snprintf(address, sizeof address, "%s", open + 1);

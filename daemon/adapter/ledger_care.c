@@ -48,29 +48,29 @@ size_t ledger_erase_copies(const char *state_folder)
 	return ledger_remove_copies(state_folder, (int64_t)ledger_released_steps.count + 1);
 }
 
-int ledger_punctuality(struct ledger *ledger, struct instant from, struct instant until,
-		       int64_t patience, struct ledger_punctuality *ret, struct error *error)
+int ledger_accepted(struct ledger *ledger, struct instant from, struct instant until,
+		    void (*each)(void *context, int64_t event, struct instant send_at,
+				 struct instant accepted),
+		    void *context, struct error *error)
 {
 	static const char sql[] =
-		"SELECT count(*), coalesce(sum(m.updated - n.send_at > ?3), 0) FROM notice n"
-		" JOIN mail m ON m.id = n.mail"
+		"SELECT n.event, n.send_at, m.updated FROM notice n JOIN mail m ON m.id = "
+		"n.mail"
 		" WHERE m.state = 'accepted' AND n.send_at >= ?1 AND n.send_at < ?2";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
 	int result = database_prepare(ledger->db, sql, &statement, error);
 
 	if (result == 0)
-		result = database_bind(statement,
-				       VALUES(value_number(from.seconds),
-					      value_number(until.seconds),
-					      value_number(patience)),
-				       error);
-	if (result == 0)
-		result = ledger_step(ledger, statement, error);
+		result = database_bind(
+			statement,
+			VALUES(value_number(from.seconds), value_number(until.seconds)), error);
 	if (result < 0)
 		return result;
-	ret->accepted = sqlite3_column_int64(statement, 0);
-	ret->late = sqlite3_column_int64(statement, 1);
-	return 0;
+	while ((result = ledger_step(ledger, statement, error)) > 0)
+		each(context, sqlite3_column_int64(statement, 0),
+		     (struct instant){ sqlite3_column_int64(statement, 1) },
+		     (struct instant){ sqlite3_column_int64(statement, 2) });
+	return result;
 }
 
 /* --- holds ----------------------------------------------------------------------------------

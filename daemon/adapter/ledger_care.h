@@ -21,17 +21,14 @@ MUST_CHECK int ledger_is_running(const char *state_folder, bool *ret, struct err
 MUST_CHECK int ledger_backup(struct ledger *ledger, const char *path, struct error *error);
 
 /*
- * Of the notices that were to be sent in from..until (the second excluded): how many mails
- * were accepted for, and how many of these more than `patience` seconds after they should have
- * gone.
+ * Calls back for each notice that was to be sent in from..until (the second excluded) and whose
+ * mail a relay accepted: the event of the store that started its clock, when it was to be sent,
+ * and when it was accepted.
  */
-struct ledger_punctuality {
-	int64_t accepted;
-	int64_t late;
-};
-MUST_CHECK int ledger_punctuality(struct ledger *ledger, struct instant from,
-				  struct instant until, int64_t patience,
-				  struct ledger_punctuality *ret, struct error *error);
+MUST_CHECK int ledger_accepted(struct ledger *ledger, struct instant from, struct instant until,
+			       void (*each)(void *context, int64_t event,
+					    struct instant send_at, struct instant accepted),
+			       void *context, struct error *error);
 
 /* Takes away what migrations have kept of the ledger as it was before: how many files. */
 size_t ledger_erase_copies(const char *state_folder);

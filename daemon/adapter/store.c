@@ -49,6 +49,8 @@ struct store {
 	int64_t schema_version;  /* of the schema that was checked */
 	sqlite3_stmt *version;   /* PRAGMA data_version */
 	sqlite3_stmt *changed;   /* ids, in order of change_seq */
+	sqlite3_stmt *sorted;    /* all ids, in order of reference */
+	sqlite3_stmt *walked;    /* of these two, the one that store_next goes on with */
 	sqlite3_stmt *row;       /* one challenge */
 	sqlite3_stmt *events;    /* of one challenge */
 	sqlite3_stmt *reference; /* the id of one */
@@ -225,6 +227,7 @@ static int prepare_all(struct store *store, struct error *error)
 		{ "PRAGMA main.data_version", &store->version },
 		{ "SELECT id FROM main.challenge WHERE change_seq > ?1 ORDER BY change_seq, id",
 		  &store->changed },
+		{ "SELECT id FROM main.challenge ORDER BY reference", &store->sorted },
 		{ "SELECT id, reference, policy, policy_version, urgency, concerns, category,"
 		  " raising_agency, receiving_agency, raising_contact, receiving_contact,"
 		  " protect_by, change_seq FROM main.challenge WHERE id = ?1",
@@ -308,6 +311,7 @@ void store_close(struct store *store)
 		return;
 	database_finalizep(&store->version);
 	database_finalizep(&store->changed);
+	database_finalizep(&store->sorted);
 	database_finalizep(&store->row);
 	database_finalizep(&store->events);
 	database_finalizep(&store->reference);
@@ -473,6 +477,7 @@ static void reset_all(struct store *store)
 {
 	/* Each repeats the error of its last step, which was told then. */
 	(void)sqlite3_reset(store->changed);
+	(void)sqlite3_reset(store->sorted);
 	(void)sqlite3_reset(store->row);
 	(void)sqlite3_reset(store->events);
 	(void)sqlite3_reset(store->reference);
@@ -776,8 +781,15 @@ static int load(struct store *store, int64_t id, struct error *error)
 
 int store_changed_since(struct store *store, int64_t after, struct error *error)
 {
+	store->walked = store->changed;
 	return database_bind(store->changed, (struct database_value[]){ value_number(after) },
 			     1, error);
+}
+
+int store_all(struct store *store, struct error *error)
+{
+	store->walked = store->sorted;
+	return database_bind(store->sorted, NULL, 0, error);
 }
 
 /* What is wrong with one row or with what stands in it, as against the machine or the file. */
@@ -789,22 +801,22 @@ static bool is_of_row(int result)
 int store_next(struct store *store, struct challenge **ret, struct error *error)
 {
 	for (;;) {
-		int step = sqlite3_step(store->changed);
+		int step = sqlite3_step(store->walked);
 		int result;
 
 		if (step != SQLITE_ROW) {
-			result = step == SQLITE_DONE
-					 ? 0
-					 : database_fail(store->db, error, "read what changed");
-			(void)sqlite3_reset(store->changed); /* repeats the error told above */
+			result = step == SQLITE_DONE ? 0
+						     : database_fail(store->db, error,
+								     "read the challenges");
+			(void)sqlite3_reset(store->walked); /* repeats the error told above */
 			return result;
 		}
-		store->handed_out = sqlite3_column_int64(store->changed, 0);
+		store->handed_out = sqlite3_column_int64(store->walked, 0);
 		result = load(store, store->handed_out, error);
 		if (result == 0)
 			continue; /* purged since; outside a transaction that may be */
 		if (result < 0 && !is_of_row(result)) {
-			(void)sqlite3_reset(store->changed); /* the error is told already */
+			(void)sqlite3_reset(store->walked); /* the error is told already */
 			return result;
 		}
 		*ret = result > 0 ? &store->challenge : NULL;

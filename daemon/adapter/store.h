@@ -75,6 +75,9 @@ MUST_CHECK int store_change_seq(struct store *store, int64_t *ret, struct error 
 MUST_CHECK int store_changed_since(struct store *store, int64_t after, struct error *error);
 MUST_CHECK int store_next(struct store *store, struct challenge **ret, struct error *error);
 
+/* The same walk through all of them, in order of reference: for what people read. */
+MUST_CHECK int store_all(struct store *store, struct error *error);
+
 /* The id of the row that store_next handed out last, also of one that could not be read. */
 int64_t store_row(const struct store *store);
 

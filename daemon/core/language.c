@@ -22,6 +22,7 @@ const char *const letter_field_names[LETTER_FIELDS] = {
 	[FIELD_DUE] = "due",
 	[FIELD_LEFT] = "left",
 	[FIELD_LATE] = "late",
+	[FIELD_PAST] = "past",
 	[FIELD_AT] = "at",
 	[FIELD_SINCE] = "since",
 	[FIELD_PROVISIONAL] = "provisional",
@@ -92,6 +93,7 @@ static const char *const time_names[] = { "hour", "minute" };
 static const char *const moment_names[] = { "date", "time" };
 static const char *const number_names[] = { "n" };
 static const char *const join_names[] = { "a", "b" };
+static const char *const role_names[] = { "role" };
 
 /* Which phrases there are, and what may stand in them. */
 static const struct phrase_rule {
@@ -135,6 +137,8 @@ static const struct phrase_rule {
 	{ "minutes.many", number_names, COUNT(number_names), false },
 	{ "join", join_names, COUNT(join_names), false },
 	{ "join.last", join_names, COUNT(join_names), false },
+	{ "role.named", role_names, COUNT(role_names), true },
+	{ "you", NULL, 0, true },
 	{ "answer.answered", NULL, 0, false },
 	{ "answer.agreed", NULL, 0, false },
 	{ "answer.not_agreed", NULL, 0, false },

@@ -24,6 +24,7 @@ enum letter_field {
 	FIELD_DUE,
 	FIELD_LEFT,
 	FIELD_LATE,
+	FIELD_PAST, /* the due time has come and gone */
 	FIELD_AT,
 	FIELD_SINCE,
 	FIELD_PROVISIONAL,

@@ -35,7 +35,8 @@ struct letter_notice {
 	const char *told_titles; /* who else is told: role titles, joined */
 	struct instant next_at;  /* what follows unless an answer is recorded; NEVER: nothing */
 	enum notice_kind next_kind;
-	const char *next_titles; /* whom it tells */
+	bool next_to_reader;
+	const char *next_titles; /* whom it tells, the reader's own role left out if so */
 	const char *link;        /* "" */
 	const char *guidance;
 	const char *learning_title;
@@ -83,7 +84,6 @@ struct letter {
 	const char *summary;
 	int64_t summary_count;
 	struct letter_counts counts;
-	const char *summary_text; /* one sentence of facts, no personal data; "" */
 	const char *trouble; /* for "alarm": the phrases trouble.KEY and trouble.KEY.help; "" */
 	struct instant summary_at; /* since when, or the next event; NEVER */
 };
@@ -112,8 +112,8 @@ MUST_CHECK int letter_write(const struct language *language, const struct letter
 void letter_text_clear(struct letter_text *text);
 
 /*
- * Role titles as one phrase ("Line manager, Head of service and Chair") in the language's own
- * words.
+ * Role titles as one phrase ("the Line manager, the Head of service and the Chair") in the
+ * language's own words.
  */
 void letter_join(const struct language *language, const char *const *titles, size_t count,
 		 struct text *ret);

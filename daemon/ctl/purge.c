@@ -364,7 +364,7 @@ static int print_json(struct purge *purge, bool erased)
 
 static int print_rules(struct purge *purge)
 {
-	static const char *const heads[] = { ">COUNT", "PERIOD", "BEFORE", "WHAT" };
+	static const char *const heads[] = { ">COUNT", "PERIOD", "=BEFORE", "WHAT" };
 	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 
 	for (size_t i = 0; i < RULES; i++) {

@@ -115,7 +115,7 @@ static int print_counts(struct ctl *ctl, struct ledger *ledger, size_t listed)
 static int list(struct ctl *ctl, int state)
 {
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
-	static const char *const heads[] = { ">MAIL",     "STATE", "SINCE",
+	static const char *const heads[] = { ">MAIL",     "STATE", "=SINCE",
 					     "REFERENCE", "KIND",  "RECIPIENT" };
 	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 	struct listing listing = { .ctl = ctl, .table = &table };

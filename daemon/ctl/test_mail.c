@@ -97,7 +97,6 @@ static int write_letter(struct test *test, const struct language *language, stru
 		.reply_to = config->mail.reply_to,
 		.emergency = config->partnership.emergency,
 		.summary = "test",
-		.summary_text = "",
 	};
 	int result = letter_write(language, &letter, ret, error);
 

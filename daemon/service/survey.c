@@ -2,7 +2,7 @@
 #include "service/survey.h"
 
 #include "base/list.h"
-#include "service/wording.h"
+#include "core/wording.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -201,10 +201,12 @@ static int write_row(struct task *task, const struct policy *policy,
 	};
 	if (ret->reference == NULL)
 		return error_memory(error);
-	r = wording_titles(config, policy, task->language, owed == NULL ? NULL : &owed->owner,
-			   "", arena, &ret->owner_titles, error);
+	r = wording_titles(config->roles, config->role_count, policy, task->language,
+			   owed == NULL ? NULL : &owed->owner, "", arena, &ret->owner_titles,
+			   error);
 	if (r == 0)
-		r = wording_link(config, challenge->reference, arena, &ret->link, error);
+		r = wording_link(config->mail.link, challenge->reference, arena, &ret->link,
+				 error);
 	if (r == 0)
 		wording_time(ret, policy->calendar, task->now);
 	return r;

@@ -116,6 +116,15 @@ class Views(unittest.TestCase):
             with self.subTest(arguments):
                 self.assertIn(word, self.ctl("timeline", "--policy", "example", *arguments, status=2))
 
+    def test_timeline_takes_british_dates_beside_the_slash_of_an_agreed_one(self):
+        said = [self.ctl("timeline", "--policy", "example", "--event", f"raised@{raised}", "--event",
+                         f"paused@{paused}/{until}", "--json")
+                for raised, paused, until in (("2026-12-21 10:00", "2026-12-22", "2026-12-23 12:00"),
+                                              ("21/12/2026 10:00", "22/12/2026", "23/12/2026 12:00"),
+                                              ("21/12/2026 10:00", "2026-12-22", "23/12/2026 12:00"))]
+        self.assertIn("breach", said[0])
+        self.assertEqual(said, [said[0]] * 3)
+
     def test_timeline_warns_of_an_unknown_urgency(self):
         ran = subprocess.run([CTL, "--config", self.folder / "challenge-notifyd.conf", "timeline", "--policy", "example",
                               "--event", "raised@2026-12-21 10:00", "--urgency", "soon", "--json"], text=True,

@@ -18,6 +18,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests" / "lib"))
 
 import booted  # noqa: E402
+import mail_form  # noqa: E402
 from partnership import HOURS, POLICY  # noqa: E402
 from smtp_server import make_certificate  # noqa: E402
 
@@ -187,8 +188,10 @@ class Booted(unittest.TestCase):
     def mails(self, holding=""):
         """The mails in the relay's one mailbox that hold a word."""
         folder = self.machine.path(INBOX)
-        texts = [path.read_text(errors="replace") for path in folder.iterdir()] if folder.is_dir() else []
-        return [text for text in texts if holding in text]
+        kept = [path.read_bytes() for path in folder.iterdir()] if folder.is_dir() else []
+        kept = [mail for mail in kept if holding.encode() in mail]
+        self.assertEqual([fault for mail in kept for fault in mail_form.faults(mail_form.as_sent(mail))], [])
+        return [mail.decode() for mail in kept]
 
     def raise_challenge(self, reference):
         """A challenge with a reminder due, entered by somebody who only belongs to the store's group."""

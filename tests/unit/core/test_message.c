@@ -61,6 +61,7 @@ static const struct message_case {
 	    .important = true },
 	  "Message-ID: <1.ab@board.example>\r\nReply-To: replies@board.example\r\n"
 	  "In-Reply-To: <root.7@board.example>\r\nReferences: <root.7@board.example>\r\n"
+	  "Thread-Index: AQHcerGSJFiFHPqmnr5q/OgO+UAObUBSP7At\r\n"
 	  "Auto-Submitted: auto-generated\r\n"
 	  "X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply\r\nImportance: high\r\n"
 	  "MIME-Version: 1.0\r\n",

@@ -1,5 +1,5 @@
 /* wording.c - see wording.h. */
-#include "service/wording.h"
+#include "core/wording.h"
 
 #include <string.h>
 
@@ -10,10 +10,10 @@ static int keep(struct arena *arena, const struct text *text, const char **ret,
 	return *ret == NULL ? error_memory(error) : 0;
 }
 
-int wording_titles(const struct config *config, const struct policy *policy,
-		   const struct language *language, const struct role_set *set,
-		   const char *without, struct arena *arena, const char **ret,
-		   struct error *error)
+int wording_titles(const struct role_rule *rules, size_t rule_count,
+		   const struct policy *policy, const struct language *language,
+		   const struct role_set *set, const char *without, struct arena *arena,
+		   const char **ret, struct error *error)
 {
 	const char *titles[POLICY_TOLD];
 	CLEANUP(text_clear) struct text joined = { 0 };
@@ -21,7 +21,7 @@ int wording_titles(const struct config *config, const struct policy *policy,
 
 	for (size_t i = 0; set != NULL && i < set->count; i++) {
 		const struct role *role = &policy->roles[set->role[i]];
-		const char *title = role_title(config->roles, config->role_count, role->name);
+		const char *title = role_title(rules, rule_count, role->name);
 		bool known = strcmp(role->token, without) == 0;
 
 		for (size_t j = 0; j < count; j++)
@@ -40,11 +40,10 @@ static bool is_unreserved(char c)
 	       c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-int wording_link(const struct config *config, const char *reference, struct arena *arena,
-		 const char **ret, struct error *error)
+int wording_link(const char *link, const char *reference, struct arena *arena, const char **ret,
+		 struct error *error)
 {
 	static const char place[] = "{reference}";
-	const char *link = config->mail.link;
 	CLEANUP(text_clear) struct text made = { 0 };
 	const char *hole;
 

@@ -1,29 +1,29 @@
 /*
  * wording - what letters say of roles, links and working time, from configuration and policy.
  *
- * Shared by the mails about single notices and by the lists of challenges.
+ * Shared by the mails about single notices, by the lists of challenges, and by previews.
  */
-#ifndef SERVICE_WORDING_H
-#define SERVICE_WORDING_H
+#ifndef CORE_WORDING_H
+#define CORE_WORDING_H
 
-#include "adapter/config_file.h"
 #include "base/arena.h"
 #include "core/language.h"
 #include "core/letter.h"
+#include "core/recipient.h"
 
 /*
  * The titles of a set, each once, without the role whose token is `without` ("": with all),
  * joined in the language. "" for a NULL set. The string lives in the arena. 0 or -ENOMEM.
  */
-MUST_CHECK int wording_titles(const struct config *config, const struct policy *policy,
-			      const struct language *language, const struct role_set *set,
-			      const char *without, struct arena *arena, const char **ret,
-			      struct error *error);
+MUST_CHECK int wording_titles(const struct role_rule *rules, size_t rule_count,
+			      const struct policy *policy, const struct language *language,
+			      const struct role_set *set, const char *without,
+			      struct arena *arena, const char **ret, struct error *error);
 
-/* The configured link with the reference in it, as RFC 3986 wants it written; "" without one.
- */
-MUST_CHECK int wording_link(const struct config *config, const char *reference,
-			    struct arena *arena, const char **ret, struct error *error);
+/* The configured link (mail.link) with the reference in it, as RFC 3986 wants it written; "" of
+ * "". */
+MUST_CHECK int wording_link(const char *link, const char *reference, struct arena *arena,
+			    const char **ret, struct error *error);
 
 /* Sets how much working time lies between `now` and the letter's due date, if it has one. */
 void wording_time(struct letter_notice *letter, const struct calendar *calendar,
