@@ -151,10 +151,10 @@ static int run_approve_store(struct ctl *ctl, int argc, char **argv)
 			 (struct ctl_option[]){ { "--by", &by }, { "--why", &why } }, 2))
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 0, 0);
+	if (status == EXIT_DONE)
+		status = ctl_who_and_why(ctl, by, why);
 	if (status != EXIT_DONE)
 		return status;
-	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
-		return ctl_usage(ctl, "say who confirms it and why: --by NAME --why TEXT");
 	if (ctl_config(ctl) == NULL)
 		return EXIT_COULD_NOT;
 	it.reused = json_array();
