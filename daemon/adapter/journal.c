@@ -52,6 +52,7 @@ static const struct {
 	[JOURNAL_STORE_BACK] = { "5261bd4b591d40dda3de990982c4bc36", "store-back", LOG_NOTICE },
 	[JOURNAL_STORE_REPLACED] = { "19b71c19d9a84b789f6552221cc351c9", "store-replaced", LOG_WARNING },
 	[JOURNAL_STORE_WAL] = { "e77d5b35321f4768a4f342b2f57bc47d", "store-wal", LOG_WARNING },
+	[JOURNAL_STORE_DOUBTED] = { "652583f3632043adaf35d64470f1e50f", "store-doubted", LOG_CRIT },
 	[JOURNAL_LEDGER_FAULT] = { "0380e21444d34083816aa50f352aceeb", "ledger-fault", LOG_CRIT },
 	[JOURNAL_LEDGER_NEWER] = { "f32d212d379d4f35a79729797ed73d03", "ledger-newer", LOG_CRIT },
 	[JOURNAL_LEDGER_MIGRATED] = { "4ffb31bbc89a4a96ab4f4191d8b60618", "ledger-migrated", LOG_NOTICE },

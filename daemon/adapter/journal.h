@@ -37,6 +37,7 @@ enum journal_event {
 	JOURNAL_STORE_BACK,
 	JOURNAL_STORE_REPLACED,
 	JOURNAL_STORE_WAL,
+	JOURNAL_STORE_DOUBTED, /* an older copy, or another one: not acted on */
 	JOURNAL_LEDGER_FAULT,
 	JOURNAL_LEDGER_NEWER,    /* than this program: it does not start */
 	JOURNAL_LEDGER_MIGRATED, /* to the version of this program */
