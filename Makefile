@@ -179,7 +179,7 @@ install: all units
 	install -D -m 644 systemd/challenge-notifyd.catalog $(DESTDIR)$(CATALOGDIR)/challenge-notifyd.catalog
 	for section in 1 5 8; do install -D -m 644 -t $(SHARE)/man/man$$section daemon/man/*.$$section || exit 1; done
 	install -D -m 644 -t $(SHARE)/challenge-notifyd conf/store.sql
-	install -D -m 644 -t $(EXAMPLE) conf/challenge-notifyd.conf conf/bank-holidays.json systemd/remote-relay.conf
+	install -D -m 644 -t $(EXAMPLE) conf/challenge-notifyd.conf conf/bank-holidays.json $(wildcard systemd/*.conf)
 	install -D -m 644 -t $(EXAMPLE)/policies conf/policies/*.conf
 # Words that somebody has made their own stay: then the new ones lie beside them.
 	for file in $(WORDS); do \

@@ -64,6 +64,10 @@ static const struct {
 	[JOURNAL_HORIZON] = { "794af8772a9b4471b5c8c3efc1626887", "horizon", LOG_WARNING },
 	[JOURNAL_UNAPPROVED] = { "5f0b6a9f4e0c4a55a8f2c1d67f4b9e21", "unapproved", LOG_ERR },
 	[JOURNAL_APPROVED] = { "c2b7d1a4390e4a68b7c3f58e0d6a1b94", "approved", LOG_NOTICE },
+	[JOURNAL_PROMISE_BROKEN] = { "c6c5fb9482e549149ce1bfc4b44e2616", "promise-broken", LOG_CRIT },
+	[JOURNAL_PROMISE_KEPT] = { "9299bae2c2eb4e5381a3dcc848ec0d6d", "promise-kept", LOG_NOTICE },
+	[JOURNAL_SIGN_FAULT] = { "6e0dc9ba00be4b2bb1d01b69ce848492", "sign-fault", LOG_ERR },
+	[JOURNAL_SIGN_BACK] = { "5a4342e07b7f4ce4aef894f84d82fd4c", "sign-back", LOG_NOTICE },
 	[JOURNAL_MOVED] = { "8e41f07cb95d4d21bb0f6a2c7d93e5a8", "moved", LOG_NOTICE },
 	[JOURNAL_SUPPRESSED] = { "f303d0e626ba43e1861e121add7ab98c", "suppressed", LOG_WARNING },
 	/* clang-format on */

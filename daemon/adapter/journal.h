@@ -49,6 +49,10 @@ enum journal_event {
 	JOURNAL_HORIZON,       /* the holiday list ends soon */
 	JOURNAL_UNAPPROVED,    /* what a new configuration alone makes due is held */
 	JOURNAL_APPROVED,
+	JOURNAL_PROMISE_BROKEN, /* open challenges are not watched */
+	JOURNAL_PROMISE_KEPT,   /* all of them are, again */
+	JOURNAL_SIGN_FAULT,     /* a sign of life could not be given */
+	JOURNAL_SIGN_BACK,
 	JOURNAL_MOVED,      /* deadlines moved with the configuration */
 	JOURNAL_SUPPRESSED, /* lines left out by the cap below */
 	JOURNAL_EVENT_COUNT,

@@ -54,6 +54,7 @@ struct store {
 	sqlite3_stmt *row;       /* one challenge */
 	sqlite3_stmt *events;    /* of one challenge */
 	sqlite3_stmt *reference; /* the id of one */
+	sqlite3_stmt *ids;       /* in order of themselves */
 	sqlite3_stmt *agencies;  /* those named */
 	sqlite3_stmt *contacts;  /* theirs, and whoever these lead to */
 	sqlite3_stmt *all_agencies;
@@ -236,6 +237,8 @@ static int prepare_all(struct store *store, struct error *error)
 		  " WHERE challenge = ?1 ORDER BY id",
 		  &store->events },
 		{ "SELECT id FROM main.challenge WHERE reference = ?1", &store->reference },
+		{ "SELECT id FROM main.challenge WHERE id >= ?1 ORDER BY id LIMIT ?2",
+		  &store->ids },
 		{ AGENCY_COLUMNS " WHERE id IN " SIXTEEN " ORDER BY id", &store->agencies },
 		{ "WITH RECURSIVE wanted (id) AS ("
 		  " SELECT id FROM main.contact WHERE agency IN " SIXTEEN
@@ -315,6 +318,7 @@ void store_close(struct store *store)
 	database_finalizep(&store->row);
 	database_finalizep(&store->events);
 	database_finalizep(&store->reference);
+	database_finalizep(&store->ids);
 	database_finalizep(&store->agencies);
 	database_finalizep(&store->contacts);
 	database_finalizep(&store->all_agencies);
@@ -819,6 +823,27 @@ int store_next(struct store *store, struct challenge **ret, struct error *error)
 		*ret = result > 0 ? &store->challenge : NULL;
 		return 1;
 	}
+}
+
+int store_ids(struct store *store, int64_t from, size_t most, int64_t *ret, size_t *ret_count,
+	      struct error *error)
+{
+	size_t count = 0;
+	int step = SQLITE_DONE;
+	int result = database_bind(
+		store->ids,
+		(struct database_value[]){ value_number(from), value_number((int64_t)most) }, 2,
+		error);
+
+	if (result < 0)
+		return result;
+	while (count < most && (step = sqlite3_step(store->ids)) == SQLITE_ROW)
+		ret[count++] = sqlite3_column_int64(store->ids, 0);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		result = database_fail(store->db, error, "read which challenges there are");
+	(void)sqlite3_reset(store->ids); /* repeats the error told above */
+	*ret_count = count;
+	return result;
 }
 
 int64_t store_row(const struct store *store)

@@ -75,6 +75,9 @@ MUST_CHECK int store_change_seq(struct store *store, int64_t *ret, struct error 
 MUST_CHECK int store_changed_since(struct store *store, int64_t after, struct error *error);
 MUST_CHECK int store_next(struct store *store, struct challenge **ret, struct error *error);
 
+/* Ids of challenges from `from` on, in order; at most `most`, *ret_count of them. */
+MUST_CHECK int store_ids(struct store *store, int64_t from, size_t most, int64_t *ret,
+			 size_t *ret_count, struct error *error);
 /* The same walk through all of them, in order of reference: for what people read. */
 MUST_CHECK int store_all(struct store *store, struct error *error);
 

@@ -201,6 +201,8 @@ static const struct phrase_rule {
 	LETTER_PHRASE("trouble.holidays.help", false),
 	LETTER_PHRASE("trouble.orphans", false),
 	LETTER_PHRASE("trouble.orphans.help", false),
+	LETTER_PHRASE("trouble.promise", false),
+	LETTER_PHRASE("trouble.promise.help", false),
 	LETTER_PHRASE("trouble.restored", false),
 	LETTER_PHRASE("trouble.restored.help", false),
 	LETTER_PHRASE("trouble.behind", false),

@@ -19,6 +19,7 @@ enum alarm_kind {
 	ALARM_APPROVAL, /* the configuration in force is not the approved one */
 	ALARM_HOLIDAYS, /* the list of bank holidays ends soon */
 	ALARM_ORPHANS,  /* notices whose challenge or policy is gone */
+	ALARM_PROMISE,  /* open challenges that are not watched */
 	ALARM_RESTORED, /* what the ledger of a backup cannot know to be sent is held */
 	ALARM_KINDS,
 };

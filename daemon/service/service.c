@@ -25,6 +25,7 @@ enum {
 	START_POLL = 5, /* seconds at most between two looks until then */
 	/* The relay mostly answers sooner, and the next commit finds the ledger held. */
 	HOLD_MICROSECONDS = 20000,
+	PROOF_PAUSE_MICROSECONDS = 10000, /* between slices of the proof: it is in no hurry */
 };
 
 static const uint64_t second = UINT64_C(1000000);
@@ -39,6 +40,7 @@ struct service {
 		*alive_timer;        /* CLOCK_BOOTTIME: the watchdog; NULL when there is none */
 	sd_event_source *hold_timer; /* CLOCK_BOOTTIME: nothing came, let go of the ledger */
 	sd_event_source *senders;
+	sd_event_source *heartbeat;
 	sd_event_source *clock_step;
 	sd_event_source *stop_timer;
 	int step_descriptor;
@@ -54,6 +56,7 @@ struct service {
 	char approval[260];
 	int64_t flood;        /* notices that are held by one, */
 	bool restored;        /* or since the ledger is a copy that was put back */
+	int64_t unwatched;    /* open challenges that nothing is to come for */
 	int64_t held_notices; /* of the HELD of the ledger, those that wait for an approval */
 	char status[2000];    /* as told last */
 };
@@ -79,6 +82,7 @@ static struct health look_at_health(struct service *service, const struct post_s
 		.reload = service->reload,
 		.approval = service->approval,
 		.flood = service->flood,
+		.unwatched = service->unwatched,
 		.restored = service->restored,
 	};
 	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
@@ -153,8 +157,13 @@ static void arm_wake(struct service *service, const struct pass_report *report)
 {
 	struct instant now = clock_now(service->engine.clock);
 
+	uint64_t real = 0;
+
+	(void)sd_event_now(service->event, CLOCK_REALTIME, &real);
 	if (report->more)
 		arm(service->wake_timer, 0);
+	else if (report->proving)
+		arm(service->wake_timer, real + PROOF_PAUSE_MICROSECONDS);
 	else if (instant_is_never(report->wake) || !instant_before(now, report->wake))
 		(void)sd_event_source_set_enabled(service->wake_timer, SD_EVENT_OFF);
 	else
@@ -252,6 +261,7 @@ static void look(struct service *service)
 		service->ledger_told = false;
 		service->last_poll = boot_seconds(service);
 		service->flood = report.flood;
+		service->unwatched = report.proof.broken;
 		service->restored = report.restored;
 		(void)snprintf(service->trouble, sizeof service->trouble, "%s", report.text);
 		(void)snprintf(service->approval, sizeof service->approval, "%s",
@@ -357,6 +367,17 @@ static int on_post_timer(sd_event_source *source, uint64_t at, void *context)
 	(void)source;
 	(void)at;
 	take_results(context);
+	return 0;
+}
+
+static int on_heartbeat(sd_event_source *source, int descriptor, uint32_t events, void *context)
+{
+	struct service *service = context;
+
+	(void)source;
+	(void)descriptor;
+	(void)events;
+	heartbeat_take(service->engine.heartbeat);
 	return 0;
 }
 
@@ -473,6 +494,10 @@ static int add_descriptors(struct service *service)
 				post_descriptor(service->engine.post), EPOLLIN, on_senders,
 				service);
 
+	if (r >= 0)
+		r = sd_event_add_io(service->event, &service->heartbeat,
+				    heartbeat_descriptor(service->engine.heartbeat), EPOLLIN,
+				    on_heartbeat, service);
 	if (r < 0)
 		return r;
 	service->step_descriptor = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -529,7 +554,8 @@ static void service_clear(struct service *service)
 	sd_event_source *const sources[] = { service->poll_timer, service->wake_timer,
 					     service->post_timer, service->alive_timer,
 					     service->senders,    service->clock_step,
-					     service->stop_timer, service->hold_timer };
+					     service->heartbeat,  service->stop_timer,
+					     service->hold_timer };
 
 	for (size_t i = 0; i < COUNT(sources); i++)
 		(void)sd_event_source_unref(sources[i]);

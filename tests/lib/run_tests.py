@@ -359,6 +359,9 @@ def block_units(block):
     drop_in.mkdir()
     shutil.copy("systemd/remote-relay.conf", drop_in)
     yield exposure(block, "with a relay elsewhere", folder)
+    for name in ("heartbeat.conf", "metrics.conf"):
+        shutil.copy(f"systemd/{name}", drop_in)
+    yield exposure(block, "with a heartbeat and metrics", folder)
 
 
 def exposure(block, name, folder):
