@@ -122,7 +122,7 @@ san:
 	  -fsanitize=address,undefined -fno-sanitize-recover=all'
 cover:
 	@find build/cover -name '*.gcda' -delete 2>/dev/null; true
-	$(MAKE) check $(LAYERS:%=build/cover/%.a) BUILD=build/cover HARDEN= CFLAGS='-O0 -g --coverage'
+	$(MAKE) check all $(LAYERS:%=build/cover/%.a) BUILD=build/cover HARDEN= CFLAGS='-O0 -g --coverage'
 	@tests/lib/coverage.py build/cover
 clang:
 	$(MAKE) all unit-tests BUILD=build/clang CC=clang EXTRA_CFLAGS='-Werror'

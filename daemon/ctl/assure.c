@@ -362,7 +362,9 @@ static int look_at_all(struct assure *assure, struct store *store)
 	if (!partnership)
 		find_fault(assure, config->partnership.agency, "gap",
 			   "the partnership's own agency is not in the store: all that it is "
-			   "told goes to its inbox");
+			   "told goes to its inbox. Add it: challengectl agency add %s --name "
+			   "NAME",
+			   config->partnership.agency);
 	return assure->failed ? ctl_cannot(assure->ctl, "out of memory") : EXIT_DONE;
 }
 

@@ -486,8 +486,7 @@ static int run_purge(struct ctl *ctl, const char *by, struct instant now, bool y
 
 static int run(struct ctl *ctl, int argc, char **argv)
 {
-	bool really = ctl_flag(&argc, argv, "--really");
-	bool yes = ctl_flag(&argc, argv, "--yes") || really;
+	bool yes = ctl_flag(&argc, argv, "--yes");
 	const char *hold = NULL;
 	const char *release = NULL;
 	const char *by = NULL;
@@ -533,9 +532,8 @@ const struct command command_purge = {
 		"not\n"
 		"set there is kept for ever. A contact counts from confirmed_at.\n"
 		"\n"
-		"  --yes, --really   erases; it is recorded in the store and in the ledger's "
-		"chain\n"
-		"  --hold            keeps all about one challenge until it is released\n"
+		"  --yes     erases; it is recorded in the store and in the ledger's chain\n"
+		"  --hold    keeps all about one challenge until it is released\n"
 		"\n"
 		"Example:\n"
 		"  challengectl purge --at 2027-04-01\n"

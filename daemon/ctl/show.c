@@ -1,8 +1,10 @@
 /* show.c - challengectl show: one challenge and all that was recorded of it. */
+#include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/ledger_access.h"
 #include "ctl/lookup.h"
 #include "ctl/standing.h"
+#include "ctl/terminal.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -173,14 +175,16 @@ static void print_contact(struct ctl *ctl, const char *name, int64_t contact)
 
 static void print_note(struct ctl *ctl, const char *note)
 {
-	(void)fputs("         | ", ctl->out);
-	for (const unsigned char *c = (const unsigned char *)note; *c != '\0'; c++) {
-		if (*c == '\n')
-			(void)fputs("\n         | ", ctl->out);
-		else /* no escape sequences to somebody's terminal */
-			(void)fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, ctl->out);
+	while (*note != '\0') {
+		CLEANUP(text_clear) struct text line = { 0 };
+		size_t length = strcspn(note, "\n");
+
+		text_append_bytes(&line, note, length);
+		(void)fputs("         | ", ctl->out);
+		terminal_put(ctl->out, text_failed(&line) ? "" : text_string(&line));
+		(void)fputc('\n', ctl->out);
+		note += length + (note[length] == '\n' ? 1 : 0);
 	}
-	(void)fputc('\n', ctl->out);
 }
 
 static void print_line(struct ctl *ctl, const struct line *line)
@@ -205,8 +209,7 @@ static void print_line(struct ctl *ctl, const struct line *line)
 		(void)fputs(" (taken back)", ctl->out);
 	if (line->by != NULL && line->by[0] != '\0') {
 		(void)fputs(", by ", ctl->out);
-		for (const unsigned char *c = (const unsigned char *)line->by; *c != '\0'; c++)
-			(void)fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, ctl->out);
+		terminal_put(ctl->out, line->by);
 	}
 	(void)fputc('\n', ctl->out);
 	if (line->note != NULL && line->note[0] != '\0')

@@ -56,7 +56,8 @@ struct status {
 	int64_t seen;         /* the last change of the store that the daemon has looked at */
 	int64_t changes;      /* the last one there is */
 	int64_t queue[DELIVERY_STATE_COUNT];
-	bool is_copy; /* the ledger is one that was put back, and nobody has run on it */
+	int64_t doubted; /* 1: the store is not the one that the ledger knows */
+	bool is_copy;    /* the ledger is one that was put back, and nobody has run on it */
 	struct ledger_flood flood;
 	size_t open;
 	size_t due; /* with a limit that ends by the close of the next working day */
@@ -318,6 +319,9 @@ static int read_ledger(struct status *status, struct ledger *ledger, struct erro
 	if (result >= 0)
 		result = ledger_is_copy(ledger, &copied, error);
 	status->is_copy = result == 1;
+	if (result >= 0)
+		result = ledger_get_number(ledger, LEDGER_STORE_DOUBTED, &status->doubted,
+					   error);
 	return result;
 }
 
@@ -459,6 +463,12 @@ static void judge_progress(struct status *status)
 	if (instant_before(instant_add(status->now, LATE_SECONDS), status->written))
 		add_problem(status, "Set the clock; all goes on by itself then.",
 			    "the clock is behind what the daemon has written: nothing is sent");
+	if (status->doubted != 0)
+		add_problem(status,
+			    "Put the right one back, or confirm this one: challengectl approve "
+			    "store",
+			    "the store is an older copy, or another one, than the daemon has "
+			    "seen: nothing is decided");
 	if (status->is_copy)
 		add_problem(status,
 			    "Start the daemon: it holds what may have been sent, and says so.",

@@ -76,6 +76,22 @@ static char *printable(const char *text)
 	return copy;
 }
 
+void terminal_put(FILE *out, const char *text)
+{
+	while (*text != '\0') {
+		uint32_t character = 0;
+		size_t length = unicode_decode(text, &character);
+		bool safe = length > 0 && (character == '\n' || !unicode_is_unsafe(character));
+
+		length = length > 0 ? length : 1;
+		if (safe)
+			(void)fwrite(text, 1, length, out); /* a failure shows at the end */
+		else
+			(void)fputc('?', out);
+		text += length;
+	}
+}
+
 void table_add(struct table *table, const char *const *cells)
 {
 	for (size_t i = 0; i < table->columns && !table->failed; i++) {

@@ -32,6 +32,10 @@ struct table {
 	bool failed; /* out of memory: told by table_print */
 };
 
+/* Prints the text with a ? for each byte that must not reach a terminal; it may have several
+ * lines. */
+void terminal_put(FILE *out, const char *text);
+
 /* `cells` has as many texts as there are columns; they are copied, with a ? for each byte that
  * must not reach a terminal. */
 void table_add(struct table *table, const char *const *cells);

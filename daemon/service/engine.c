@@ -316,6 +316,7 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 	levels[ALARM_HELD] =
 		counts[DELIVERY_HELD] - report->held_notices - levels[ALARM_RESTORED];
 	levels[ALARM_STORE] = report->trouble == PASS_STORE;
+	levels[ALARM_BEHIND] = report->trouble == PASS_DOUBT;
 	levels[ALARM_RELOAD] = engine->reload_refused;
 	if (report->approval[0] != '\0')
 		levels[ALARM_APPROVAL] = report->held_notices > 0 ? report->held_notices : 1;

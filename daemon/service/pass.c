@@ -7,6 +7,7 @@
 #include "service/breaker.h"
 #include "service/crash.h"
 #include "service/decide.h"
+#include "service/lineage.h"
 #include "service/proof.h"
 #include "service/render.h"
 #include "service/routine.h"
@@ -35,7 +36,8 @@ struct pass {
 	struct breaker breaker;
 	struct deferrals deferrals;
 	struct proof *proof;
-	bool reread;     /* look at what changed even if the store says that nothing did */
+	bool reread; /* look at what changed even if the store says that nothing did */
+	bool doubt_told;
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
 	bool clock_seen; /* the two below hold the latest moment at which the clock was right */
@@ -299,6 +301,32 @@ static int check_identity(struct pass *pass, int64_t *after, int64_t highest,
 	return r < 0 ? r : 0;
 }
 
+/* 1: the store is the one that the ledger knows; 0: it is not, and is not acted on. */
+static int check_lineage(struct pass *pass, struct pass_report *report, bool *store_failed,
+			 struct error *error)
+{
+	char text[LINEAGE_TEXT_SIZE];
+	int r = lineage_check(pass->world.ledger, pass->store, text, store_failed, error);
+
+	if (r < 0)
+		return r;
+	if (r == 1) {
+		if (pass->doubt_told)
+			journal_send(JOURNAL_STORE_BACK, NULL, 0,
+				     "the store is the one that the ledger knows: deciding "
+				     "goes on");
+		pass->doubt_told = false;
+		return 1;
+	}
+	pass->reread = true;
+	report->trouble = PASS_DOUBT;
+	(void)snprintf(report->text, sizeof report->text, "%s", text);
+	if (!pass->doubt_told)
+		journal_send(JOURNAL_STORE_DOUBTED, NULL, 0, "%s", text);
+	pass->doubt_told = true;
+	return 0;
+}
+
 /* --- the first cycle -------------------------------------------------------------------------
  */
 
@@ -457,8 +485,12 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		if (r < 0)
 			return r;
 	}
-	if (at_end)
+	if (at_end) {
 		after = highest; /* past rows at the end that could not be read */
+		r = lineage_remember(ledger, pass->store, now, &trouble->store, error);
+		if (r < 0)
+			return r;
+	}
 	if (first.is_first)
 		r = add_adopted(pass, found.adopted, error);
 	if (r >= 0 && first.is_first && at_end)
@@ -724,8 +756,12 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
-	if (changed == 1)
+	if (changed == 1) {
+		r = check_lineage(pass, report, &trouble->store, error);
+		if (r <= 0)
+			return r;
 		pass->deferrals.count = 0; /* other people may hold the roles now */
+	}
 	if (changed == 0 && quiet && !pass->breaker.holds)
 		return look_round(pass, now, report, trouble, error);
 	if (changed == 1 || !quiet)

@@ -45,6 +45,7 @@ enum pass_trouble {
 	PASS_GOOD,
 	PASS_CLOCK, /* insane: nothing was decided, and nothing may be sent */
 	PASS_STORE, /* not to be read now: mails that are ready may go */
+	PASS_DOUBT, /* an older copy of the store, or another one: the same */
 };
 
 /* Is every open challenge watched? As of the last whole round of the proof (proof.h). */

@@ -339,6 +339,16 @@ class StoreCommands(unittest.TestCase):
         self.assertEqual(ran.returncode, COULD_NOT)
         self.assertNotIn("\033", ran.stdout + ran.stderr)
 
+    def test_a_note_tells_a_terminal_nothing(self):
+        self.fill()
+        self.raise_one()
+        with contextlib.closing(sqlite3.connect(self.store)) as db:
+            db.execute("INSERT INTO event (challenge, kind, at, by, note) VALUES (1, 'discussed', 1780000000, ?, ?)",
+                       ("B\u009b2J", "one\u009b31m\ntwo\u202e\x1b[2J"))
+            db.commit()
+        said = self.ctl("show", "2026-001", "--notes").stdout
+        self.assertIn("by B?2J\n         | one?31m\n         | two??[2J\n", said)
+
     def test_a_store_that_is_held_by_another_is_told(self):
         self.fill()
         with contextlib.closing(sqlite3.connect(self.store, isolation_level=None)) as db:
