@@ -122,7 +122,7 @@ san:
 	  -fsanitize=address,undefined -fno-sanitize-recover=all'
 cover:
 	@find build/cover -name '*.gcda' -delete 2>/dev/null; true
-	$(MAKE) check $(LAYERS:%=build/cover/%.a) BUILD=build/cover HARDEN= CFLAGS='-O0 -g --coverage'
+	$(MAKE) check all $(LAYERS:%=build/cover/%.a) BUILD=build/cover HARDEN= CFLAGS='-O0 -g --coverage'
 	@tests/lib/coverage.py build/cover
 clang:
 	$(MAKE) all unit-tests BUILD=build/clang CC=clang EXTRA_CFLAGS='-Werror'
@@ -179,7 +179,7 @@ install: all units
 	install -D -m 644 systemd/challenge-notifyd.catalog $(DESTDIR)$(CATALOGDIR)/challenge-notifyd.catalog
 	for section in 1 5 8; do install -D -m 644 -t $(SHARE)/man/man$$section daemon/man/*.$$section || exit 1; done
 	install -D -m 644 -t $(SHARE)/challenge-notifyd conf/store.sql
-	install -D -m 644 -t $(EXAMPLE) conf/challenge-notifyd.conf conf/bank-holidays.json systemd/remote-relay.conf
+	install -D -m 644 -t $(EXAMPLE) conf/challenge-notifyd.conf conf/bank-holidays.json $(wildcard systemd/*.conf)
 	install -D -m 644 -t $(EXAMPLE)/policies conf/policies/*.conf
 # Words that somebody has made their own stay: then the new ones lie beside them.
 	for file in $(WORDS); do \

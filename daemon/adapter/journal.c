@@ -28,6 +28,7 @@ static const struct {
 } events[JOURNAL_EVENT_COUNT] = {
 	/* clang-format off */
 	[JOURNAL_STARTED] = { "a71546f6fdca4fa0ab0c344164330dc8", "started", LOG_INFO },
+	[JOURNAL_START_FAILED] = { "8441a968e93149b8a59e2f28bfa0f199", "start-failed", LOG_ERR },
 	[JOURNAL_STOPPING] = { "30b99b66a2d848e19276e9fe1e145015", "stopping", LOG_INFO },
 	[JOURNAL_RELOADED] = { "00b6c5e7ddb740dfa444dc395aded8b0", "reloaded", LOG_NOTICE },
 	[JOURNAL_RELOAD_REFUSED] = { "244ecade16e44829b6f43b67adf5f95e", "reload-refused", LOG_ERR },
@@ -51,6 +52,7 @@ static const struct {
 	[JOURNAL_STORE_BACK] = { "5261bd4b591d40dda3de990982c4bc36", "store-back", LOG_NOTICE },
 	[JOURNAL_STORE_REPLACED] = { "19b71c19d9a84b789f6552221cc351c9", "store-replaced", LOG_WARNING },
 	[JOURNAL_STORE_WAL] = { "e77d5b35321f4768a4f342b2f57bc47d", "store-wal", LOG_WARNING },
+	[JOURNAL_STORE_DOUBTED] = { "652583f3632043adaf35d64470f1e50f", "store-doubted", LOG_CRIT },
 	[JOURNAL_LEDGER_FAULT] = { "0380e21444d34083816aa50f352aceeb", "ledger-fault", LOG_CRIT },
 	[JOURNAL_LEDGER_NEWER] = { "f32d212d379d4f35a79729797ed73d03", "ledger-newer", LOG_CRIT },
 	[JOURNAL_LEDGER_MIGRATED] = { "4ffb31bbc89a4a96ab4f4191d8b60618", "ledger-migrated", LOG_NOTICE },
@@ -58,9 +60,14 @@ static const struct {
 	[JOURNAL_CLOCK_INSANE] = { "2f0cd9fc1f3b4f82a8a3c2ca15376fb9", "clock-insane", LOG_CRIT },
 	[JOURNAL_CLOCK_SANE] = { "46b2ba80bce8422c93a849a2faba7ece", "clock-sane", LOG_NOTICE },
 	[JOURNAL_SENDER_FAULT] = { "dc81836c7c0f448a8c6d3164259834ee", "sender-fault", LOG_WARNING },
+	[JOURNAL_MACHINE_FAULT] = { "93034370e308435d8a526519bb9dc73c", "machine-fault", LOG_ERR },
 	[JOURNAL_HORIZON] = { "794af8772a9b4471b5c8c3efc1626887", "horizon", LOG_WARNING },
 	[JOURNAL_UNAPPROVED] = { "5f0b6a9f4e0c4a55a8f2c1d67f4b9e21", "unapproved", LOG_ERR },
 	[JOURNAL_APPROVED] = { "c2b7d1a4390e4a68b7c3f58e0d6a1b94", "approved", LOG_NOTICE },
+	[JOURNAL_PROMISE_BROKEN] = { "c6c5fb9482e549149ce1bfc4b44e2616", "promise-broken", LOG_CRIT },
+	[JOURNAL_PROMISE_KEPT] = { "9299bae2c2eb4e5381a3dcc848ec0d6d", "promise-kept", LOG_NOTICE },
+	[JOURNAL_SIGN_FAULT] = { "6e0dc9ba00be4b2bb1d01b69ce848492", "sign-fault", LOG_ERR },
+	[JOURNAL_SIGN_BACK] = { "5a4342e07b7f4ce4aef894f84d82fd4c", "sign-back", LOG_NOTICE },
 	[JOURNAL_MOVED] = { "8e41f07cb95d4d21bb0f6a2c7d93e5a8", "moved", LOG_NOTICE },
 	[JOURNAL_SUPPRESSED] = { "f303d0e626ba43e1861e121add7ab98c", "suppressed", LOG_WARNING },
 	/* clang-format on */

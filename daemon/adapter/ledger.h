@@ -123,6 +123,43 @@ MUST_CHECK int ledger_get_number(struct ledger *ledger, const char *name, int64_
 MUST_CHECK int ledger_set_number(struct ledger *ledger, const char *name, int64_t value,
 				 struct error *error);
 
+/*
+ * The newest event of the store when it was last looked at as a whole, and when that was: a
+ * store in which it is not found is not the one that was seen. 1, or 0: no event was seen yet.
+ */
+struct ledger_witness {
+	int64_t event;
+	int64_t challenge;
+	int64_t at; /* seconds; so too the next two */
+	int64_t recorded_at;
+	int64_t seen;
+};
+MUST_CHECK int ledger_witness(struct ledger *ledger, struct ledger_witness *ret,
+			      struct error *error);
+MUST_CHECK int ledger_set_witness(struct ledger *ledger, const struct ledger_witness *witness,
+				  struct error *error);
+
+/* The small number that says whether the store is doubted just now: 1, or 0. */
+#define LEDGER_STORE_DOUBTED "store_doubted"
+
+/* The highest numbers of the store that anything here is about; 0: none. Reads every notice and
+ * mail. */
+struct ledger_numbers {
+	int64_t challenge;
+	int64_t event;
+	int64_t contact;
+};
+MUST_CHECK int ledger_numbers(struct ledger *ledger, struct ledger_numbers *ret,
+			      struct error *error);
+
+/*
+ * A person confirms that the store of this identity is the right one: all of it is read anew,
+ * and its newest event becomes the witness. Chained, with `payload` (a JSON object).
+ */
+MUST_CHECK int ledger_confirm_store(struct ledger *ledger, const char *identity,
+				    const char *payload, struct instant now,
+				    struct error *error);
+
 /* True until the first cycle has been recorded (ledger_set_number "first_cycle"). */
 MUST_CHECK int ledger_is_new(struct ledger *ledger, bool *ret, struct error *error);
 

@@ -73,6 +73,57 @@ int ledger_accepted(struct ledger *ledger, struct instant from, struct instant u
 	return result;
 }
 
+int ledger_plans(struct ledger *ledger, const int64_t *ids, size_t count, struct instant *ret,
+		 struct error *error)
+{
+	static const char sql[] = "SELECT challenge, next FROM schedule"
+				  " WHERE challenge BETWEEN ?1 AND ?2 ORDER BY challenge";
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	size_t i = 0;
+	int result;
+
+	if (count == 0)
+		return 0;
+	result = database_prepare(ledger->db, sql, &statement, error);
+	if (result == 0)
+		result = database_bind(
+			statement, VALUES(value_number(ids[0]), value_number(ids[count - 1])),
+			error);
+	while (result == 0 && (result = ledger_step(ledger, statement, error)) == 1) {
+		int64_t challenge = sqlite3_column_int64(statement, 0);
+
+		while (i < count && ids[i] < challenge)
+			ret[i++] = INSTANT_NEVER;
+		if (i < count && ids[i] == challenge)
+			ret[i++] = column_instant(statement, 1);
+		result = 0;
+	}
+	while (i < count)
+		ret[i++] = INSTANT_NEVER;
+	return result;
+}
+
+int ledger_total(struct ledger *ledger, struct ledger_totals *ret, struct error *error)
+{
+	static const char sql[] =
+		"SELECT min(created) FROM mail"
+		" WHERE state IN ('ready', 'attempting', 'retry', 'in_doubt')";
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	struct head head = { 0 };
+	int result = ledger_head(ledger, &head, error);
+
+	if (result == 0)
+		result = database_prepare(ledger->db, sql, &statement, error);
+	if (result == 0)
+		result = ledger_step(ledger, statement, error);
+	if (result < 0)
+		return result;
+	*ret = (struct ledger_totals){ .notices = head.notices,
+				       .mails = head.mails,
+				       .oldest = column_instant(statement, 0) };
+	return 0;
+}
+
 /* --- holds ----------------------------------------------------------------------------------
  */
 

@@ -33,6 +33,23 @@ MUST_CHECK int ledger_accepted(struct ledger *ledger, struct instant from, struc
 /* Takes away what migrations have kept of the ledger as it was before: how many files. */
 size_t ledger_erase_copies(const char *state_folder);
 
+/*
+ * When the ledger plans to look at each of these challenges again: ret[i] for ids[i], NEVER
+ * where it does not. The ids stand in order of themselves.
+ */
+MUST_CHECK int ledger_plans(struct ledger *ledger, const int64_t *ids, size_t count,
+			    struct instant *ret, struct error *error);
+
+/* How much there has been since the ledger was new, and since when the oldest mail that is to
+ * be sent waits (NEVER: none does; looks at each of these). */
+struct ledger_totals {
+	int64_t notices;
+	int64_t mails;
+	struct instant oldest;
+};
+MUST_CHECK int ledger_total(struct ledger *ledger, struct ledger_totals *ret,
+			    struct error *error);
+
 /* --- erasure --------------------------------------------------------------------------------
  */
 

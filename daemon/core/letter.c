@@ -254,18 +254,22 @@ static const char *join(struct writer *writer, const char *const *items, size_t 
 	return joined;
 }
 
-/* As a sentence names it: "the Line manager", where the language has words for that. */
-static const char *name_role(struct writer *writer, const char *title)
+/* As a sentence names it: "the Line manager (raising side)". */
+static const char *name_role(struct writer *writer, const struct letter_role *role)
 {
 	static const char *const gaps[] = { "role" };
-	const char *const values[] = { clean(writer, title, TITLE_MOST) };
+	static const char *const keys[] = { [SIDE_RAISING] = "role.raising",
+					    [SIDE_RECEIVING] = "role.receiving",
+					    [SIDE_PARTNERSHIP] = "role.partnership" };
+	const char *const values[] = { clean(writer, role->title, TITLE_MOST) };
 
-	if (language_phrase(writer->language, "role.named") == NULL)
+	/* An administrator's own words may be older than these phrases. */
+	if (language_phrase(writer->language, keys[role->side]) == NULL)
 		return values[0];
-	return say_with(writer, "role.named", gaps, values, COUNT(gaps));
+	return say_with(writer, keys[role->side], gaps, values, COUNT(gaps));
 }
 
-void letter_join(const struct language *language, const char *const *titles, size_t count,
+void letter_join(const struct language *language, const struct letter_role *roles, size_t count,
 		 struct text *ret)
 {
 	const struct letter none = { 0 };
@@ -273,7 +277,7 @@ void letter_join(const struct language *language, const char *const *titles, siz
 	const char **named = arena_alloc(&writer.arena, (count + 1) * sizeof *named);
 
 	for (size_t i = 0; named != NULL && i < count; i++)
-		named[i] = name_role(&writer, titles[i]);
+		named[i] = name_role(&writer, &roles[i]);
 	if (named != NULL)
 		text_append(ret, join(&writer, named, count));
 	ret->failed = ret->failed || named == NULL || writer.no_memory;
@@ -411,21 +415,22 @@ static void set_times(struct writer *writer, const struct letter_notice *notice,
 		values->of[FIELD_LATE] = say_amount(writer, -days, -seconds);
 }
 
-/* Who hears next, the reader as "you" and first. */
-static const char *say_next_to(struct writer *writer, const struct letter_notice *notice)
+/* Who hears next. The reader is asked for apart, unless this is the inbox, which reads for
+ * others. */
+static void set_next_to(struct writer *writer, const struct letter_notice *notice,
+			struct values *values)
 {
+	const struct letter_role own = { notice->role_title, notice->role_side };
 	const char *names[2];
 	size_t count = 0;
 
-	if (notice->next_to_reader)
-		names[count++] =
-			!writer->letter->misdirected &&
-					language_phrase(writer->language, "you") != NULL
-				? say_with(writer, "you", NULL, NULL, 0)
-				: name_role(writer, notice->role_title);
+	if (notice->next_to_reader && writer->letter->misdirected)
+		names[count++] = name_role(writer, &own);
+	else if (notice->next_to_reader)
+		values->of[FIELD_NEXT_YOU] = yes;
 	if (notice->next_titles != NULL && notice->next_titles[0] != '\0')
 		names[count++] = clean(writer, notice->next_titles, TITLES_MOST);
-	return join(writer, names, count);
+	values->of[FIELD_NEXT_TO] = join(writer, names, count);
 }
 
 static void set_notice_values(struct writer *writer, const struct letter_notice *notice,
@@ -437,7 +442,7 @@ static void set_notice_values(struct writer *writer, const struct letter_notice 
 	set_times(writer, notice, values);
 	values->of[FIELD_OWED] = say_of(writer, "owed", notice, values);
 	values->of[FIELD_NEEDED] = say_of(writer, "needed", notice, values);
-	values->of[FIELD_NEXT_TO] = say_next_to(writer, notice);
+	set_next_to(writer, notice, values);
 	if (!instant_is_never(notice->next_at))
 		values->of[FIELD_NEXT] =
 			say_kind(writer, "next", notice->next_kind, "", values);
@@ -569,10 +574,13 @@ static void set_subject(struct writer *writer, struct draft *draft, const char *
 			struct text *out)
 {
 	const char *prefix = clean(writer, writer->letter->subject_prefix, REFERENCE_MOST);
+	size_t length = strlen(prefix);
 
 	draft->values.of[FIELD_SUBJECT] = clean(writer, subject, SUBJECT_MOST);
-	if (prefix[0] != '\0')
-		text_appendf(out, "%s ", prefix);
+	while (length > 0 && prefix[length - 1] == ' ')
+		length--;
+	if (length > 0)
+		text_appendf(out, "%.*s ", (int)length, prefix);
 	text_append(out, draft->values.of[FIELD_SUBJECT]);
 }
 

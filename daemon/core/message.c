@@ -28,14 +28,6 @@ static const char word_tail[] = "?=";
 
 /* ---- checks ------------------------------------------------------------------------------ */
 
-static bool is_printable_ascii(const char *value)
-{
-	for (; *value != '\0'; value++)
-		if (*value < 0x20 || *value > 0x7e)
-			return false;
-	return true;
-}
-
 static int check_line(const char *field, const char *value, struct error *error)
 {
 	if (!unicode_is_safe_line(value))
@@ -192,28 +184,49 @@ static void append_encoded(struct text *out, const char *value)
 	text_append(out, word_tail);
 }
 
-/* Text that can stand as it is, folded only between words; blanks would not survive otherwise.
- */
-static bool is_plain(const char *value)
+/* The length of a word that can stand as it is; 0: it cannot, or there is none. */
+static size_t plain_word(const char *value)
 {
-	size_t word = 0;
+	size_t length = 0;
 
-	if (!is_printable_ascii(value) || strstr(value, "=?") != NULL || value[0] == ' ' ||
-	    value[0] == '\0' || value[strlen(value) - 1] == ' ' || strstr(value, "  ") != NULL)
-		return false;
-	for (; *value != '\0'; value++) {
-		word = *value == ' ' ? 0 : word + 1;
-		if (word > PLAIN_WORD)
-			return false;
+	while (value[length] > ' ' && value[length] <= '~') {
+		if (strncmp(value + length, "=?", 2) == 0)
+			return 0;
+		length++;
 	}
-	return true;
+	return (value[length] == ' ' || value[length] == '\0') && length <= PLAIN_WORD ? length
+										       : 0;
 }
 
-static void append_folded(struct text *out, const char *value)
+/*
+ * The length of what can stand as it is, whole words with one blank between two of them; blanks
+ * at its ends or side by side would not survive. The rest begins with a blank, or is "".
+ */
+static size_t plain_words(const char *value)
+{
+	size_t length = 0;
+
+	for (;;) {
+		size_t word = plain_word(value + length + (length > 0));
+
+		if (word == 0)
+			return length;
+		length += word + (length > 0);
+		if (value[length] == '\0' || value[length + 1] == '\0')
+			return value[length] == '\0' ? length : 0;
+	}
+}
+
+static bool is_plain(const char *value)
+{
+	return value[0] != '\0' && value[plain_words(value)] == '\0';
+}
+
+static void append_folded(struct text *out, const char *value, size_t length)
 {
 	size_t at = column(out);
 
-	while (*value != '\0') {
+	for (const char *end = value + length; value < end;) {
 		size_t word = strcspn(value + 1, " ") + 1; /* with the blank before it */
 
 		if (*value == ' ' && at + word > FIELD_LINE) {
@@ -226,13 +239,22 @@ static void append_folded(struct text *out, const char *value)
 	}
 }
 
+/*
+ * What is plain at its beginning stays: "[secure]", which a gateway may look for, and most of a
+ * subject, which may then be read anywhere.
+ */
 static void append_unstructured(struct text *out, const char *field, const char *value)
 {
+	size_t plain = plain_words(value);
+
 	text_appendf(out, "%s: ", field);
-	if (is_plain(value))
-		append_folded(out, value);
-	else
-		append_encoded(out, value);
+	append_folded(out, value, plain);
+	value += plain;
+	if (*value != '\0') {
+		if (plain > 0)
+			text_append(out, column(out) > ENCODED_LINE / 2 ? "\r\n " : " ");
+		append_encoded(out, value + (plain > 0));
+	}
 	text_append(out, "\r\n");
 }
 

@@ -15,7 +15,7 @@ int wording_titles(const struct role_rule *rules, size_t rule_count,
 		   const struct role_set *set, const char *without, struct arena *arena,
 		   const char **ret, struct error *error)
 {
-	const char *titles[POLICY_TOLD];
+	struct letter_role roles[POLICY_TOLD];
 	CLEANUP(text_clear) struct text joined = { 0 };
 	size_t count = 0;
 
@@ -25,13 +25,34 @@ int wording_titles(const struct role_rule *rules, size_t rule_count,
 		bool known = strcmp(role->token, without) == 0;
 
 		for (size_t j = 0; j < count; j++)
-			known = known || strcmp(titles[j], title) == 0;
+			known = known || (strcmp(roles[j].title, title) == 0 &&
+					  roles[j].side == role->side);
 		if (!known)
-			titles[count++] = title;
+			roles[count++] = (struct letter_role){ title, role->side };
 	}
 	if (count > 0)
-		letter_join(language, titles, count, &joined);
+		letter_join(language, roles, count, &joined);
 	return keep(arena, &joined, ret, error);
+}
+
+/* Where a time runs out and the challenge moves up, two notices speak of one moment. */
+static bool is_half_of_moment(const struct entry *entry)
+{
+	return entry->kind == NOTICE_BREACH || entry->kind == NOTICE_ESCALATION;
+}
+
+struct role_set wording_told(const struct entry *entries, size_t count,
+			     const struct entry *entry)
+{
+	struct role_set told = entry->to;
+
+	for (size_t i = 0; is_half_of_moment(entry) && i < count; i++)
+		if (is_half_of_moment(&entries[i]) && entries[i].run == entry->run &&
+		    instant_equal(entries[i].at, entry->at))
+			for (size_t j = 0; j < entries[i].to.count; j++)
+				/* Full: some are not named. */
+				(void)role_set_add(&told, entries[i].to.role[j]);
+	return told;
 }
 
 static bool is_unreserved(char c)

@@ -12,13 +12,22 @@
 #include "core/recipient.h"
 
 /*
- * The titles of a set, each once, without the role whose token is `without` ("": with all),
- * joined in the language. "" for a NULL set. The string lives in the arena. 0 or -ENOMEM.
+ * The roles of a set, each once, with their side, without the role whose token is `without`
+ * ("": with all), joined in the language. "" for a NULL set. The string lives in the arena. 0
+ * or -ENOMEM.
  */
 MUST_CHECK int wording_titles(const struct role_rule *rules, size_t rule_count,
 			      const struct policy *policy, const struct language *language,
 			      const struct role_set *set, const char *without,
 			      struct arena *arena, const char **ret, struct error *error);
+
+/*
+ * Everybody who hears of the moment of this entry, which may be among `entries`: whoever is
+ * told that a time ran out should read who was told that the challenge moved up, and the other
+ * way.
+ */
+struct role_set wording_told(const struct entry *entries, size_t count,
+			     const struct entry *entry);
 
 /* The configured link (mail.link) with the reference in it, as RFC 3986 wants it written; "" of
  * "". */

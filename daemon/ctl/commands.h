@@ -9,6 +9,7 @@ extern const struct command command_agency_add;
 extern const struct command command_agency_list;
 extern const struct command command_approve;
 extern const struct command command_approve_clock;
+extern const struct command command_approve_store;
 extern const struct command command_assure;
 extern const struct command command_audit_export;
 extern const struct command command_audit_verify;

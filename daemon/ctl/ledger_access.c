@@ -36,6 +36,13 @@ int ctl_ledger(struct ctl *ctl, enum ledger_access access, struct ledger **ret)
 	return EXIT_DONE;
 }
 
+int ctl_who_and_why(struct ctl *ctl, const char *by, const char *why)
+{
+	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
+		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
+	return EXIT_DONE;
+}
+
 const char *ctl_when(const struct ctl *ctl, struct instant at, char out[static WHEN_TEXT_SIZE])
 {
 	_Static_assert((int)MOMENT_TEXT_SIZE <= (int)WHEN_TEXT_SIZE &&

@@ -8,6 +8,7 @@ static const struct command *const table[] = {
 	&command_agency_list,
 	&command_approve,
 	&command_approve_clock,
+	&command_approve_store,
 	&command_assure,
 	&command_audit_export,
 	&command_audit_verify,

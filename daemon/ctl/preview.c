@@ -248,6 +248,8 @@ static int say(struct preview *preview, const struct entry *entry, struct letter
 	const struct policy *policy = preview->policy;
 	const struct role_set *owner = owner_of(preview, entry);
 	const struct role *role = &policy->roles[entry->to.role[0]];
+	struct role_set told =
+		wording_told(preview->silence.entry, preview->silence.count, entry);
 	bool show = config->mail.show_agencies;
 	int result;
 
@@ -260,6 +262,7 @@ static int say(struct preview *preview, const struct entry *entry, struct letter
 		.stage_title =
 			policy->stages[entry->stage != STAGE_NONE ? entry->stage : 0].title,
 		.role_title = role_title(config->roles, config->role_count, role->name),
+		.role_side = role->side,
 		.is_owner = has_role(owner, entry->to.role[0]),
 		.due = entry->due,
 		.at = entry->at,
@@ -277,7 +280,7 @@ static int say(struct preview *preview, const struct entry *entry, struct letter
 	};
 	result = titles(preview, owner, "", &ret->owner_titles, error);
 	if (result == 0)
-		result = titles(preview, &entry->to, role->token, &ret->told_titles, error);
+		result = titles(preview, &told, role->token, &ret->told_titles, error);
 	if (result == 0)
 		result = wording_link(config->mail.link, reference, &preview->arena, &ret->link,
 				      error);

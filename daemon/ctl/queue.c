@@ -301,13 +301,6 @@ static bool take_who_and_why(struct ctl *ctl, int *argc, char **argv, const char
 	return ctl_options(ctl, argc, argv, options, COUNT(options));
 }
 
-static int check_who_and_why(struct ctl *ctl, const char *by, const char *why)
-{
-	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
-		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
-	return EXIT_DONE;
-}
-
 /* `only_from` narrows what the ledger would allow to what the word means; 0: as it allows. */
 static int decide(struct ctl *ctl, int argc, char **argv, enum delivery_state to,
 		  unsigned only_from)
@@ -326,7 +319,7 @@ static int decide(struct ctl *ctl, int argc, char **argv, enum delivery_state to
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 1, 1);
 	if (status == EXIT_DONE)
-		status = check_who_and_why(ctl, by, why);
+		status = ctl_who_and_why(ctl, by, why);
 	if (status != EXIT_DONE)
 		return status;
 	if (!ctl_number(ctl, "mail", argv[0], &id) || !ctl_now(ctl, NULL, &now))
@@ -370,7 +363,7 @@ static int release_all(struct ctl *ctl, int argc, char **argv)
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 0, 0);
 	if (status == EXIT_DONE)
-		status = check_who_and_why(ctl, by, why);
+		status = ctl_who_and_why(ctl, by, why);
 	if (status != EXIT_DONE)
 		return status;
 	if (!ctl_now(ctl, NULL, &now))

@@ -184,6 +184,8 @@ static int take_frame(struct test *test, enum sender_frame type, const char *pay
 			break;
 		test->has_result = true;
 		return 0;
+	case FRAME_GET:
+	case FRAME_GOT:
 	case FRAME_RELAY:
 	case FRAME_MAIL:
 		break;

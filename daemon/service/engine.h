@@ -5,7 +5,9 @@
 #ifndef SERVICE_ENGINE_H
 #define SERVICE_ENGINE_H
 
+#include "adapter/pulse.h"
 #include "service/alarm.h"
+#include "service/heartbeat.h"
 #include "service/pass.h"
 #include "service/post.h"
 #include "service/reload.h"
@@ -29,6 +31,11 @@ struct engine {
 	struct pass *pass;
 	struct post *post;
 	struct alarms alarms;
+	struct heartbeat *heartbeat;
+	struct pulse *pulse; /* NULL: it could not be made, which was told */
+	struct pulse_beat beat;
+	int64_t metrics_due; /* CLOCK_BOOTTIME second */
+	bool metrics_failing;
 	bool reload_refused; /* the last one; the configuration before it is in use */
 	bool worked;         /* memory was taken for it that is not needed while idle */
 	bool recovered;      /* what a killed daemon left in hand has been dealt with */
@@ -52,6 +59,10 @@ MUST_CHECK int engine_cycle(struct engine *engine, struct pass_report *ret,
  */
 MUST_CHECK int engine_alarm(struct engine *engine, const struct pass_report *report,
 			    struct error *error);
+
+/* Writes the metrics, where there are to be any; engine_cycle does so by itself now and then.
+ */
+void engine_metrics(struct engine *engine, const struct pass_report *report);
 
 /*
  * Reads the configuration anew, all or nothing; logs either outcome. False when it was refused

@@ -38,6 +38,9 @@ void health_status(const struct health *health, struct text *ret)
 		text_appendf(ret, "TROUBLE: %s; ", health->trouble);
 	else
 		text_append(ret, "Watching the store; ");
+	if (health->unwatched > 0)
+		text_appendf(ret, "%lld open challenges are NOT WATCHED: challengectl status; ",
+			     (long long)health->unwatched);
 	append_counts(health, ret);
 	if (health->pause[0] != '\0')
 		text_appendf(ret, "; sending is PAUSED: %s", health->pause);

@@ -156,6 +156,7 @@ static int say(struct batch *batch, const struct language *language,
 	const struct policy *policy = facts->policy;
 	const struct entry *entry = &facts->entries[place];
 	const struct role_set *owner = facts_owner(facts, entry);
+	struct role_set told = wording_told(facts->entries, facts->count, entry);
 	int stage = entry->stage >= 0 ? entry->stage : facts->state.stage;
 	int r;
 
@@ -166,6 +167,7 @@ static int say(struct batch *batch, const struct language *language,
 		.policy_title = policy->title,
 		.stage_title = stage >= 0 ? policy->stages[stage].title : "",
 		.role_title = role_title(config->roles, config->role_count, role->name),
+		.role_side = role->side,
 		.is_owner = set_has(owner, policy, role->token),
 		.due = entry->due,
 		.at = entry->at,
@@ -182,7 +184,7 @@ static int say(struct batch *batch, const struct language *language,
 	if (r == 0)
 		r = join_titles(batch, language, owner, "", &letter->owner_titles, error);
 	if (r == 0)
-		r = join_titles(batch, language, &entry->to, role->token, &letter->told_titles,
+		r = join_titles(batch, language, &told, role->token, &letter->told_titles,
 				error);
 	if (r == 0)
 		r = wording_link(config->mail.link, facts->challenge->reference, &batch->arena,

@@ -164,6 +164,130 @@ class Backup(unittest.TestCase):
             self.assertEqual(self.people(), sent)
             self.assertNotIn("copy", self.problems())
 
+    # --- the store alone is put back --------------------------------------------------------------
+
+    def lose_the_newest(self, record=()):
+        """One is known to both, TWO to the ledger alone; what is recorded then, before the daemon has looked."""
+        self.there.add_challenge("ONE", 73 * HOUR)
+        self.there.run("--once")
+        self.backup()
+        self.there.add_challenge("TWO", 73 * HOUR)
+        self.there.run("--once")
+        shutil.copy(self.folder / "copy" / "challenges.db", self.there.store)
+        time.sleep(1.1)  # times are of seconds
+        for reference in record:
+            self.there.add_challenge(reference, 74 * HOUR)
+        return self.people()
+
+    def assert_doubted(self, sent, why="the store is an older copy: event 2, which was seen in it, is not there"):
+        for _ in range(2):
+            self.assertIn(why, self.there.run("--once", status=3))
+        self.assertEqual(self.people(), sent, "acted on")
+        alarms = [one for one in self.server.mails if b"The challenge store is an older copy" in
+                  one["bytes"].replace(b"=\r\n", b"")]
+        self.assertEqual(len(alarms), 1)
+        self.assertIn("the store is an older copy, or another one", self.problems())
+
+    def approve(self, status=0):
+        return self.there.ctl("approve", "store", "--by", "A. Person", "--why", "the disk failed", status=status)
+
+    def assert_told_of(self, reference, sent, besides=()):
+        self.there.run("--once")
+        new = self.people()[len(sent):]
+        self.assertIn("['colm@council.test']", [one[0] for one in new])
+        self.assertEqual({row[0] for row in self.there.remember(
+            "SELECT n.reference FROM notice n JOIN mail m ON m.id = n.mail WHERE m.message_id IN"
+            f" ({','.join('?' * len(new))})", *(one[1].split("<")[1].rstrip(">") for one in new))}, {reference, *besides})
+        self.assertNotIn("older copy", self.problems())
+        self.assertEqual(self.ctl("audit", "verify").returncode, 0)
+
+    def test_an_older_store_is_not_acted_on_and_approved_numbers_anew(self):
+        sent = self.lose_the_newest()
+        self.assert_doubted(sent)
+        self.assertEqual(self.approve(), {"approved": True, "reused": []})
+        self.there.run("--once")
+        self.assertEqual(self.people(), sent, "what had been told of ONE was told again")
+        self.assertEqual(self.there.add_challenge("THREE", 74 * HOUR), 3, "the number of TWO was given again")
+        self.assert_told_of("THREE", sent)
+
+    def test_approval_may_come_before_the_daemon_has_looked(self):
+        sent = self.lose_the_newest()
+        self.assertEqual(self.approve(), {"approved": True, "reused": []})
+        self.there.add_challenge("THREE", 74 * HOUR)
+        self.assert_told_of("THREE", sent)
+
+    def test_what_got_a_lost_number_is_named_and_told_once_it_was_recorded_again(self):
+        """As many changes as were lost: the counter of changes alone would show nothing."""
+        sent = self.lose_the_newest(["THREE"])
+        self.assert_doubted(sent)
+        self.assertEqual(self.approve(1), {"approved": False, "reused": [
+            {"reference": "THREE", "event": 2, "kind": "raised"}]})
+        self.assert_doubted(sent)
+        said = self.ctl("approve", "store", "--by", "A", "--why", "x")
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("THREE: event 2 (raised) has a number that the ledger knows", said.stdout)
+        self.there.ctl("record", "THREE", "voided", "--voids", "2")
+        self.there.record(2, "raised", 74 * HOUR)
+        self.assertEqual(self.approve(), {"approved": True, "reused": []})
+        # What bore the number 2 is stood down: its event is gone.
+        self.assert_told_of("THREE", sent, ["TWO"])
+
+    def test_more_was_recorded_than_was_lost(self):
+        sent = self.lose_the_newest(["THREE", "FOUR", "FIVE"])
+        self.assert_doubted(sent)
+
+    def test_the_right_store_put_back_goes_on(self):
+        right = self.folder / "right.db"
+        self.there.add_challenge("ONE", 73 * HOUR)
+        self.there.run("--once")
+        shutil.copy(self.there.store, right)
+        sent = self.lose_the_newest_of(right)
+        self.assert_doubted(sent)
+        right.rename(self.there.store)
+        self.there.run("--once")
+        self.assertNotIn("older copy", self.problems())
+        self.there.add_challenge("THREE", 74 * HOUR)
+        self.assert_told_of("THREE", sent)
+
+    def lose_the_newest_of(self, right):
+        older = self.folder / "older.db"
+        shutil.copy(self.there.store, older)
+        self.there.add_challenge("TWO", 73 * HOUR)
+        self.there.run("--once")
+        shutil.copy(self.there.store, right)
+        older.rename(self.there.store)
+        return self.people()
+
+    def test_another_store_wants_a_ledger_of_its_own(self):
+        self.there.add_challenge("ONE", 73 * HOUR)
+        self.there.run("--once")
+        sent = self.people()
+        self.there.store.unlink()
+        self.there.create_store()
+        self.there.add_challenge("OTHER", 73 * HOUR)
+        self.assert_doubted(sent, "the store is another one than the ledger knows")
+        self.assertEqual(self.approve(1)["approved"], False)
+        self.assertIn("begin a ledger for this store", self.ctl("approve", "store", "--by", "A", "--why", "x").stdout)
+        self.there.store.unlink()
+        self.there.create_store()
+        self.assertEqual(self.approve(), {"approved": True, "reused": []})
+        self.there.add_challenge("OTHER", 73 * HOUR)
+        self.assert_told_of("OTHER", sent)
+
+    def test_a_recorded_purge_of_the_newest_is_no_doubt(self):
+        number = self.there.add_challenge("ONE", 73 * HOUR)
+        self.there.run("--once")
+        with self.there.open_store() as store:
+            store.execute("BEGIN IMMEDIATE")
+            store.execute("INSERT INTO purge (challenge, rule) VALUES (?, 'asked for')", (number,))
+            store.execute("DELETE FROM event WHERE challenge = ?", (number,))
+            store.execute("DELETE FROM challenge WHERE id = ?", (number,))
+            store.execute("COMMIT")
+        self.there.run("--once")
+        sent = self.people()
+        self.there.add_challenge("TWO", 73 * HOUR)
+        self.assert_told_of("TWO", sent)
+
     def test_it_refuses_to_overwrite(self):
         (self.folder / "copy").mkdir()
         ran = self.ctl("backup", self.folder / "copy")

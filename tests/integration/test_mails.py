@@ -153,6 +153,23 @@ class Mails(unittest.TestCase):
                                    " WHERE recipient = 'cora@council.test' ORDER BY kind")
         self.assertEqual(went, [("breach", "accepted"), ("inform", "accepted"), ("reminder", "accepted")])
 
+    def test_each_reads_who_else_was_told_and_who_will_be(self):
+        def words(mails, to):
+            (mail,) = [mail for recipient, mail in mails if recipient == to]
+            return " ".join(mail.get_body(("plain",)).get_content().split())
+
+        self.there.add_challenge("2026-1", 60)
+        self.there.run("--once")
+        self.assertRegex(words(self.new_mails(), "cora@council.test"),
+                         r"What happens next: if no answer is recorded by [^.]*, the challenge moves up a level, and we"
+                         r" will write to the Line manager \(answering side\)\.")
+        self.there.add_challenge("2026-2", 4 * DAY)
+        self.there.run("--once")
+        mails = self.new_mails()  # one moment: the time ran out, and it moved up
+        self.assertIn("Also told: the Line manager (answering side).", words(mails, "cora@council.test"))
+        self.assertIn("Also told: the Practitioner (answering side).", words(mails, "colm@council.test"))
+        self.assertRegex(words(mails, "colm@council.test"), "What happens next: .*, we will write to you\\.")
+
     def test_a_digest_begins_with_what_is_owed_first(self):
         self.there.add_challenge("2026-1", 71 * HOUR)
         self.there.add_challenge("2026-2", 4 * DAY)

@@ -178,15 +178,16 @@ def run_unittest(path, report):
 
 # --- the things that are run ------------------------------------------------------------------------
 
-def python_file(block, path, limit, *arguments):
+def python_file(block, path, limit, *arguments, environment=None):
     """A unittest file is counted by its methods, any other program by what it says of itself."""
     name = path.name
     if "import unittest" not in path.read_text(errors="replace"):
-        return program(block, name, [str(path.resolve()), *arguments], limit)
+        return program(block, name, [str(path.resolve()), *arguments], limit, environment)
     report = LOGS / block / (path.stem + ".json")
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    status, output = run([sys.executable, "-B", __file__, "--unittest", str(path), str(report)], limit)
+    status, output = run([sys.executable, "-B", __file__, "--unittest", str(path), str(report)],
+                         limit, environment)
     log = log_of(block, name, output)
     if not report.exists():
         return Result(0, [f"{name}: {status_in_words(status)} before it had run"], [], log)
@@ -358,6 +359,9 @@ def block_units(block):
     drop_in.mkdir()
     shutil.copy("systemd/remote-relay.conf", drop_in)
     yield exposure(block, "with a relay elsewhere", folder)
+    for name in ("heartbeat.conf", "metrics.conf"):
+        shutil.copy(f"systemd/{name}", drop_in)
+    yield exposure(block, "with a heartbeat and metrics", folder)
 
 
 def exposure(block, name, folder):
@@ -372,8 +376,12 @@ def exposure(block, name, folder):
 
 
 def block_integration(block):
-    for path in executables("integration/test_*.py"):
-        yield runnable(block, path, 300)
+    """Mostly they wait, for a daemon or a relay; each has folders and ports of its own, and only build/ together."""
+    built = make(block, "what they run", "EXTRA_CFLAGS=-Werror", "all")
+    if built.failed:
+        yield built
+        return
+    yield from together(lambda path: runnable(block, path, 300), executables("integration/test_*.py"), 2 * JOBS)
 
 
 def block_fault(block):
@@ -424,11 +432,15 @@ def block_valgrind(block):
 
 
 def block_cover(block):
-    """The unit tests once more, counted by gcov; the figures are printed, and are no gate."""
-    result = make(block, "unit tests with gcov", "cover")
-    if result.log and not result.failed:
-        print("".join(f"   {line}\n" for line in result.log.read_text().splitlines() if " branches" in line), end="")
-    yield result
+    """Unit and integration tests once more, counted by gcov; the figures are printed, and are no gate."""
+    yield make(block, "unit tests with gcov", "cover")
+    built = {"BUILD": str(Path("build/cover").resolve())}
+    results = together(lambda path: python_file(block, path, 300, environment=built),
+                       executables("integration/test_*.py"), 2 * JOBS)
+    failed = [name for result in results for name in result.failed]
+    yield found_nothing(block, "integration tests with gcov", failed)
+    _, figures = run(["tests/lib/coverage.py", "build/cover"], 60)
+    print("".join(f"   {line}\n" for line in figures.splitlines()), end="")
 
 
 BLOCKS = {
@@ -446,7 +458,7 @@ BLOCKS = {
     "system": ("system tests", block_system),
     "fuzz": ("fuzzers, half a minute each", block_fuzz),
     "valgrind": ("unit test programs under valgrind", block_valgrind),
-    "cover": ("lines and branches that the unit tests execute", block_cover),
+    "cover": ("lines and branches that unit and integration tests execute", block_cover),
 }
 
 

@@ -126,21 +126,22 @@ struct languages {
 	}
 
 /* What the notices of these tests have in common. */
-#define COMMON                                                                                \
-	.obligation = "practitioner", .reference = "2026-014",                                \
-	.policy_title = "Professional Challenge and Resolution",                              \
-	.stage_title = "Stage 1: practitioner to practitioner",                               \
-	.owner_titles = "the Practitioner", .due = { THURSDAY_1700 }, .at = { TUESDAY_1000 }, \
-	.since = { MONDAY_1100 }, .open_seconds = 8 * 3600 * 2 + 7 * 3600, .working_days = 2, \
-	.next_at = NEVER, .link = "https://cases.example/challenge/2026-014",                 \
-	.guidance = "https://partnership.example/challenge",                                  \
-	.learning_title = "Slides for your team",                                             \
-	.learning_url = "https://partnership.example/learning",                               \
-	.raising_agency = "Oak School", .raising_telephone = "01632 960001",                  \
+#define COMMON                                                                         \
+	.obligation = "practitioner", .reference = "2026-014",                         \
+	.policy_title = "Professional Challenge and Resolution",                       \
+	.stage_title = "Stage 1: practitioner to practitioner",                        \
+	.owner_titles = "the Practitioner (answering side)", .due = { THURSDAY_1700 }, \
+	.at = { TUESDAY_1000 }, .since = { MONDAY_1100 },                              \
+	.open_seconds = 8 * 3600 * 2 + 7 * 3600, .working_days = 2, .next_at = NEVER,  \
+	.link = "https://cases.example/challenge/2026-014",                            \
+	.guidance = "https://partnership.example/challenge",                           \
+	.learning_title = "Slides for your team",                                      \
+	.learning_url = "https://partnership.example/learning",                        \
+	.raising_agency = "Oak School", .raising_telephone = "01632 960001",           \
 	.receiving_agency = "Children's Services", .receiving_telephone = "01632 960002"
 #define LATE .due = { MONDAY_1700 }, .open_seconds = -3600, .working_days = 0
-#define OWNER .is_owner = true, .role_title = "Practitioner"
-#define TOLD .role_title = "Business unit"
+#define OWNER .is_owner = true, .role_title = "Practitioner", .role_side = SIDE_RECEIVING
+#define TOLD .role_title = "Business unit", .role_side = SIDE_PARTNERSHIP
 #define NEXT(kind, titles) \
 	.next_at = { THURSDAY_1700 }, .next_kind = kind, .next_titles = titles
 
@@ -165,14 +166,15 @@ static const struct letter_case {
 			 .next_to_reader = true, .next_at = { WEDNESDAY_0900 } } } },
 	{ "inform-told", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_INFORM, TOLD,
-			 .told_titles = "the Practitioner" } } },
+			 .told_titles = "the Practitioner (raising side)" } } },
 	{ "reminder-owner", .name = "Sam Jones", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER,
 			 NEXT(NOTICE_ESCALATION,
-			      "the Line manager and the Business unit") } } },
+			      "the Line manager (answering side) and the Business unit") } } },
 	{ "reminder-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, TOLD,
-			 NEXT(NOTICE_BREACH, "the Line manager"), .next_to_reader = true } } },
+			 NEXT(NOTICE_BREACH, "the Line manager (answering side)"),
+			 .next_to_reader = true } } },
 	{ "reminder-late", .name = "Sam Jones", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER, LATE } } },
 	{ "reminder-provisional-next-year", .name = "Sam Jones", .count = 1,
@@ -185,22 +187,24 @@ static const struct letter_case {
 			 .working_days = 1 } } },
 	{ "reminder-misdirected", .misdirected = true, .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER,
-			 NEXT(NOTICE_BREACH, "the Line manager"), .next_to_reader = true } } },
+			 NEXT(NOTICE_BREACH, "the Line manager (answering side)"),
+			 .next_to_reader = true } } },
 	{ "reminder-welsh", .welsh = true, .name = "Siân Puw", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER } } },
 	{ "breach-owner", .name = "Sam Jones", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_BREACH, OWNER, LATE,
-			 .told_titles = "the Designated lead", NEXT(NOTICE_OVERDUE, ""),
-			 .next_to_reader = true, .next_at = { WEDNESDAY_0900 } } } },
+			 .told_titles = "the Designated lead (raising side)",
+			 NEXT(NOTICE_OVERDUE, ""), .next_to_reader = true,
+			 .next_at = { WEDNESDAY_0900 } } } },
 	{ "breach-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_BREACH, TOLD, LATE } } },
 	{ "escalation-owner", .name = "Kim Lee", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_ESCALATION, OWNER, .role_title = "Line manager",
-			 .owner_titles = "the Line manager",
+			 .owner_titles = "the Line manager (answering side)",
 			 .stage_title = "Stage 2: line managers", .obligation = "agree" } } },
 	{ "escalation-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_ESCALATION, TOLD,
-			 .owner_titles = "the Line manager",
+			 .owner_titles = "the Line manager (answering side)",
 			 .stage_title = "Stage 2: line managers" } } },
 	{ "overdue-owner", .name = "Sam Jones", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_OVERDUE, OWNER, .open_seconds = -147600,
@@ -220,13 +224,14 @@ static const struct letter_case {
 	  .notices = { { COMMON, .kind = NOTICE_CLEARED, TOLD } } },
 	{ "digest", .name = "Sam Jones", .count = 4,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER,
-			 NEXT(NOTICE_ESCALATION, "the Line manager and the Business unit") },
+			 NEXT(NOTICE_ESCALATION,
+			      "the Line manager (answering side) and the Business unit") },
 		       { COMMON, .kind = NOTICE_BREACH, OWNER, LATE, .reference = "2026-015",
 			 .link = "https://cases.example/challenge/2026-015" },
 		       { COMMON, .kind = NOTICE_QUIET, TOLD, .reference = "2026-016",
 			 .due = NEVER, .since = { MONDAY_1100 - WEEK }, .link = "" },
 		       { COMMON, .kind = NOTICE_CLEARED, TOLD, .reference = "2026-016",
-			 .told_titles = "the Line manager", .link = "" } } },
+			 .told_titles = "the Line manager (answering side)", .link = "" } } },
 	{ "digest-in-time", .name = "Sam Jones", .count = 2,
 	  .notices = { { COMMON, .kind = NOTICE_CLEARED, TOLD, .reference = "2026-016",
 			 .link = "" },
@@ -675,21 +680,49 @@ static void without_any_words_the_reference_is_left(void **state)
 	language_destroy(empty);
 }
 
-static void titles_are_joined(void **state)
+static void one_blank_follows_a_prefix(void **state)
 {
-	static const char *const titles[] = { "A", "B", "C" };
-	static const char *const wanted[] = { "", "the A", "the A and the B",
-					      "the A, the B and the C" };
+	static const char *const prefixes[] = { "[secure]", "[secure] ", "[secure]  " };
 	struct language *english = read_language("en", NULL);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(wanted); i++) {
-		struct text joined = { 0 };
+	for (size_t i = 0; i < COUNT(prefixes); i++) {
+		struct letter letter = letter_of(&cases[2]);
+		struct letter_text text = { 0 };
 
-		letter_join(english, titles, i, &joined);
+		letter.subject_prefix = prefixes[i];
+		assert_int_equal(letter_write(english, &letter, &text, NULL), LETTER_WHOLE);
+		assert_int_equal(
+			strncmp(text_string(&text.subject), "[secure] Reply needed", 21), 0);
+		letter_text_clear(&text);
+	}
+	language_destroy(english);
+}
+
+static void roles_are_joined(void **state)
+{
+	static const struct letter_role roles[] = { { "A", SIDE_RAISING },
+						    { "A", SIDE_RECEIVING },
+						    { "B", SIDE_PARTNERSHIP } };
+	static const char *const wanted[] = {
+		"", "the A (raising side)", "the A (raising side) and the A (answering side)",
+		"the A (raising side), the A (answering side) and "
+		"the B"
+	};
+	struct language *english = read_language("en", NULL);
+	struct language *bare = language_create("xx", NULL);
+	struct text joined = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wanted); i++) {
+		letter_join(english, roles, i, &joined);
 		assert_string_equal(text_string(&joined), wanted[i]);
 		text_clear(&joined);
 	}
+	letter_join(bare, roles, 1, &joined);
+	assert_string_equal(text_string(&joined), "A");
+	text_clear(&joined);
+	language_destroy(bare);
 	language_destroy(english);
 }
 
@@ -706,7 +739,8 @@ int main(void)
 		cmocka_unit_test(failing_html_leaves_the_text),
 		cmocka_unit_test(a_very_long_digest_is_text_alone),
 		cmocka_unit_test(without_any_words_the_reference_is_left),
-		cmocka_unit_test(titles_are_joined),
+		cmocka_unit_test(one_blank_follows_a_prefix),
+		cmocka_unit_test(roles_are_joined),
 	};
 	struct CMUnitTest letters[COUNT(cases)];
 	struct CMUnitTest hostile[COUNT(hostile_values)];
