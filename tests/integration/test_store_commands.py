@@ -159,6 +159,8 @@ class StoreCommands(unittest.TestCase):
         self.done("contact", "away", "1", "--from", "24/12/2026", "--until", "2027-01-04")
         self.assertEqual(self.query("SELECT away_from, away_until FROM contact WHERE id = 1"),
                          [(1798070400, 1799020800)])
+        self.assertEqual(self.ctl("contact", "away", "2", "--from", "24/12/2026 12:00", "--deputy", "1").stdout,
+                         "contact 2: away from Thu 2026-12-24 12:00 until further notice; deputy: 1\n")
         self.done("raise", "--policy", "example", "--raising", "school", "--receiving", "social-care",
                   "--at", "03/02/2026 10:00", "--reference", "R1")
         self.assertEqual(self.query("SELECT at FROM event"), [(1770112800,)])
