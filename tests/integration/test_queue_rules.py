@@ -75,6 +75,18 @@ class NotNow(QueueRules):
         self.run_at(self.mail()["created"] + 6 * DAY)
         self.assertEqual((self.mail()["state"], self.mail()["attempts"]), ("held", attempts))
 
+    def test_what_is_over_when_a_person_lets_it_go_is_cancelled(self):
+        number = self.there.add_challenge("2026-014", 71 * HOUR)
+        self.server.fault("dot", "5xx")
+        self.there.run("--once")
+        self.assertEqual(self.mail()["state"], "held")
+        self.there.record(number, "closed")
+        self.there.run("--once")
+        self.there.ctl("queue", "release", 1, "--by", "A. Person", "--why", "the relay takes it now")
+        self.there.run("--once")
+        self.assertEqual((self.mail()["state"], self.mail()["attempts"]), ("cancelled", 1))
+        self.assertEqual(self.told(), [])
+
     def test_gets_through_when_the_relay_is_ready(self):
         self.there.add_challenge("2026-014", 71 * HOUR)
         self.server.fault("dot", "4xx")
