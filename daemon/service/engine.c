@@ -255,7 +255,7 @@ void engine_note(struct engine *engine, const char *kind)
 	(void)snprintf(payload, sizeof payload,
 		       "{\"version\": \"" VERSION "\", \"configuration\": \"%.64s\"}",
 		       engine->setup.config->digest);
-	if (ledger_note(engine->ledger, kind, payload, clock_now(engine->clock), &ignored) < 0)
+	if (ledger_note(engine->ledger, kind, payload, post_now(engine->post), &ignored) < 0)
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "%s", ignored.text);
 }
 
