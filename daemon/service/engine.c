@@ -202,9 +202,13 @@ int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *e
 	r = pass_run(engine->pass, &report, error);
 	if (r < 0)
 		return r;
-	post_allow(engine->post, report.trouble != PASS_CLOCK);
-	if (report.trouble != PASS_CLOCK) {
+	if (report.trouble == PASS_CLOCK) {
+		post_allow(engine->post, false);
+	} else {
 		r = recover(engine, error);
+		/* Not sooner: what is given out before would be taken for what was left. */
+		if (r == 0)
+			post_allow(engine->post, true);
 		if (r == 0)
 			r = engine_alarm(engine, &report, error);
 		if (r < 0)

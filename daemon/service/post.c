@@ -8,6 +8,7 @@
 #include "service/render.h"
 #include "service/senders.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -482,12 +483,17 @@ static int warn_of_refusal(struct post *post, int64_t contact, struct instant no
 	return render_refusal(&post->world, contact, now, error);
 }
 
-/* Records one outcome, inside a transaction. */
+/*
+ * Records one outcome, inside a transaction. 1: there is nothing to record it in, since
+ * somebody else has settled the mail (another daemon, when the lock was deleted).
+ */
 static int record(struct post *post, const struct in_hand *hand, const struct finding *finding,
 		  struct instant now, struct error *error)
 {
 	int r = ledger_record(post->world.ledger, hand->id, &finding->outcome, now, error);
 
+	if (r == -EINVAL || r == -ENOENT)
+		return 1;
 	if (r < 0 || !finding->fall_through)
 		return r < 0 ? r : 0;
 	r = warn_of_refusal(post, hand->contact, now, error);
@@ -597,6 +603,17 @@ int post_run(struct post *post, struct instant until, struct error *error)
 	return 0;
 }
 
+/* It stays as that one left it; to try again for ever would hold up all others. */
+static void give_up_outcome(struct post *post, struct in_hand *hand,
+			    const struct finding *finding, const struct error *why)
+{
+	ledger_rollback(post->world.ledger);
+	journal_send(JOURNAL_SENDER_FAULT, NULL, 0,
+		     "mail %lld was %s, and that is not recorded: %s", (long long)hand->id,
+		     delivery_state_name(finding->outcome.state), why->text);
+	let_go(hand);
+}
+
 /*
  * The outcome of one mail and the claim of the next, in one commit. When that fails (a full
  * disk) the outcome is kept in hand, and recorded later.
@@ -608,6 +625,7 @@ static int record_and_claim(struct post *post, struct in_hand *hand, struct inst
 	struct ledger *ledger = post->world.ledger;
 	const struct sent *sent = &hand->sent;
 	struct instant now = post_now(post);
+	struct error why = { 0 };
 	struct finding finding = sent->has_result ? judge(hand, &sent->result, now)
 						  : judge_lost(hand, sent, now);
 	int claimed = 0;
@@ -615,7 +633,13 @@ static int record_and_claim(struct post *post, struct in_hand *hand, struct inst
 
 	if (r < 0)
 		return r;
-	r = record(post, hand, &finding, now, error);
+	r = record(post, hand, &finding, now, &why);
+	if (r == 1) {
+		give_up_outcome(post, hand, &finding, &why);
+		return 0;
+	}
+	if (r < 0)
+		(void)error_set(error, why.code, "%s", why.text);
 	if (r == 0 && room(post) > 0)
 		claimed = claim(post, until, &next, error);
 	crash_point("outcome recorded, not committed");
