@@ -323,7 +323,9 @@ int scene_open(struct error *error)
 		return r;
 	world = (struct world){ engine->setup.config, engine->setup.languages, engine->ledger,
 				engine->clock };
-	r = pass_create(&world, &engine->pass, error);
+	r = heartbeat_create("sender", engine->clock, &engine->heartbeat, error);
+	if (r == 0)
+		r = pass_create(&world, &engine->pass, error);
 	if (r == 0)
 		r = post_create(&world, "sender", &engine->post, error);
 	return r;
@@ -331,6 +333,7 @@ int scene_open(struct error *error)
 
 void scene_close(void)
 {
+	heartbeat_destroy(scene.engine.heartbeat);
 	post_destroy(scene.engine.post);
 	pass_destroy(scene.engine.pass);
 	ledger_close(scene.engine.ledger);
