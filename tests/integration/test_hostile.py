@@ -258,7 +258,10 @@ class Hostile(unittest.TestCase):
         said, mails = house.send()
         self.assertGreater(used, 15 * CHALLENGES)
         self.assertNotIn(CANARY, said)
-        self.assertEqual(said.count("cannot be read and is passed over"), house.passed_over, f"seed {SEED}")
+        # One error each, unless there are more errors than the journal takes in a minute: then it says so.
+        told = said.count("cannot be read and is passed over")
+        self.assertTrue(told == house.passed_over or told < house.passed_over and "is left out" in said,
+                        f"{told} of {house.passed_over}, seed {SEED}")
         self.assertGreater(len(house.wanted), CHALLENGES // 2)
         self.assert_reached(house, said, mails)
         for recipient, each in mails.items():
