@@ -190,7 +190,8 @@ class Booted(unittest.TestCase):
         folder = self.machine.path(INBOX)
         kept = [path.read_bytes() for path in folder.iterdir()] if folder.is_dir() else []
         kept = [mail for mail in kept if holding.encode() in mail]
-        self.assertEqual([fault for mail in kept for fault in mail_form.faults(mail_form.as_sent(mail))], [])
+        self.assertEqual([fault for mail in kept if b"has FAILED on" not in mail  # systemd/unit-failed writes that one
+                          for fault in mail_form.faults(mail_form.as_sent(mail))], [])
         return [mail.decode() for mail in kept]
 
     def raise_challenge(self, reference):
