@@ -80,6 +80,7 @@ static const struct {
 struct cap {
 	_Atomic int64_t minute;
 	_Atomic int lines;
+	_Atomic int errors; /* of them apart: what goes well must not drown what does not */
 	_Atomic int left_out;
 };
 
@@ -196,11 +197,14 @@ static bool may_write(enum journal_event event)
 		int left_out = atomic_exchange(&cap->left_out, 0);
 
 		atomic_store(&cap->lines, 0);
+		atomic_store(&cap->errors, 0);
 		if (left_out > 0)
 			tell_left_out(left_out);
 	}
-	if (events[event].priority <= LOG_ERR ||
-	    atomic_fetch_add(&cap->lines, 1) < LINES_A_MINUTE)
+	/* Those that are worse than errors come once, not once for each challenge or mail. */
+	if (events[event].priority < LOG_ERR ||
+	    atomic_fetch_add(events[event].priority == LOG_ERR ? &cap->errors : &cap->lines,
+			     1) < LINES_A_MINUTE)
 		return true;
 	if (atomic_fetch_add(&cap->left_out, 1) == 0)
 		write_line(JOURNAL_SUPPRESSED, NULL, 0,

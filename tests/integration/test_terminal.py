@@ -2,6 +2,7 @@
 """challengectl on a terminal: lines that fit, colour that NO_COLOR takes away, and neither in a pipe."""
 
 import fcntl
+import json
 import os
 import pty
 import struct
@@ -15,6 +16,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from control import CTL, Control  # noqa: E402
 
 
+def heard(leader):
+    """All that is written to a terminal until its other end is closed."""
+    said = b""
+    try:
+        while data := os.read(leader, 4096):
+            said += data
+    except OSError:  # closed
+        pass
+    os.close(leader)
+    return said
+
+
 class Terminal(Control):
     def on_terminal(self, *arguments, columns=60, **environment):
         """What a terminal of so many columns is shown."""
@@ -24,13 +37,7 @@ class Terminal(Control):
         with subprocess.Popen([CTL, "--config", self.main, *arguments], stdout=follower, stderr=subprocess.PIPE,
                               stdin=subprocess.DEVNULL, env={**kept, "TERM": "xterm", **environment}) as program:
             os.close(follower)
-            said = b""
-            try:
-                while data := os.read(leader, 4096):
-                    said += data
-            except OSError:  # the other end is closed
-                pass
-            os.close(leader)
+            said = heard(leader)
         return said.decode().replace("\r\n", "\n")
 
     def setUp(self):
@@ -58,6 +65,20 @@ class Terminal(Control):
         self.assertIn("\033[", self.on_terminal("status", NO_COLOR=""))
         self.assertNotIn("\033", self.ctl("status").stdout)
         self.assertIn("PROBLEM", self.ctl("status").stdout)  # without colour it is said, too
+
+    def test_long_work_shows_its_progress_on_a_terminal_alone(self):
+        """Twenty thousand challenges take more than a second to import; standard error is the terminal."""
+        head = "reference,policy,raising_agency,receiving_agency,raised_at"
+        path = self.write("c.csv", head, *(f"R{n},example,school,social-care,03/02/2026" for n in range(20000)))
+        command = [CTL, "--config", self.main, "--json", "import", "challenges", path, "--dry-run"]
+        leader, follower = pty.openpty()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, stdin=subprocess.DEVNULL) as program:
+            os.close(follower)
+            said = heard(leader)
+            document = json.load(program.stdout)
+        self.assertEqual(document["added"], 20000)
+        self.assertRegex(said, rb"\A\rchallenges: [1-9]\d*\r")
+        self.assertTrue(said.endswith(b"\r\033[K"), said[-40:])  # and wiped away
 
     def test_json_has_no_colour_on_a_terminal_either(self):
         self.assertNotIn("\033", self.on_terminal("--json", "status"))
