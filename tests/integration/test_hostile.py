@@ -259,7 +259,7 @@ class Hostile(unittest.TestCase):
         self.assertGreater(used, 15 * CHALLENGES)
         self.assertNotIn(CANARY, said)
         lines = said.count("cannot be read and is passed over")  # but for those that the cap of the journal left out
-        self.assertTrue(0 < lines <= house.passed_over, f"seed {SEED}: {lines} of {house.passed_over}")
+        self.assertLessEqual(lines, house.passed_over, f"seed {SEED}")
         self.assertGreater(len(house.wanted), CHALLENGES // 2)
         self.assert_reached(house, said, mails)
         for recipient, each in mails.items():
@@ -277,14 +277,13 @@ class Hostile(unittest.TestCase):
         taken = collections.Counter()
         for number in range(SETTING_STRINGS):
             for name, (file, before, after) in SETTINGS.items():
-                value = next(generator)
+                value = next(generator) if number > 0 else b"word"  # which is taken: else nothing was tried
                 with self.subTest(name, seed=SEED, value=value[:200]):
                     self.assertIn(before, files[file])
                     house.files()[file].write_bytes(
                         files[file].replace(before, after.replace(b"HOSTILE", libconfig(value)), 1))
                     taken[name] += self.is_taken(house, f"{name} {number}")
                     house.files()[file].write_bytes(files[file])
-        # Or everything is refused, and nothing was tried.
         self.assertEqual([name for name in SETTINGS if name not in ("link", "guidance", "reply_to", "learning url")
                           and taken[name] == 0], [])
 
