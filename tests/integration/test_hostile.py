@@ -259,7 +259,7 @@ class Hostile(unittest.TestCase):
         self.assertGreater(used, 15 * CHALLENGES)
         self.assertNotIn(CANARY, said)
         told = said.count("cannot be read and is passed over")
-        self.assertTrue(told == house.passed_over or (0 < told < house.passed_over and "left out" in said),
+        self.assertTrue(told == house.passed_over or (told < house.passed_over and "left out" in said),
                         f"{told} of {house.passed_over} told; seed {SEED}")
         self.assertGreater(len(house.wanted), CHALLENGES // 2)
         self.assert_reached(house, said, mails)
