@@ -21,6 +21,19 @@ struct head {
 	int64_t tally[DELIVERY_STATE_COUNT];
 };
 
+/*
+ * Rows of one challenge after the other. Who asks in ascending order, without gaps to speak of
+ * and without writing in between, is answered by one statement that walks on: no search a
+ * challenge. Anybody else is answered by one that searches.
+ */
+struct follower {
+	sqlite3_stmt *statement; /* stands on a row; NULL: on none */
+	bool walks;              /* it goes on to the next challenge */
+	int64_t at;              /* the challenge of that row; INT64_MAX: past the last */
+	int64_t asked;           /* the challenge that was asked for last */
+	int64_t changes;         /* rows changed on this connection when it was placed */
+};
+
 struct ledger {
 	sqlite3 *db;
 	enum ledger_access access;
@@ -41,7 +54,9 @@ struct ledger {
 	bool inside;        /* between begin and commit */
 	bool broken;        /* a change failed half way: only a rollback is left */
 	bool head_changed;
-	struct head head; /* true while inside */
+	struct head head;          /* true while inside */
+	struct follower histories; /* both walk while inside only */
+	struct follower schedules;
 	struct ledger_random random;
 	unsigned char pool[256]; /* random bytes fetched ahead; the last pool_left are unused */
 	size_t pool_left;
@@ -73,6 +88,23 @@ void ledger_resetp(sqlite3_stmt **statement);
 MUST_CHECK int ledger_change(struct ledger *ledger, const char *sql,
 			     const struct database_value *values, size_t count,
 			     struct error *error);
+
+/* What a follower asks: the challenge stands in `column` of both. */
+struct following {
+	const char *sql_one; /* the rows of challenge ?1 */
+	const char *sql_on;  /* those of ?1 and of all behind it, in order of challenge */
+	int column;
+};
+/*
+ * 1 with a statement that stands on the challenge's first row, 0: there is none. follower_next:
+ * the same for its next row; it ends by itself after the last one, follower_stop before.
+ */
+MUST_CHECK int follower_find(struct ledger *ledger, struct follower *follower,
+			     const struct following *what, int64_t challenge,
+			     sqlite3_stmt **ret, struct error *error);
+MUST_CHECK int follower_next(struct ledger *ledger, struct follower *follower,
+			     const struct following *what, struct error *error);
+void follower_stop(struct follower *follower);
 
 /* --- transactions ------------------------------------------------------------------------- */
 
