@@ -263,7 +263,7 @@ int ledger_change(struct ledger *ledger, const char *sql, const struct database_
 /* --- followers -----------------------------------------------------------------------------
  */
 
-/* Challenges apart, and rows passed over, at which a search is not yet the shorter way. */
+/* Keys apart, and rows passed over, at which a search is not yet the shorter way. */
 enum { NEAR = 8 };
 
 void follower_stop(struct follower *follower)
@@ -286,14 +286,14 @@ static int follower_step(struct ledger *ledger, struct follower *follower,
 
 /* Places it anew: by a walk where the last question was for one just before. */
 static int follower_from(struct ledger *ledger, struct follower *follower,
-			 const struct following *what, bool walks, int64_t challenge,
+			 const struct following *what, bool walks, int64_t key,
 			 struct error *error)
 {
 	int result;
 
 	follower_stop(follower);
 	result = ledger_ask(ledger, walks ? what->sql_on : what->sql_one,
-			    VALUES(value_number(challenge)), &follower->statement, error);
+			    VALUES(value_number(key)), &follower->statement, error);
 	if (result < 0)
 		return result;
 	follower->walks = walks;
@@ -302,33 +302,33 @@ static int follower_from(struct ledger *ledger, struct follower *follower,
 }
 
 int follower_find(struct ledger *ledger, struct follower *follower,
-		  const struct following *what, int64_t challenge, sqlite3_stmt **ret,
+		  const struct following *what, int64_t key, sqlite3_stmt **ret,
 		  struct error *error)
 {
-	bool near = ledger->inside && challenge > follower->asked &&
-		    challenge - follower->asked <= NEAR;
+	bool near = sqlite3_get_autocommit(ledger->db) == 0 && key > follower->asked &&
+		    key - follower->asked <= NEAR;
 	bool stands = near && follower->statement != NULL && follower->walks &&
 		      follower->changes == sqlite3_total_changes64(ledger->db);
 	int result = 1;
 
-	follower->asked = challenge;
-	for (int i = 0; stands && i < NEAR && follower->at < challenge; i++) {
+	follower->asked = key;
+	for (int i = 0; stands && i < NEAR && follower->at < key; i++) {
 		result = follower_step(ledger, follower, what, error);
 		stands = result == 1;
 	}
-	if (result == 1 && (!stands || follower->at < challenge))
-		result = follower_from(ledger, follower, what, near, challenge, error);
+	if (result == 1 && (!stands || follower->at < key))
+		result = follower_from(ledger, follower, what, near, key, error);
 	*ret = follower->statement;
-	return result == 1 ? follower->at == challenge : result;
+	return result == 1 ? follower->at == key : result;
 }
 
 int follower_next(struct ledger *ledger, struct follower *follower,
 		  const struct following *what, struct error *error)
 {
-	int64_t challenge = follower->at;
+	int64_t key = follower->at;
 	int result = follower_step(ledger, follower, what, error);
 
-	return result == 1 ? follower->at == challenge : result;
+	return result == 1 ? follower->at == key : result;
 }
 
 /* --- opening -------------------------------------------------------------------------------
@@ -554,6 +554,11 @@ void ledger_closep(struct ledger **ledger)
 {
 	ledger_close(*ledger);
 	*ledger = NULL;
+}
+
+void ledger_watch(struct ledger *ledger, struct ledger_watcher watcher)
+{
+	ledger->watcher = watcher;
 }
 
 void ledger_give_back(struct ledger *ledger)

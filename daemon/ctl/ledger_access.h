@@ -13,6 +13,10 @@
  */
 int ctl_ledger(struct ctl *ctl, enum ledger_access access, struct ledger **ret);
 
+/* ledger_verify, which may take its time: with its progress shown where somebody watches. */
+MUST_CHECK int ctl_verify(const struct ctl *ctl, struct ledger *ledger,
+			  struct ledger_verification *ret, struct error *error);
+
 /* Local to the first calendar, "never" for INSTANT_NEVER; returns `out`. */
 enum { WHEN_TEXT_SIZE = 40 };
 const char *ctl_when(const struct ctl *ctl, struct instant at, char out[static WHEN_TEXT_SIZE]);

@@ -3,6 +3,8 @@
 
 import hashlib
 import json
+import os
+import pty
 import random
 import shutil
 import sqlite3
@@ -66,6 +68,46 @@ class Audit(unittest.TestCase):
     def test_a_decision_not_to_send_is_there_with_its_reason(self):
         silent = [entry["said"]["reason"] for entry in self.decisions("reminded") if entry["state"] == "cancelled"]
         self.assertIn("later reminder due", silent)
+
+    def test_who_waits_on_a_terminal_sees_how_far_it_is(self):
+        strace = shutil.which("strace")
+        if strace is None:
+            self.skipTest("strace is not installed")
+        with tempfile.TemporaryDirectory(prefix="test-audit-") as folder, Server() as server:
+            there = Partnership(folder, server.port)
+            there.create_store()
+            with there.open_store() as store:
+                store.execute("BEGIN")
+                store.executemany(
+                    "INSERT INTO challenge (id, reference, policy, policy_version, raising_agency, receiving_agency)"
+                    " VALUES (?, ?, 'test', '1', 'health', 'council')", [(n, f"R-{n}") for n in range(1, 701)])
+                store.executemany("INSERT INTO event (challenge, kind, at) VALUES (?, 'raised', unixepoch() - 864000)",
+                                  [(n,) for n in range(1, 701)])
+                store.execute("COMMIT")
+            there.run("--once")
+            command = [BUILD / "challengectl", "--config", there.config, "audit", "verify"]
+            slow = [strace, "-f", "-o", "/dev/null", "-e", "trace=pread64",
+                    "-e", "inject=pread64:delay_enter=40000:when=40..70", *command]
+            shown = self.on_terminal(slow, there)
+            self.assertRegex(shown, r"^\rrows checked: \d{4,}")
+            self.assertTrue(shown.endswith("\r\033[K"), repr(shown))  # wiped when it is done
+            self.assertEqual(self.on_terminal(command, there), "")  # in no time: not a word
+
+    def on_terminal(self, command, there):
+        """What a terminal at its standard error is shown."""
+        leader, follower = pty.openpty()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, stdin=subprocess.DEVNULL,
+                              env=there.environment()) as program:
+            os.close(follower)
+            said = b""
+            try:
+                while data := os.read(leader, 4096):
+                    said += data
+            except OSError:  # the other end is closed
+                pass
+            os.close(leader)
+            self.assertIn(b"intact", program.stdout.read())
+        return said.decode()
 
     def tables(self, ledger):
         names = [name for name, in ledger.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
