@@ -173,15 +173,33 @@ static void tell_left_out(int left_out)
 	write_line(JOURNAL_SUPPRESSED, NULL, 0, said);
 }
 
+static int64_t this_minute(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now); /* exists on every kernel this runs on */
+	return now.tv_sec / 60;
+}
+
+static bool is_capped(enum journal_event event)
+{
+	return events[event].priority > LOG_ERR;
+}
+
+bool journal_is_open(enum journal_event event)
+{
+	struct cap *cap = cap_of_process();
+
+	return !is_capped(event) || atomic_load(&cap->lines) < LINES_A_MINUTE ||
+	       atomic_load(&cap->minute) != this_minute();
+}
+
 /* Counts the line; false when it is one too many. */
 static bool may_write(enum journal_event event)
 {
 	struct cap *cap = cap_of_process();
-	struct timespec now = { 0 };
-	int64_t minute;
+	int64_t minute = this_minute();
 
-	(void)clock_gettime(CLOCK_BOOTTIME, &now); /* exists on every kernel this runs on */
-	minute = now.tv_sec / 60;
 	if (atomic_exchange(&cap->minute, minute) != minute) {
 		int left_out = atomic_exchange(&cap->left_out, 0);
 
@@ -189,8 +207,7 @@ static bool may_write(enum journal_event event)
 		if (left_out > 0)
 			tell_left_out(left_out);
 	}
-	if (events[event].priority <= LOG_ERR ||
-	    atomic_fetch_add(&cap->lines, 1) < LINES_A_MINUTE)
+	if (!is_capped(event) || atomic_fetch_add(&cap->lines, 1) < LINES_A_MINUTE)
 		return true;
 	if (atomic_fetch_add(&cap->left_out, 1) == 0)
 		write_line(JOURNAL_SUPPRESSED, NULL, 0,

@@ -140,8 +140,15 @@ static void one_event_stays_one_line(void **state)
 
 static void speak_much(void)
 {
-	for (int i = 0; i < 300; i++)
+	for (int i = 0; i < 300; i++) {
+		if (i < 100 && !journal_is_open(JOURNAL_ACCEPTED))
+			journal_send(JOURNAL_HELD, NULL, 0, "shut too early");
 		journal_send(JOURNAL_ACCEPTED, NULL, 0, "line %d", i);
+	}
+	if (!journal_is_open(JOURNAL_HELD))
+		journal_send(JOURNAL_HELD, NULL, 0, "shut for what matters");
+	if (journal_is_open(JOURNAL_ACCEPTED))
+		journal_send(JOURNAL_HELD, NULL, 0, "open still");
 	journal_send(JOURNAL_HELD, NULL, 0, "what matters");
 }
 
@@ -154,6 +161,8 @@ static void a_flood_is_capped_and_says_so(void **state)
 	for (const char *c = said; *c != '\0'; c++)
 		lines += *c == '\n';
 	assert_in_range(lines, 102, 204); /* the minute may turn once in between */
+	assert_null(strstr(said, "shut"));
+	assert_true(lines != 103 || strstr(said, "open still") == NULL);
 	assert_non_null(strstr(said, "left out"));
 	assert_non_null(strstr(said, "<3>what matters\n"));
 	free(said);
