@@ -124,7 +124,9 @@ san:
 	$(MAKE) check BUILD=build/san HARDEN= CFLAGS='-O1 -g -fno-omit-frame-pointer \
 	  -fsanitize=address,undefined -fno-sanitize-recover=all'
 cover:
-	$(MAKE) check BUILD=build/cover HARDEN= CFLAGS='-O0 -g --coverage'
+	@find build/cover -name '*.gcda' -delete 2>/dev/null; true
+	$(MAKE) check all $(LAYERS:%=build/cover/%.a) BUILD=build/cover HARDEN= CFLAGS='-O0 -g --coverage'
+	@tests/lib/coverage.py build/cover
 clang:
 	$(MAKE) all unit-tests BUILD=build/clang CC=clang EXTRA_CFLAGS='-Werror'
 
@@ -144,11 +146,14 @@ fuzz: fuzzers
 	    -print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/corpus/$$f tests/fuzz/corpus/$$f \
 	    > build/fuzz/$$f.log 2>&1 || { cat build/fuzz/$$f.log; exit 1; }; \
 	  grep -h number_of_executed build/fuzz/$$f.log; done
-tidy:
-	@for f in daemon/*/*.c; do clang-tidy --quiet $$f -- -std=gnu17 -Idaemon -Ibuild $(DEFINE) || exit 1; done
-	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -Idaemon daemon
+tidy: $(BUILD)/store_sql.inc
+	@tests/lib/analysis.py cppcheck
+	@tests/lib/analysis.py clang-tidy -std=gnu17 -Idaemon -I$(BUILD) $(DEFINE)
+C_FILES = $(shell find daemon tests -name '*.[ch]')
 fmt:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $(C_FILES)
+fmt-check:
+	@clang-format --dry-run -Werror $(C_FILES)
 
 # What a file of systemd/ says of places is said here.
 RENDER  = sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@bindir@|$(PREFIX)/bin|g' -e 's|@libexecdir@|$(LIBEXECDIR)|g' \
@@ -177,7 +182,7 @@ install: all units
 	install -D -m 644 systemd/challenge-notifyd.catalog $(DESTDIR)$(CATALOGDIR)/challenge-notifyd.catalog
 	for section in 1 5 8; do install -D -m 644 -t $(SHARE)/man/man$$section daemon/man/*.$$section || exit 1; done
 	install -D -m 644 -t $(SHARE)/challenge-notifyd conf/store.sql
-	install -D -m 644 -t $(EXAMPLE) conf/challenge-notifyd.conf conf/bank-holidays.json systemd/remote-relay.conf
+	install -D -m 644 -t $(EXAMPLE) conf/challenge-notifyd.conf conf/bank-holidays.json $(wildcard systemd/*.conf)
 	install -D -m 644 -t $(EXAMPLE)/policies conf/policies/*.conf
 # Words that somebody has made their own stay: then the new ones lie beside them.
 	for file in $(WORDS); do \
@@ -188,6 +193,6 @@ install: all units
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all always units bench crash unit-tests print-unit layering check san cover clang tidy fmt install clean
+.PHONY: all always units bench crash unit-tests print-unit layering check san cover clang tidy fmt fmt-check install clean
 .SECONDARY:
 -include $(shell find $(BUILD)/daemon $(BUILD)/tests -type f -name '*.d' 2>/dev/null)

@@ -15,10 +15,11 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "core/address.h"
+#include "core/url.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,7 +132,9 @@ static bool amount_parse(const char *text, const char *const *words, size_t coun
 	return false;
 }
 
-static void read_poll(struct reader *reader, config_setting_t *setting, void *at)
+/* From one second to `most`, which is an hour or a day. */
+static void read_interval(struct reader *reader, config_setting_t *setting, int64_t most,
+			  int64_t *ret)
 {
 	static const char *const words[] = { "second", "minute", "hour" };
 	static const int64_t seconds[] = { 1, 60, 3600 };
@@ -142,12 +145,22 @@ static void read_poll(struct reader *reader, config_setting_t *setting, void *at
 	if (text == NULL)
 		return;
 	if (!amount_parse(text, words, COUNT(words), &amount, &word) ||
-	    amount * seconds[word] > 3600)
+	    amount * seconds[word] > most)
 		reader_fault(reader, setting,
-			     "\"%s\" must be like \"15 seconds\", from 1 second to 1 hour",
-			     text);
+			     "\"%s\" must be like \"15 seconds\", from 1 second to 1 %s", text,
+			     most == SECONDS_PER_DAY ? "day" : "hour");
 	else
-		*(int64_t *)at = amount * seconds[word];
+		*ret = amount * seconds[word];
+}
+
+static void read_poll(struct reader *reader, config_setting_t *setting, void *at)
+{
+	read_interval(reader, setting, 3600, at);
+}
+
+static void read_every(struct reader *reader, config_setting_t *setting, void *at)
+{
+	read_interval(reader, setting, SECONDS_PER_DAY, at);
 }
 
 static void read_period(struct reader *reader, config_setting_t *setting, void *at)
@@ -538,50 +551,6 @@ static void read_roles(struct reader *reader, config_setting_t *list, void *at)
 
 /* --- mail --- */
 
-static bool is_loopback(const char *host)
-{
-	struct in_addr four;
-	struct in6_addr six;
-
-	if (inet_pton(AF_INET, host, &four) == 1)
-		return ntohl(four.s_addr) >> 24 == 127;
-	return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
-}
-
-static bool is_host(const char *host)
-{
-	static const char allowed[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
-	size_t length = strlen(host);
-
-	return length > 0 && length <= 253 && strspn(host, allowed) == length &&
-	       host[0] != '-' && host[0] != '.' && strstr(host, "..") == NULL;
-}
-
-/* "host", "host:port", "[v6]:port"; the host without brackets goes to `host`. */
-static bool authority_parse(const char *text, char host[static 256])
-{
-	const char *end = text[0] == '[' ? strchr(text, ']') : text + strcspn(text, ":");
-	const char *begin = text[0] == '[' ? text + 1 : text;
-	struct in6_addr six;
-	char *rest;
-	long port;
-
-	if (end == NULL || end - begin > 253)
-		return false;
-	memcpy(host, begin, (size_t)(end - begin));
-	host[end - begin] = '\0';
-	if (text[0] == '[' ? inet_pton(AF_INET6, host, &six) != 1 : !is_host(host))
-		return false;
-	end += text[0] == '[' ? 1 : 0;
-	if (*end == '\0')
-		return true;
-	if (end[0] != ':' || end[1] < '1' || end[1] > '9')
-		return false;
-	port = strtol(end + 1, &rest, 10);
-	return *rest == '\0' && port <= 65535;
-}
-
 static const char *after(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : NULL;
@@ -590,11 +559,11 @@ static const char *after(const char *text, const char *prefix)
 static int check_relay(const char *text, struct error *error)
 {
 	const char *authority = after(text, "smtps://");
-	char host[256];
+	char host[URL_HOST_SIZE];
 
 	if (authority == NULL)
 		authority = after(text, "smtp://");
-	if (authority == NULL || !authority_parse(authority, host))
+	if (authority == NULL || !url_split_authority(authority, host))
 		return error_set(error, EINVAL,
 				 "\"%.100s\" must be smtps://host[:465] or smtp://host[:587], "
 				 "with nothing after it",
@@ -606,32 +575,23 @@ static int check_relay(const char *text, struct error *error)
 static bool relay_is_loopback(const char *relay)
 {
 	const char *authority = after(relay, "smtp://");
-	char host[256];
+	char host[URL_HOST_SIZE];
 
-	return authority != NULL && authority_parse(authority, host) && is_loopback(host);
+	return authority != NULL && url_split_authority(authority, host) &&
+	       url_is_loopback(host);
 }
 
 static int check_ehlo(const char *text, struct error *error)
 {
-	return text[0] == '\0' || is_host(text)
+	return text[0] == '\0' || url_is_host(text)
 		       ? 0
 		       : error_set(error, EINVAL, "\"%.100s\" is no host name", text);
 }
 
+/* In clear, for tests, to this machine alone. */
 static int check_token_url(const char *text, struct error *error)
 {
-	const char *authority = after(text, "http://");
-	char host[256] = "";
-	char only[256];
-
-	/* In clear, for tests, to this machine alone. */
-	if (authority != NULL && strlen(authority) < sizeof only) {
-		(void)snprintf(only, sizeof only, "%.*s", (int)strcspn(authority, "/"),
-			       authority); /* fits */
-		if (authority_parse(only, host) && is_loopback(host))
-			return 0;
-	}
-	return check_link(text, error);
+	return text[0] == '\0' ? 0 : url_check_web(text, error);
 }
 
 static int check_one_line(const char *text, struct error *error)
@@ -657,7 +617,6 @@ static void read_from(struct reader *reader, config_setting_t *setting, void *at
 	if (text == NULL)
 		return;
 	if (open == NULL) {
-		open = text - 1;
 		(void)snprintf(address, sizeof address, "%s", text); /* too long: faulted */
 	} else {
 		(void)snprintf(address, sizeof address, "%s", open + 1);
@@ -797,12 +756,40 @@ static const struct field partnership_fields[] = {
 /* clang-format on */
 
 /* clang-format off */
+static const struct field heartbeat_fields[] = {
+	{ .name = "url", .kind = FIELD_TEXT, .check = url_check_web,
+	  .at = offsetof(struct heartbeat_settings, url) },
+	{ .name = "credential", .kind = FIELD_TEXT, .check = check_id,
+	  .at = offsetof(struct heartbeat_settings, credential) },
+	{ .name = "ca", .kind = FIELD_CUSTOM, .custom = read_path,
+	  .at = offsetof(struct heartbeat_settings, ca) },
+	{ .name = "every", .kind = FIELD_CUSTOM, .custom = read_every,
+	  .at = offsetof(struct heartbeat_settings, every_seconds) },
+};
+/* clang-format on */
+
+static void read_heartbeat(struct reader *reader, config_setting_t *group, void *at)
+{
+	struct heartbeat_settings *heartbeat = at;
+
+	heartbeat->every_seconds = 300;
+	reader_group(reader, group, heartbeat_fields, COUNT(heartbeat_fields), heartbeat);
+	if ((config_setting_get_member(group, "url") != NULL) ==
+	    (config_setting_get_member(group, "credential") != NULL))
+		reader_fault(reader, group,
+			     "must have either a url, or, where that holds a secret, the "
+			     "credential that it stands in");
+}
+
+/* clang-format off */
 static const struct field alarm_fields[] = {
 	{ .name = "to", .kind = FIELD_TEXTS, .required = true, .check = address_check,
 	  .at = offsetof(struct config, alarm_to),
 	  .count_at = offsetof(struct config, alarm_to_count) },
 	{ .name = "daily", .kind = FIELD_CUSTOM, .custom = read_daily,
 	  .at = offsetof(struct config, alarm_daily) },
+	{ .name = "heartbeat", .kind = FIELD_CUSTOM, .custom = read_heartbeat,
+	  .at = offsetof(struct config, heartbeat) },
 };
 /* clang-format on */
 
@@ -845,6 +832,8 @@ static const struct field main_fields[] = {
 	  .at = offsetof(struct config, mail) },
 	{ .name = "alarm", .kind = FIELD_GROUP, .fields = alarm_fields,
 	  .field_count = COUNT(alarm_fields) },
+	{ .name = "metrics", .kind = FIELD_CUSTOM, .custom = read_path,
+	  .at = offsetof(struct config, metrics) },
 	{ .name = "defer_at_most", .kind = FIELD_CUSTOM, .custom = read_defer,
 	  .at = offsetof(struct config, defer_at_most) },
 	{ .name = "retention", .kind = FIELD_GROUP, .fields = retention_fields,
@@ -864,6 +853,40 @@ static void check_own_address(struct reader *reader, const char *path, const cha
 			     address);
 }
 
+static void copy_folder(const char *file, char ret[static PATH_MAX])
+{
+	const char *slash = strrchr(file, '/');
+	char folder[PATH_MAX];
+	size_t length = slash == NULL ? 1 : (size_t)(slash - file) + 1;
+
+	(void)snprintf(folder, sizeof folder, "%.*s", (int)length, slash == NULL ? "." : file);
+	/* One that is not there yet is known by its name alone. */
+	if (realpath(folder, ret) == NULL)
+		(void)snprintf(ret, PATH_MAX, "%s", folder);
+}
+
+/* Others write to the store's folder, and node_exporter reads nothing but *.prom. */
+static void check_metrics(struct reader *reader, config_setting_t *root)
+{
+	const struct config *config = &loading_of(reader)->loaded->config;
+	const config_setting_t *setting = config_setting_get_member(root, "metrics");
+	size_t length = strlen(config->metrics);
+	char store[PATH_MAX];
+	char metrics[PATH_MAX];
+
+	if (setting == NULL || length == 0)
+		return;
+	copy_folder(config->store, store);
+	copy_folder(config->metrics, metrics);
+	if (length < 6 || strcmp(config->metrics + length - 5, ".prom") != 0 ||
+	    config->metrics[length - 6] == '/')
+		reader_fault(reader, setting,
+			     "must be a file whose name ends in .prom: nothing else is read by "
+			     "node_exporter");
+	else if (strcmp(store, metrics) == 0)
+		reader_fault(reader, setting, "must not be in the folder of the store");
+}
+
 static void check_main(struct reader *reader)
 {
 	const struct config *config = &loading_of(reader)->loaded->config;
@@ -871,6 +894,7 @@ static void check_main(struct reader *reader)
 	const config_setting_t *retention = config_setting_get_member(root, "retention");
 	bool unset = false;
 
+	check_metrics(reader, root);
 	check_own_address(reader, "partnership.inbox", config->partnership.inbox);
 	for (size_t i = 0; i < config->alarm_to_count; i++)
 		check_own_address(reader, "alarm.to", config->alarm_to[i]);
@@ -905,6 +929,9 @@ static void set_defaults(struct reader *reader, struct config *config)
 	config->poll_seconds = 15;
 	config->defer_at_most = (struct timescale){ TIMESCALE_WORKING_DAYS, 1 };
 	config->alarm_daily = -1;
+	reader_fallbacks(heartbeat_fields, COUNT(heartbeat_fields), &config->heartbeat);
+	config->heartbeat.ca = "";
+	config->metrics = "";
 	loading_of(reader)->policies = resolve(reader, "policies");
 }
 

@@ -64,6 +64,15 @@ struct retention {
 	struct period ledger;     /* payloads of ledger entries; the chain itself stays */
 };
 
+/* An address that is fetched while all is well; a dead man's switch elsewhere misses it when
+ * not. */
+struct heartbeat_settings {
+	const char *url;        /* "": it stands in the credential */
+	const char *credential; /* name of the systemd credential; "": there is none */
+	const char *ca;         /* file of a private CA; "": the system's */
+	int64_t every_seconds;  /* 0: no heartbeat */
+};
+
 struct config {
 	const char *file;   /* as given */
 	const char *digest; /* SHA-256 over the bytes of every file read, hexadecimal */
@@ -82,6 +91,8 @@ struct config {
 	const char *const *alarm_to;
 	size_t alarm_to_count;
 	int32_t alarm_daily; /* second of the day; -1: none */
+	struct heartbeat_settings heartbeat;
+	const char *metrics; /* file in Prometheus' text format, *.prom; "": none */
 	struct retention retention;
 	const struct policy *const *policies;
 	size_t policy_count;

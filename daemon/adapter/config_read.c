@@ -2,6 +2,7 @@
 #include "adapter/config_read.h"
 
 #include "base/text.h"
+#include "core/unicode.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,7 +96,7 @@ static int verdict_read(int from_child, struct verdict *ret)
 static int verdict_by_child(const char *bytes, struct verdict *ret)
 {
 	struct verdict failed = { .text = "cannot be checked: no process for it" };
-	struct verdict verdict;
+	struct verdict verdict = { 0 };
 	int ends[2];
 	int code = 0;
 	int got = 0;
@@ -318,22 +319,40 @@ static bool spoilt(const struct reader *reader, const config_setting_t *setting)
 	return scanned_has(&reader->source->scanned, setting_line(setting));
 }
 
+/* NULL when a line of a mail may hold it, which each text here may have to go into. */
+static const char *unfit(const char *text)
+{
+	for (const char *c = text; *c != '\0';) {
+		uint32_t character;
+		size_t length = unicode_decode(c, &character);
+
+		if (length == 0)
+			return "is not UTF-8: save the file in that encoding";
+		if (character < 0x20 || character == 0x7f)
+			return "has a control character or a line end in its text";
+		if (unicode_is_unsafe(character))
+			return "has an invisible character that breaks a line or turns its "
+			       "direction";
+		c += length;
+	}
+	return NULL;
+}
+
 const char *reader_text(struct reader *reader, const config_setting_t *setting)
 {
 	const char *text = config_setting_get_string(setting);
+	const char *wrong;
 
 	if (text == NULL) {
 		if (!spoilt(reader, setting))
 			reader_fault(reader, setting, "must be a text in quotation marks");
 		return NULL;
 	}
-	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
-		if (*c < 0x20 || *c == 0x7f) {
-			reader_fault(reader, setting,
-				     "has a control character or a line end in its text");
-			return NULL;
-		}
-	return text;
+	wrong = unfit(text);
+	if (wrong == NULL)
+		return text;
+	reader_fault(reader, setting, "%s", wrong);
+	return NULL;
 }
 
 static bool is_many(const config_setting_t *setting)

@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CSV_FILE_MOST = 64 << 20 }; /* a country's challenges fit many times */
 enum { ROW_NOT_BEGUN = 0 }; /* csv_parser.pstate between rows: libcsv's header lacks its name */
 
-static const char formula_starts[] = "=+-@'";
+static const char formula_starts[] = "=+-@'\t\r";
 
 struct csv_storage {
 	struct arena arena;
@@ -151,7 +152,7 @@ int csv_table_read(const char *path, struct csv_table *ret, int *ret_line, struc
 	CLEANUP(csv_table_clear) struct csv_table table = { 0 };
 	struct reading reading = { .table = &table };
 	size_t skip = 0;
-	int result = file_bytes_read(path, &bytes, error);
+	int result = file_bytes_read_most(path, CSV_FILE_MOST, &bytes, error);
 
 	*ret_line = 0;
 	if (result < 0)

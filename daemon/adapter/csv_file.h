@@ -26,9 +26,9 @@ struct csv_table {
 };
 
 /*
- * Reads a whole file of at most 1 MiB. Blank lines are left out; blanks around a field that is
+ * Reads a whole file of at most 64 MiB. Blank lines are left out; blanks around a field that is
  * not quoted are, too. -EINVAL: no CSV, not UTF-8, or nothing in it, and *ret_line says where
- * (0: nowhere in particular); otherwise as file_bytes_read.
+ * (0: nowhere in particular); otherwise as file_bytes_read_most.
  */
 MUST_CHECK int csv_table_read(const char *path, struct csv_table *ret, int *ret_line,
 			      struct error *error);
@@ -36,8 +36,8 @@ void csv_table_clear(struct csv_table *table);
 
 /*
  * Writes one row, every field in quotation marks, ended by CRLF. What a spreadsheet would take
- * for a formula (a field that begins with = + - @ or an apostrophe) gets an apostrophe in
- * front, which csv_table_read takes off again. 0, or -EIO.
+ * for a formula (a field that begins with = + - @, a tab, a line end or an apostrophe) gets an
+ * apostrophe in front, which csv_table_read takes off again. 0, or -EIO.
  */
 MUST_CHECK int csv_write_row(FILE *out, const char *const *fields, size_t count);
 

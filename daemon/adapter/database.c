@@ -418,16 +418,40 @@ int database_write(sqlite3 *db, const char *sql, const struct database_value *va
 /* --- a copy while others write --------------------------------------------------------------
  */
 
-static int copy_pages(sqlite3 *from, sqlite3 *to, const char *path, struct error *error)
+static int tell_watch(void *context)
 {
+	const struct database_watch *watch = context;
+
+	watch->tell(watch->context);
+	return 0; /* go on */
+}
+
+void database_watch(sqlite3 *db, const struct database_watch *watch)
+{
+	enum { OPERATIONS = 1000000 }; /* of SQLite's machine: some tens of milliseconds */
+	bool watched = watch->tell != NULL;
+
+	sqlite3_progress_handler(db, watched ? OPERATIONS : 0, watched ? tell_watch : NULL,
+				 (void *)(uintptr_t)watch);
+}
+
+static int copy_pages(sqlite3 *from, sqlite3 *to, const char *path,
+		      const struct database_watch *watch, struct error *error)
+{
+	enum { PAGES = 4096 }; /* between two words to the watch: 16 MiB */
 	sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+	bool watched = watch->tell != NULL;
 	int step;
 	int code;
 
 	if (backup == NULL)
 		return database_fail(to, error, "copy to %s", path);
 	/* All in one step: a writer waits as long, and the copy is of one moment. */
-	step = sqlite3_backup_step(backup, -1);
+	do {
+		if (watched)
+			watch->tell(watch->context);
+		step = sqlite3_backup_step(backup, watched ? PAGES : -1);
+	} while (step == SQLITE_OK);
 	code = sqlite3_backup_finish(backup);
 	if (step == SQLITE_BUSY || step == SQLITE_LOCKED)
 		return error_set(error, EBUSY, "copy to %s: another program holds the original",
@@ -452,19 +476,23 @@ static int check_copy(sqlite3 *db, const char *path, struct error *error)
 	return 0;
 }
 
-static int backup_into(sqlite3 *from, const char *path, struct error *error)
+static int backup_into(sqlite3 *from, const char *path, const struct database_watch *watch,
+		       struct error *error)
 {
 	CLEANUP(database_closep) sqlite3 *to = NULL;
 	int result = database_open(path, &(struct database_options){ 0 }, &to, error);
 
-	if (result == 0)
-		result = copy_pages(from, to, path, error);
+	if (result < 0)
+		return result;
+	database_watch(to, watch);
+	result = copy_pages(from, to, path, watch, error);
 	if (result == 0)
 		result = check_copy(to, path, error);
 	return result;
 }
 
-int database_backup(sqlite3 *db, const char *path, struct error *error)
+int database_backup(sqlite3 *db, const char *path, const struct database_watch *watch,
+		    struct error *error)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int code = errno;
@@ -473,7 +501,7 @@ int database_backup(sqlite3 *db, const char *path, struct error *error)
 	if (fd < 0)
 		return error_set(error, code, "%s: %s", path, strerror(code));
 	(void)close(fd); /* empty still, and no connection has it open */
-	result = backup_into(db, path, error);
+	result = backup_into(db, path, watch, error);
 	if (result < 0)
 		(void)unlink(path); /* it is of no use, whether it goes or not */
 	return result;

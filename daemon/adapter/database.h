@@ -68,12 +68,22 @@ MUST_CHECK int database_number(sqlite3 *db, const char *sql, int64_t *ret, struc
  */
 bool database_change_counter(sqlite3 *db, uint32_t *ret);
 
+/* Called over and over while something takes long; `tell` NULL: nobody is. */
+struct database_watch {
+	void (*tell)(void *context);
+	void *context; /* borrowed for as long as it is watched */
+};
+/* While statements of this connection run, several times a second. */
+void database_watch(sqlite3 *db, const struct database_watch *watch);
+
 /*
  * Copies the whole database, as it stands at one moment, to a file of mode 0600 that must not
  * be there yet; the copy is checked and on disk when this answers. A failure leaves no file.
+ * Watched, it lets writers in between and begins anew when one has written: keep them out.
  * -EEXIST, -EBUSY, -EBADMSG (the copy is damaged, so the original is), -ENOSPC, -EACCES, -EIO.
  */
-MUST_CHECK int database_backup(sqlite3 *db, const char *path, struct error *error);
+MUST_CHECK int database_backup(sqlite3 *db, const char *path,
+			       const struct database_watch *watch, struct error *error);
 
 /* A value to bind; NULL texts are SQL's NULL. Texts and blobs are borrowed until the reset. */
 struct database_value {

@@ -25,6 +25,10 @@ struct file_bytes {
  */
 MUST_CHECK int file_bytes_read(const char *path, struct file_bytes *ret, struct error *error);
 
+/* The same of at most so many bytes, a whole number of MiB. */
+MUST_CHECK int file_bytes_read_most(const char *path, size_t most, struct file_bytes *ret,
+				    struct error *error);
+
 /* Safe on an empty one and twice. */
 void file_bytes_clear(struct file_bytes *bytes);
 

@@ -15,6 +15,7 @@
 /* Adding one: the table in journal.c, the catalog in systemd/, and the manual page. */
 enum journal_event {
 	JOURNAL_STARTED,
+	JOURNAL_START_FAILED, /* no good look at the store in good time */
 	JOURNAL_STOPPING,
 	JOURNAL_RELOADED,
 	JOURNAL_RELOAD_REFUSED,
@@ -38,13 +39,22 @@ enum journal_event {
 	JOURNAL_STORE_BACK,
 	JOURNAL_STORE_REPLACED,
 	JOURNAL_STORE_WAL,
+	JOURNAL_STORE_DOUBTED, /* an older copy, or another one: not acted on */
 	JOURNAL_LEDGER_FAULT,
+	JOURNAL_LEDGER_NEWER,    /* than this program: it does not start */
+	JOURNAL_LEDGER_MIGRATED, /* to the version of this program */
+	JOURNAL_LEDGER_RESTORED, /* from a copy: what may have been sent is held */
 	JOURNAL_CLOCK_INSANE,
 	JOURNAL_CLOCK_SANE,
 	JOURNAL_SENDER_FAULT,
-	JOURNAL_HORIZON,    /* the holiday list ends soon */
-	JOURNAL_UNAPPROVED, /* what a new configuration alone makes due is held */
+	JOURNAL_MACHINE_FAULT, /* the kernel refused what a daemon needs */
+	JOURNAL_HORIZON,       /* the holiday list ends soon */
+	JOURNAL_UNAPPROVED,    /* what a new configuration alone makes due is held */
 	JOURNAL_APPROVED,
+	JOURNAL_PROMISE_BROKEN, /* open challenges are not watched */
+	JOURNAL_PROMISE_KEPT,   /* all of them are, again */
+	JOURNAL_SIGN_FAULT,     /* a sign of life could not be given */
+	JOURNAL_SIGN_BACK,
 	JOURNAL_MOVED,      /* deadlines moved with the configuration */
 	JOURNAL_SUPPRESSED, /* lines left out by the cap below */
 	JOURNAL_EVENT_COUNT,

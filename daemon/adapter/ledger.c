@@ -1,7 +1,7 @@
 /*
- * ledger.c - see ledger.h: opening, the schema, transactions, small values and the schedule.
+ * ledger.c - see ledger.h: opening, transactions, small values and the schedule.
  *
- * Notices, mails and the chain have files of their own.
+ * The schema, notices, mails and the chain have files of their own.
  */
 #include "adapter/ledger_internal.h"
 
@@ -17,154 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* "CHNL"; the store's is "CHND". */
-enum { APPLICATION_ID = 0x43484E4C };
-/* A digest of a thousand notices, or the text of a large configuration. */
-enum { LONGEST_VALUE = 8 << 20 };
 /* A reader (audit verify) of a large ledger may hold the writer up so long. */
 enum { BUSY_MS = 10000 };
 
 /* 2026-01-01T00:00:00Z: nothing of ours ran before. */
 #define FIRST_SANE INT64_C(1767225600)
-
-/* --- schema ---------------------------------------------------------------------------------
- * Instants are UTC seconds, NULL is "never". Words of state and kind are those that people see.
- */
-
-/* clang-format off */
-static const char schema_1[] =
-	/* Small named values of the daemon itself: no evidence, not chained. */
-	"CREATE TABLE meta ("
-	"  name  TEXT PRIMARY KEY,"
-	"  value ANY NOT NULL"
-	") STRICT, WITHOUT ROWID;"
-
-	/* One row: the end of the chain, the latest instant the daemon wrote, and the tallies
-	 * (of mails by state, and of notices that have no mail). Written once a transaction. */
-	"CREATE TABLE head ("
-	"  one        INTEGER PRIMARY KEY CHECK (one = 1),"
-	"  seq        INTEGER NOT NULL,"
-	"  hash       BLOB NOT NULL,"
-	"  latest     INTEGER NOT NULL,"
-	"  notices    INTEGER NOT NULL,"
-	"  mails      INTEGER NOT NULL,"
-	"  decided    INTEGER NOT NULL DEFAULT 0,"
-	"  ready      INTEGER NOT NULL DEFAULT 0,"
-	"  attempting INTEGER NOT NULL DEFAULT 0,"
-	"  accepted   INTEGER NOT NULL DEFAULT 0,"
-	"  retry      INTEGER NOT NULL DEFAULT 0,"
-	"  in_doubt   INTEGER NOT NULL DEFAULT 0,"
-	"  refused    INTEGER NOT NULL DEFAULT 0,"
-	"  cancelled  INTEGER NOT NULL DEFAULT 0,"
-	"  held       INTEGER NOT NULL DEFAULT 0"
-	") STRICT;"
-
-	/* When each challenge's timeline speaks next: can be computed anew at any time. */
-	"CREATE TABLE schedule ("
-	"  challenge INTEGER PRIMARY KEY,"
-	"  next      INTEGER NOT NULL"
-	") STRICT;"
-	"CREATE INDEX schedule_next ON schedule (next);"
-
-	/* A mail to one person; its final bytes lie in `body`. next_attempt: retry and
-	 * in_doubt only. */
-	"CREATE TABLE mail ("
-	"  id            INTEGER PRIMARY KEY,"
-	"  state         TEXT NOT NULL CHECK (state IN ('ready', 'attempting', 'accepted',"
-	"                  'retry', 'in_doubt', 'refused', 'cancelled', 'held')),"
-	"  contact       INTEGER NOT NULL," /* of the store; 0: the inbox */
-	"  recipient     TEXT NOT NULL,"
-	"  envelope_from TEXT NOT NULL,"
-	"  message_id    TEXT NOT NULL,"
-	"  date          INTEGER NOT NULL," /* the Date header */
-	"  sha256        BLOB NOT NULL CHECK (length(sha256) = 32)," /* of the bytes */
-	"  length        INTEGER NOT NULL,"
-	"  attempts      INTEGER NOT NULL CHECK (attempts >= 0)," /* counted before connecting */
-	"  doubts        INTEGER NOT NULL CHECK (doubts >= 0),"
-	"  created       INTEGER NOT NULL,"
-	"  next_attempt  INTEGER,"
-	"  updated       INTEGER NOT NULL,"
-	"  reply         TEXT NOT NULL" /* the relay's last words */
-	") STRICT;"
-	/* Small: mails leave it when they are settled. */
-	"CREATE INDEX mail_live ON mail (state, next_attempt)"
-	"  WHERE state IN ('ready', 'attempting', 'retry', 'in_doubt');"
-
-	/* The bytes, erasable: purge deletes the row. */
-	"CREATE TABLE body ("
-	"  mail  INTEGER PRIMARY KEY REFERENCES mail,"
-	"  bytes BLOB NOT NULL"
-	") STRICT;"
-
-	/* A decision to tell one role one thing, once: the key is UNIQUE. */
-	"CREATE TABLE notice ("
-	"  id             INTEGER PRIMARY KEY,"
-	"  challenge      INTEGER NOT NULL," /* of the store */
-	"  reference      TEXT NOT NULL,"
-	"  policy         TEXT NOT NULL,"
-	"  policy_version TEXT NOT NULL,"
-	"  event          INTEGER NOT NULL," /* of the store: it started the clock */
-	"  stage          TEXT NOT NULL," /* '': none */
-	"  obligation     TEXT NOT NULL," /* '': none */
-	"  kind           TEXT NOT NULL,"
-	"  step           TEXT NOT NULL," /* '': none */
-	"  occurrence     INTEGER NOT NULL,"
-	"  role           TEXT NOT NULL," /* who holds it is looked up when it is rendered */
-	"  at             INTEGER NOT NULL,"
-	"  send_at        INTEGER NOT NULL,"
-	"  started        INTEGER,"
-	"  due            INTEGER,"
-	"  firm           INTEGER NOT NULL CHECK (firm IN (0, 1)),"
-	"  provisional    INTEGER NOT NULL CHECK (provisional IN (0, 1)),"
-	"  state          TEXT NOT NULL CHECK (state IN ('decided', 'cancelled', 'held')),"
-	"  reason         TEXT NOT NULL," /* why it is not sent; '' */
-	"  mail           INTEGER REFERENCES mail,"
-	"  UNIQUE (challenge, event, stage, obligation, kind, step, occurrence, role)"
-	") STRICT;"
-	"CREATE INDEX notice_waiting ON notice (send_at)"
-	"  WHERE state = 'decided' AND mail IS NULL;"
-	"CREATE INDEX notice_held ON notice (challenge)"
-	"  WHERE state = 'held' AND mail IS NULL;"
-
-	/* Which notices a mail carries or carried: stays when a notice moves to another mail. */
-	"CREATE TABLE mail_notice ("
-	"  mail   INTEGER NOT NULL REFERENCES mail,"
-	"  notice INTEGER NOT NULL REFERENCES notice,"
-	"  PRIMARY KEY (mail, notice)"
-	") STRICT, WITHOUT ROWID;"
-
-	/* Contacts whose address a relay has refused. */
-	"CREATE TABLE refused ("
-	"  contact INTEGER PRIMARY KEY,"
-	"  at      INTEGER NOT NULL,"
-	"  mail    INTEGER NOT NULL"
-	") STRICT;"
-
-	/* The chain. hash = SHA-256 over the hash of the entry before and all other columns
-	 * of this one; commitment = SHA-256(salt || payload). Rows are never changed or
-	 * deleted. */
-	"CREATE TABLE chain ("
-	"  seq        INTEGER PRIMARY KEY," /* from 1, without gaps */
-	"  at         INTEGER NOT NULL,"
-	"  kind       TEXT NOT NULL,"
-	"  state      TEXT NOT NULL," /* of the notice or mail after it; '': of neither */
-	"  challenge  INTEGER NOT NULL," /* 0: none; so too the next two */
-	"  notice     INTEGER NOT NULL,"
-	"  mail       INTEGER NOT NULL,"
-	"  commitment BLOB NOT NULL CHECK (length(commitment) = 32),"
-	"  hash       BLOB NOT NULL CHECK (length(hash) = 32)"
-	") STRICT;"
-
-	/* What the entries say; erasable, and without its salt a commitment tells nothing. */
-	"CREATE TABLE payload ("
-	"  seq  INTEGER PRIMARY KEY REFERENCES chain,"
-	"  salt BLOB NOT NULL CHECK (length(salt) = 16),"
-	"  text TEXT NOT NULL" /* one JSON object */
-	") STRICT;";
-/* clang-format on */
-
-/* migrations[n] makes version n + 1 of version n. Add, never edit. */
-static const char *const migrations[] = { schema_1 };
 
 /* --- statements ----------------------------------------------------------------------------
  */
@@ -413,100 +270,41 @@ static int set_up(struct ledger *ledger, struct error *error)
 	return 0;
 }
 
-static int version_of(struct ledger *ledger, const char *path, int64_t *ret,
-		      struct error *error)
-{
-	int64_t id = 0;
-	int64_t tables = 0;
-	int result = database_number(ledger->db, "PRAGMA application_id", &id, error);
+/* What the watch of a migration is told. */
+struct watched {
+	const struct ledger_setup *setup;
+	const struct bringing *bringing;
+};
 
-	if (result >= 0)
-		result = database_number(ledger->db, "PRAGMA user_version", ret, error);
-	if (result >= 0)
-		result = database_number(ledger->db, "SELECT count(*) FROM sqlite_schema",
-					 &tables, error);
-	if (result < 0)
-		return error_wrap(error, "%s", path);
-	if (id == 0 && *ret == 0 && tables == 0)
-		return 0; /* just created, or its creator was killed */
-	if (id != APPLICATION_ID || *ret < 1)
-		return error_set(error, EINVAL, "%s: this database is not a ledger", path);
-	if (*ret > (int64_t)COUNT(migrations))
-		return error_set(error, EINVAL,
-				 "%s: version %lld was written by a newer challenge-notifyd"
-				 " (this one knows %zu)",
-				 path, (long long)*ret, COUNT(migrations));
-	return 0;
+static void tell_of_migration(void *context)
+{
+	const struct watched *watched = context;
+
+	/* A new file is made in no time: there is nothing to tell. */
+	if (watched->setup->migrating != NULL && watched->bringing->from != 0)
+		watched->setup->migrating(watched->setup->context, (int)watched->bringing->from,
+					  (int)watched->bringing->steps->count);
 }
 
-static int first_rows(struct ledger *ledger, struct error *error)
+static int bring_up(struct ledger *ledger, const char *folder, const char *path,
+		    const struct ledger_setup *setup, struct error *error)
 {
-	static const char sql_head[] = "INSERT INTO head (one, seq, hash, latest, notices,"
-				       " mails) VALUES (1, 0, ?1, ?2, 0, 0)";
-	static const char sql_secret[] = "INSERT INTO meta (name, value) VALUES ('secret', ?1)";
-	unsigned char none[HASH_SIZE] = { 0 };
-	unsigned char secret[HASH_SIZE];
-	int result = ledger_random_bytes(ledger, secret, sizeof secret, error);
+	struct bringing bringing = {
+		.folder = folder,
+		.path = path,
+		.steps = setup->steps != NULL ? setup->steps : &ledger_released_steps,
+	};
+	struct watched watched = { setup, &bringing };
 
-	if (result == 0)
-		result = database_write(
-			ledger->db, sql_head,
-			VALUES(value_blob(none, sizeof none), value_number(INT64_MIN)), error);
-	if (result == 0)
-		result = database_write(ledger->db, sql_secret,
-					VALUES(value_blob(secret, sizeof secret)), error);
-	return result;
-}
-
-static int migrate(struct ledger *ledger, int64_t version, struct error *error)
-{
-	char stamp[100];
-	int result = 0;
-
-	for (size_t i = (size_t)version; i < COUNT(migrations) && result == 0; i++)
-		result = database_run(ledger->db, migrations[i], error);
-	if (result == 0 && version == 0)
-		result = first_rows(ledger, error);
-	(void)snprintf(stamp, sizeof stamp,
-		       "PRAGMA application_id = %d; PRAGMA user_version = %zu", APPLICATION_ID,
-		       COUNT(migrations)); /* fits */
-	if (result == 0)
-		result = database_run(ledger->db, stamp, error);
-	return result;
-}
-
-/* Brings the file to the newest version, in one transaction; looks again once it has the lock,
- * for another may have been first. */
-static int bring_up(struct ledger *ledger, const char *path, struct error *error)
-{
-	int64_t version = 0;
-	int result = version_of(ledger, path, &version, error);
-
-	if (result < 0 || version == (int64_t)COUNT(migrations))
-		return result;
-	if (ledger->access != LEDGER_WRITE)
-		return error_set(error, ENOENT, "%s: %s", path,
-				 version == 0 ? "nothing is in it yet"
-					      : "an older version; the daemon migrates it");
-	result = database_run(ledger->db, "BEGIN IMMEDIATE", error);
-	if (result == 0)
-		result = version_of(ledger, path, &version, error);
-	if (result == 0)
-		result = migrate(ledger, version, error);
-	if (result == 0)
-		result = database_run(ledger->db, "COMMIT", error);
-	if (result < 0 && sqlite3_get_autocommit(ledger->db) == 0)
-		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL,
-				   NULL); /* the first error is told */
-	return result;
+	bringing.watch = (struct database_watch){ tell_of_migration, &watched };
+	return ledger_bring_up(ledger, &bringing, error);
 }
 
 int ledger_open_with(const char *state_folder, enum ledger_access access,
-		     const struct ledger_random *random, struct ledger **ret,
-		     struct error *error)
+		     const struct ledger_setup *setup, struct ledger **ret, struct error *error)
 {
 	const struct database_options options = { .busy_ms = BUSY_MS,
-						  .longest_value = LONGEST_VALUE };
+						  .longest_value = LEDGER_LONGEST_VALUE };
 	CLEANUP(ledger_closep) struct ledger *ledger = calloc(1, sizeof *ledger);
 	char path[PATH_MAX];
 	int result = 0;
@@ -516,13 +314,15 @@ int ledger_open_with(const char *state_folder, enum ledger_access access,
 	if (snprintf(path, sizeof path, "%s/ledger.db", state_folder) >= (int)sizeof path)
 		return error_set(error, ENAMETOOLONG, "state folder: its name is too long");
 	ledger->access = access;
-	ledger->random = *random;
+	ledger->random = setup->random;
+	if (ledger->random.fill == NULL)
+		ledger->random.fill = fill_by_getrandom;
 	if (access == LEDGER_WRITE)
 		result = create_file(path, error);
 	if (result == 0)
 		result = database_open(path, &options, &ledger->db, error);
 	if (result == 0)
-		result = bring_up(ledger, path, error);
+		result = bring_up(ledger, state_folder, path, setup, error);
 	if (result == 0)
 		result = set_up(ledger, error);
 	if (result < 0)
@@ -534,9 +334,14 @@ int ledger_open_with(const char *state_folder, enum ledger_access access,
 int ledger_open(const char *state_folder, enum ledger_access access, struct ledger **ret,
 		struct error *error)
 {
-	static const struct ledger_random system = { .fill = fill_by_getrandom };
+	return ledger_open_with(state_folder, access, &(struct ledger_setup){ 0 }, ret, error);
+}
 
-	return ledger_open_with(state_folder, access, &system, ret, error);
+bool ledger_was_migrated(const struct ledger *ledger, int *ret_from, int *ret_to)
+{
+	*ret_from = (int)ledger->found;
+	*ret_to = (int)ledger->version;
+	return ledger->found != ledger->version;
 }
 
 void ledger_close(struct ledger *ledger)
@@ -713,6 +518,22 @@ static int begin(struct ledger *ledger, struct error *error)
 	return ledger_change(ledger, sql, NULL, 0, error);
 }
 
+/* A person may have had it open while a new daemon migrated it. */
+static int check_version(struct ledger *ledger, struct error *error)
+{
+	int64_t now = 0;
+	int result = ledger->access != LEDGER_PERSON
+			     ? 0
+			     : database_number(ledger->db, "PRAGMA user_version", &now, error);
+
+	if (result < 0 || ledger->access != LEDGER_PERSON || now == ledger->version)
+		return result < 0 ? result : 0;
+	return error_set(error, EPROTO,
+			 "ledger: a newer challenge-notifyd has just brought it to version "
+			 "%lld",
+			 (long long)now);
+}
+
 int ledger_begin(struct ledger *ledger, struct error *error)
 {
 	int result;
@@ -720,6 +541,8 @@ int ledger_begin(struct ledger *ledger, struct error *error)
 	if (ledger->inside)
 		return error_set(error, EINVAL, "ledger: a transaction is open already");
 	result = begin(ledger, error);
+	if (result == 0)
+		result = check_version(ledger, error);
 	if (result < 0) {
 		ledger_rollback(ledger); /* an interrupted BEGIN may have begun */
 		return result;
@@ -946,6 +769,93 @@ int ledger_confirmation(struct ledger *ledger, struct ledger_confirmation *ret,
 		return result;
 	*ret = found;
 	return 0;
+}
+
+/* --- the store that it knows ---------------------------------------------------------------
+ */
+
+static const char witness_name[] = "store_witness";
+
+int ledger_witness(struct ledger *ledger, struct ledger_witness *ret, struct error *error)
+{
+	CLEANUP(text_clear) struct text text = { 0 };
+	long long n[5] = { 0 };
+	int result = ledger_get(ledger, witness_name, &text, error);
+
+	if (result <= 0)
+		return result;
+	if (sscanf(text_string(&text), "%lld %lld %lld %lld %lld", &n[0], &n[1], &n[2], &n[3],
+		   &n[4]) != 5)
+		return 0; /* confirmed just now, and not looked at yet */
+	*ret = (struct ledger_witness){ n[0], n[1], n[2], n[3], n[4] };
+	return 1;
+}
+
+int ledger_set_witness(struct ledger *ledger, const struct ledger_witness *witness,
+		       struct error *error)
+{
+	char text[5 * 22];
+
+	(void)snprintf(text, sizeof text, "%lld %lld %lld %lld %lld", (long long)witness->event,
+		       (long long)witness->challenge, (long long)witness->at,
+		       (long long)witness->recorded_at, (long long)witness->seen); /* fits */
+	return ledger_set(ledger, witness_name, text, error);
+}
+
+int ledger_numbers(struct ledger *ledger, struct ledger_numbers *ret, struct error *error)
+{
+	static const char sql_challenge[] =
+		"SELECT max(coalesce((SELECT max(challenge) FROM notice), 0),"
+		" coalesce((SELECT max(challenge) FROM schedule), 0))";
+	static const char sql_event[] = "SELECT coalesce(max(event), 0) FROM notice";
+	static const char sql_contact[] =
+		"SELECT max(coalesce((SELECT max(contact) FROM mail), 0),"
+		" coalesce((SELECT max(contact) FROM refused), 0))";
+	struct ledger_witness witness = { 0 };
+	struct ledger_numbers found = { 0 };
+	int result = database_number(ledger->db, sql_challenge, &found.challenge, error);
+
+	if (result >= 0)
+		result = database_number(ledger->db, sql_event, &found.event, error);
+	if (result >= 0)
+		result = database_number(ledger->db, sql_contact, &found.contact, error);
+	if (result >= 0)
+		result = ledger_witness(ledger, &witness, error);
+	if (result < 0)
+		return result;
+	if (found.challenge < witness.challenge)
+		found.challenge = witness.challenge;
+	if (found.event < witness.event)
+		found.event = witness.event;
+	*ret = found;
+	return 0;
+}
+
+static int confirm_store(struct ledger *ledger, const char *identity, const char *payload,
+			 struct instant now, struct error *error)
+{
+	int result = ledger_set(ledger, "store_identity", identity, error);
+
+	if (result >= 0)
+		result = ledger_set_number(ledger, "change_seq", 0, error);
+	if (result >= 0)
+		result = ledger_set(ledger, witness_name, "", error);
+	if (result >= 0)
+		result = ledger_set_number(ledger, LEDGER_STORE_DOUBTED, 0, error);
+	return result < 0 ? result
+			  : ledger_note(ledger, "store_confirmed", payload, now, error);
+}
+
+int ledger_confirm_store(struct ledger *ledger, const char *identity, const char *payload,
+			 struct instant now, struct error *error)
+{
+	struct ledger_scope scope;
+	int result = ledger_enter(ledger, &scope, error);
+
+	if (result < 0)
+		return result;
+	result = confirm_store(ledger, identity, payload, now, error);
+	return ledger_leave(ledger, &scope, result < 0 ? result : 0, error);
 }
 
 int ledger_is_new(struct ledger *ledger, bool *ret, struct error *error)

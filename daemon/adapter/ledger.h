@@ -24,10 +24,13 @@ enum ledger_access {
 };
 
 /*
- * Opens ledger.db in the state folder; LEDGER_WRITE creates it (0600) when it is not there and
- * migrates an older one in one transaction. -EINVAL: not a ledger, or a newer one; -ENOENT for
- * LEDGER_READ and LEDGER_PERSON. The caller holds the folder's lock (ledger_lock) before
- * writing as the daemon.
+ * Opens ledger.db in the state folder. LEDGER_WRITE creates it (0600) when it is not there, and
+ * brings an older one to this version: first a copy, ledger-version-N.db beside it (0600; the
+ * copy of the latest migration only is kept), then all that is to be changed in one
+ * transaction, so that a kill or a full disk leaves the older one. -EINVAL: not a ledger;
+ * -EPROTO: a newer one; -ENOSPC and so on: it could not be migrated, or not be copied, which
+ * comes to the same; for LEDGER_READ and LEDGER_PERSON -ENOENT, and -ESTALE: an older one. The
+ * caller holds the folder's lock (ledger_lock) before writing as the daemon.
  */
 MUST_CHECK int ledger_open(const char *state_folder, enum ledger_access access,
 			   struct ledger **ret, struct error *error);
@@ -38,10 +41,34 @@ struct ledger_random {
 	int (*fill)(void *context, void *bytes, size_t count);
 	void *context;
 };
-/* As ledger_open, with random bytes of the caller's (tests; ledger_open uses getrandom). */
+
+/* What makes a version of the schema of the one before: SQL, statement after statement. */
+struct ledger_step {
+	const char *what; /* in a few words, for errors */
+	const char *sql;
+};
+struct ledger_steps {
+	const struct ledger_step *step; /* [n] makes version n + 1 of version n */
+	size_t count;
+};
+extern const struct ledger_steps ledger_released_steps; /* those of this program */
+
+/* Zeroed: as ledger_open has it. */
+struct ledger_setup {
+	struct ledger_random random; /* getrandom */
+	/* Called over and over while an older file is brought from one version to another,
+	 * which may take minutes; nobody is told. */
+	void (*migrating)(void *context, int from, int to);
+	void *context;
+	const struct ledger_steps *steps; /* ledger_released_steps; others are a test's */
+};
 MUST_CHECK int ledger_open_with(const char *state_folder, enum ledger_access access,
-				const struct ledger_random *random, struct ledger **ret,
+				const struct ledger_setup *setup, struct ledger **ret,
 				struct error *error);
+
+/* Did this opening migrate it? Both versions are told in either case. */
+bool ledger_was_migrated(const struct ledger *ledger, int *ret_from, int *ret_to);
+
 void ledger_close(struct ledger *ledger);
 void ledger_closep(struct ledger **ledger);
 
@@ -95,6 +122,43 @@ MUST_CHECK int ledger_get_number(struct ledger *ledger, const char *name, int64_
 				 struct error *error); /* 1 found, 0 not */
 MUST_CHECK int ledger_set_number(struct ledger *ledger, const char *name, int64_t value,
 				 struct error *error);
+
+/*
+ * The newest event of the store when it was last looked at as a whole, and when that was: a
+ * store in which it is not found is not the one that was seen. 1, or 0: no event was seen yet.
+ */
+struct ledger_witness {
+	int64_t event;
+	int64_t challenge;
+	int64_t at; /* seconds; so too the next two */
+	int64_t recorded_at;
+	int64_t seen;
+};
+MUST_CHECK int ledger_witness(struct ledger *ledger, struct ledger_witness *ret,
+			      struct error *error);
+MUST_CHECK int ledger_set_witness(struct ledger *ledger, const struct ledger_witness *witness,
+				  struct error *error);
+
+/* The small number that says whether the store is doubted just now: 1, or 0. */
+#define LEDGER_STORE_DOUBTED "store_doubted"
+
+/* The highest numbers of the store that anything here is about; 0: none. Reads every notice and
+ * mail. */
+struct ledger_numbers {
+	int64_t challenge;
+	int64_t event;
+	int64_t contact;
+};
+MUST_CHECK int ledger_numbers(struct ledger *ledger, struct ledger_numbers *ret,
+			      struct error *error);
+
+/*
+ * A person confirms that the store of this identity is the right one: all of it is read anew,
+ * and its newest event becomes the witness. Chained, with `payload` (a JSON object).
+ */
+MUST_CHECK int ledger_confirm_store(struct ledger *ledger, const char *identity,
+				    const char *payload, struct instant now,
+				    struct error *error);
 
 /* True until the first cycle has been recorded (ledger_set_number "first_cycle"). */
 MUST_CHECK int ledger_is_new(struct ledger *ledger, bool *ret, struct error *error);
@@ -280,7 +344,29 @@ MUST_CHECK int ledger_hold_notice(struct ledger *ledger, int64_t notice, const c
 extern const char ledger_flood_reason[];
 
 /* Whether notices are being held: asked anew each cycle, for it ends in another process. */
-MUST_CHECK int ledger_flood(struct ledger *ledger, bool *ret, struct error *error);
+struct ledger_flood {
+	bool holds;
+	/* NEVER: everything is. Else the ledger is a copy that was put back: what fell due by
+	 * then is, for it may have been sent. */
+	struct instant until;
+};
+MUST_CHECK int ledger_flood(struct ledger *ledger, struct ledger_flood *ret,
+			    struct error *error);
+
+/*
+ * 1: this is a copy (ledger_backup, or the one of before a migration) that stands in the
+ * ledger's place, with the latest instant that is in it; 0: it is not, or it was seen to.
+ */
+MUST_CHECK int ledger_is_copy(struct ledger *ledger, struct instant *ret, struct error *error);
+
+/*
+ * Sees to such a copy: whatever waits in it may have gone out after it was made. Every notice
+ * that waits, with a mail or without, is held as in a flood, but for immediate risk; a mail in
+ * doubt, or of none, is HELD itself. Chained; the flood is on, until `now`. 1: done, 0: it is
+ * no copy.
+ */
+MUST_CHECK int ledger_hold_restored(struct ledger *ledger, struct instant now,
+				    struct error *error);
 
 /*
  * Counts `more` notices that fell due today, and remembers them as a part of what is usual. 1

@@ -40,31 +40,87 @@ int ledger_is_running(const char *state_folder, bool *ret, struct error *error)
 
 int ledger_backup(struct ledger *ledger, const char *path, struct error *error)
 {
-	return database_backup(ledger->db, path, error);
+	return ledger_copy(ledger->db, path, &(struct database_watch){ 0 }, error);
 }
 
-int ledger_punctuality(struct ledger *ledger, struct instant from, struct instant until,
-		       int64_t patience, struct ledger_punctuality *ret, struct error *error)
+size_t ledger_erase_copies(const char *state_folder)
+{
+	return ledger_remove_copies(state_folder, (int64_t)ledger_released_steps.count + 1);
+}
+
+int ledger_accepted(struct ledger *ledger, struct instant from, struct instant until,
+		    void (*each)(void *context, int64_t event, struct instant send_at,
+				 struct instant accepted),
+		    void *context, struct error *error)
 {
 	static const char sql[] =
-		"SELECT count(*), coalesce(sum(m.updated - n.send_at > ?3), 0) FROM notice n"
-		" JOIN mail m ON m.id = n.mail"
+		"SELECT n.event, n.send_at, m.updated FROM notice n JOIN mail m ON m.id = "
+		"n.mail"
 		" WHERE m.state = 'accepted' AND n.send_at >= ?1 AND n.send_at < ?2";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
 	int result = database_prepare(ledger->db, sql, &statement, error);
 
 	if (result == 0)
-		result = database_bind(statement,
-				       VALUES(value_number(from.seconds),
-					      value_number(until.seconds),
-					      value_number(patience)),
-				       error);
+		result = database_bind(
+			statement,
+			VALUES(value_number(from.seconds), value_number(until.seconds)), error);
+	if (result < 0)
+		return result;
+	while ((result = ledger_step(ledger, statement, error)) > 0)
+		each(context, sqlite3_column_int64(statement, 0),
+		     (struct instant){ sqlite3_column_int64(statement, 1) },
+		     (struct instant){ sqlite3_column_int64(statement, 2) });
+	return result;
+}
+
+int ledger_plans(struct ledger *ledger, const int64_t *ids, size_t count, struct instant *ret,
+		 struct error *error)
+{
+	static const char sql[] = "SELECT challenge, next FROM schedule"
+				  " WHERE challenge BETWEEN ?1 AND ?2 ORDER BY challenge";
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	size_t i = 0;
+	int result;
+
+	if (count == 0)
+		return 0;
+	result = database_prepare(ledger->db, sql, &statement, error);
+	if (result == 0)
+		result = database_bind(
+			statement, VALUES(value_number(ids[0]), value_number(ids[count - 1])),
+			error);
+	while (result == 0 && (result = ledger_step(ledger, statement, error)) == 1) {
+		int64_t challenge = sqlite3_column_int64(statement, 0);
+
+		while (i < count && ids[i] < challenge)
+			ret[i++] = INSTANT_NEVER;
+		if (i < count && ids[i] == challenge)
+			ret[i++] = column_instant(statement, 1);
+		result = 0;
+	}
+	while (i < count)
+		ret[i++] = INSTANT_NEVER;
+	return result;
+}
+
+int ledger_total(struct ledger *ledger, struct ledger_totals *ret, struct error *error)
+{
+	static const char sql[] =
+		"SELECT min(created) FROM mail"
+		" WHERE state IN ('ready', 'attempting', 'retry', 'in_doubt')";
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	struct head head = { 0 };
+	int result = ledger_head(ledger, &head, error);
+
+	if (result == 0)
+		result = database_prepare(ledger->db, sql, &statement, error);
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
 	if (result < 0)
 		return result;
-	ret->accepted = sqlite3_column_int64(statement, 0);
-	ret->late = sqlite3_column_int64(statement, 1);
+	*ret = (struct ledger_totals){ .notices = head.notices,
+				       .mails = head.mails,
+				       .oldest = column_instant(statement, 0) };
 	return 0;
 }
 

@@ -13,21 +13,42 @@
  */
 MUST_CHECK int ledger_is_running(const char *state_folder, bool *ret, struct error *error);
 
-/* A copy of the whole ledger at one moment, as database_backup makes it: to a new file. */
+/*
+ * A copy of the whole ledger at one moment, to a new file of mode 0600, checked and on disk. It
+ * knows that it is a copy, so that a daemon that finds it in its ledger's place holds what may
+ * have gone out meanwhile (ledger_restored). Errors as database_backup.
+ */
 MUST_CHECK int ledger_backup(struct ledger *ledger, const char *path, struct error *error);
 
 /*
- * Of the notices that were to be sent in from..until (the second excluded): how many mails
- * were accepted for, and how many of these more than `patience` seconds after they should have
- * gone.
+ * Calls back for each notice that was to be sent in from..until (the second excluded) and whose
+ * mail a relay accepted: the event of the store that started its clock, when it was to be sent,
+ * and when it was accepted.
  */
-struct ledger_punctuality {
-	int64_t accepted;
-	int64_t late;
+MUST_CHECK int ledger_accepted(struct ledger *ledger, struct instant from, struct instant until,
+			       void (*each)(void *context, int64_t event,
+					    struct instant send_at, struct instant accepted),
+			       void *context, struct error *error);
+
+/* Takes away what migrations have kept of the ledger as it was before: how many files. */
+size_t ledger_erase_copies(const char *state_folder);
+
+/*
+ * When the ledger plans to look at each of these challenges again: ret[i] for ids[i], NEVER
+ * where it does not. The ids stand in order of themselves.
+ */
+MUST_CHECK int ledger_plans(struct ledger *ledger, const int64_t *ids, size_t count,
+			    struct instant *ret, struct error *error);
+
+/* How much there has been since the ledger was new, and since when the oldest mail that is to
+ * be sent waits (NEVER: none does; looks at each of these). */
+struct ledger_totals {
+	int64_t notices;
+	int64_t mails;
+	struct instant oldest;
 };
-MUST_CHECK int ledger_punctuality(struct ledger *ledger, struct instant from,
-				  struct instant until, int64_t patience,
-				  struct ledger_punctuality *ret, struct error *error);
+MUST_CHECK int ledger_total(struct ledger *ledger, struct ledger_totals *ret,
+			    struct error *error);
 
 /* --- erasure --------------------------------------------------------------------------------
  */

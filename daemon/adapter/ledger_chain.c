@@ -485,8 +485,12 @@ int ledger_purge_parts(struct ledger *ledger, unsigned parts, struct instant bef
 {
 	struct ledger_scope scope;
 	size_t count = 0;
-	int result = ledger_enter(ledger, &scope, error);
+	/* The journal that stays would go on holding what is erased: cut it off at the commit.
+	 */
+	int result = database_run(ledger->db, "PRAGMA journal_size_limit = 0", error);
 
+	if (result == 0)
+		result = ledger_enter(ledger, &scope, error);
 	if (result < 0)
 		return result;
 	result = purge(ledger, parts, before, most, by, why, now, &count, error);

@@ -9,6 +9,9 @@
 #include "adapter/database.h"
 #include "adapter/ledger.h"
 
+/* A digest of a thousand notices, or the text of a large configuration. */
+enum { LEDGER_LONGEST_VALUE = 8 << 20 };
+
 enum { HASH_SIZE = 32, SALT_SIZE = 16, MOST_STATEMENTS = 64 };
 
 /* The one row of table `head`: the end of the chain and the tallies, one page a commit. */
@@ -37,6 +40,8 @@ struct follower {
 struct ledger {
 	sqlite3 *db;
 	enum ledger_access access;
+	int64_t version; /* of the schema */
+	int64_t found;   /* what it was before this opening migrated it; else the same */
 	struct {
 		const char *sql; /* its address is the key */
 		sqlite3_stmt *statement;
@@ -107,6 +112,33 @@ MUST_CHECK int follower_find(struct ledger *ledger, struct follower *follower,
 MUST_CHECK int follower_next(struct ledger *ledger, struct follower *follower,
 			     const struct following *what, struct error *error);
 void follower_stop(struct follower *follower);
+
+/* --- the schema and its versions ------------------------------------------------------------
+ */
+
+/* A file on its way to the newest version. */
+struct bringing {
+	const char *folder;
+	const char *path;
+	const struct ledger_steps *steps;
+	struct database_watch watch;
+	int64_t from; /* the version it was found at; 0: it is new */
+};
+
+/*
+ * Makes what is there one of the newest version, or refuses it (see ledger_open). An older one
+ * is copied first to ledger-version-N.db beside it; then all steps are one transaction.
+ */
+MUST_CHECK int ledger_bring_up(struct ledger *ledger, struct bringing *bringing,
+			       struct error *error);
+
+/* As database_backup, and the copy knows that it is one, and of which moment. */
+MUST_CHECK int ledger_copy(sqlite3 *db, const char *path, const struct database_watch *watch,
+			   struct error *error);
+#define LEDGER_COPY_NEW ".new" /* behind the name of a copy that is not whole yet */
+
+/* Takes away the copies that migrations left of versions below this one; how many. */
+size_t ledger_remove_copies(const char *folder, int64_t below);
 
 /* --- transactions ------------------------------------------------------------------------- */
 

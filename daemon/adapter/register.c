@@ -167,6 +167,18 @@ static int check_header(sqlite3 *db, struct error *error)
 	return 0;
 }
 
+/* Somebody may have switched it to WAL; while he has it open it cannot be switched back. */
+static int leave_wal(sqlite3 *db, struct error *error)
+{
+	int result = database_run(db, "PRAGMA journal_mode = TRUNCATE", error);
+
+	if (result != -EBUSY)
+		return result;
+	return error_set(error, EBUSY,
+			 "another program holds it, or has it open in WAL mode: end that "
+			 "program, or have it run PRAGMA journal_mode = TRUNCATE");
+}
+
 int register_open(const char *path, struct registrar **ret, struct error *error)
 {
 	CLEANUP(register_closep) struct registrar *registrar = calloc(1, sizeof *registrar);
@@ -184,10 +196,9 @@ int register_open(const char *path, struct registrar **ret, struct error *error)
 		return result;
 	result = check_header(registrar->db, error);
 	if (result >= 0)
-		result = database_run(registrar->db,
-				      "PRAGMA journal_mode = TRUNCATE;"
-				      " PRAGMA synchronous = EXTRA",
-				      error);
+		result = leave_wal(registrar->db, error);
+	if (result >= 0)
+		result = database_run(registrar->db, "PRAGMA synchronous = EXTRA", error);
 	if (result < 0) {
 		(void)error_wrap(error, "%s", path); /* it answers -EIO for a NULL error */
 		return result;
@@ -923,4 +934,65 @@ int register_purge_contact(struct registrar *registrar, int64_t contact, struct 
 	if (result < 0)
 		return result;
 	return finish(registrar, purge_contact(registrar, contact, error), error);
+}
+
+/* --- numbers --------------------------------------------------------------------------------
+ */
+
+static int skip_number(struct registrar *registrar, const char *table, int64_t number,
+		       struct error *error)
+{
+	/* A table that never had a row has none here either. */
+	static const char sql_add[] = "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0"
+				      " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence"
+				      " WHERE name = ?1)";
+	static const char sql_raise[] = "UPDATE sqlite_sequence SET seq = ?2 WHERE name = ?1"
+					" AND seq < ?2";
+	const struct database_value values[] = { value_text(table), value_number(number) };
+	int result = database_write(registrar->db, sql_add, values, 1, error);
+
+	return result < 0 ? result : database_write(registrar->db, sql_raise, values, 2, error);
+}
+
+int register_skip_numbers(struct registrar *registrar, const struct register_numbers *numbers,
+			  struct error *error)
+{
+	int result = begin(registrar, error);
+
+	if (result < 0)
+		return result;
+	result = skip_number(registrar, "challenge", numbers->challenge, error);
+	if (result == 0)
+		result = skip_number(registrar, "event", numbers->event, error);
+	if (result == 0)
+		result = skip_number(registrar, "contact", numbers->contact, error);
+	return finish(registrar, result, error);
+}
+
+int register_reused(struct registrar *registrar, int64_t last, int64_t seen,
+		    void (*each)(void *context, const char *reference, int64_t event,
+				 const char *kind),
+		    void *context, struct error *error)
+{
+	static const char sql[] =
+		"SELECT c.reference, e.id, e.kind FROM event e JOIN challenge c"
+		" ON c.id = e.challenge WHERE e.id <= ?1 AND e.recorded_at > ?2"
+		" AND e.kind <> 'voided' AND NOT EXISTS (SELECT 1 FROM event v"
+		" WHERE v.challenge = e.challenge AND v.voids = e.id) ORDER BY e.id";
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	int result = database_prepare(registrar->db, sql, &statement, error);
+	int step;
+
+	if (result == 0)
+		result = database_bind(
+			statement,
+			(struct database_value[]){ value_number(last), value_number(seen) }, 2,
+			error);
+	if (result < 0)
+		return result;
+	while ((step = sqlite3_step(statement)) == SQLITE_ROW)
+		each(context, (const char *)sqlite3_column_text(statement, 0),
+		     sqlite3_column_int64(statement, 1),
+		     (const char *)sqlite3_column_text(statement, 2));
+	return step == SQLITE_DONE ? 0 : database_fail(registrar->db, error, "read the events");
 }

@@ -121,6 +121,23 @@ MUST_CHECK int register_purge_challenge(struct registrar *registrar, int64_t cha
 MUST_CHECK int register_purge_contact(struct registrar *registrar, int64_t contact,
 				      struct error *error);
 
+/* Numbers that new rows are to be past; a number that is past already stays. */
+struct register_numbers {
+	int64_t challenge;
+	int64_t event;
+	int64_t contact;
+};
+MUST_CHECK int register_skip_numbers(struct registrar *registrar,
+				     const struct register_numbers *numbers,
+				     struct error *error);
+
+/* Calls back for each event of number `last` or below that was recorded after `seen` (seconds)
+ * and not taken back, with borrowed texts; `voided` events aside. */
+MUST_CHECK int register_reused(struct registrar *registrar, int64_t last, int64_t seen,
+			       void (*each)(void *context, const char *reference, int64_t event,
+					    const char *kind),
+			       void *context, struct error *error);
+
 /* 0, or -EINVAL: 1 to 40 letters, digits, '-', '/', '.' and '_'. */
 MUST_CHECK int register_check_reference(const char *reference, struct error *error);
 

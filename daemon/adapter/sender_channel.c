@@ -146,6 +146,26 @@ void sender_put_step(struct text *out, const struct sender_step *step)
 	frame_end(out, start);
 }
 
+void sender_put_get(struct text *out, const struct sender_get *get)
+{
+	size_t start = frame_begin(out, FRAME_GET);
+
+	put_string(out, get->url);
+	put_string(out, get->credential);
+	put_string(out, get->ca);
+	put_number(out, get->seconds);
+	frame_end(out, start);
+}
+
+void sender_put_got(struct text *out, const struct sender_got *got)
+{
+	size_t start = frame_begin(out, FRAME_GOT);
+
+	put_number(out, got->well);
+	put_string(out, got->words);
+	frame_end(out, start);
+}
+
 /* ---- reading ---- */
 
 static bool is_frame_type(char type)
@@ -156,6 +176,8 @@ static bool is_frame_type(char type)
 	case FRAME_BODY:
 	case FRAME_STEP:
 	case FRAME_RESULT:
+	case FRAME_GET:
+	case FRAME_GOT:
 		return true;
 	}
 	return false;
@@ -368,5 +390,35 @@ int sender_read_step(const char *payload, size_t length, struct sender_step *ret
 	if (cursor_end(&cursor) < 0 || !is_clean(step.words))
 		return -EPROTO;
 	*ret = step;
+	return 0;
+}
+
+int sender_read_get(const char *payload, size_t length, struct sender_get *ret)
+{
+	struct cursor cursor = { payload, length, false };
+	struct sender_get get = { 0 };
+
+	get.url = take_string(&cursor);
+	get.credential = take_string(&cursor);
+	get.ca = take_string(&cursor);
+	get.seconds = take_range(&cursor, 1, LONGEST_WAIT_SECONDS);
+	if (cursor_end(&cursor) < 0)
+		return -EPROTO;
+	*ret = get;
+	return 0;
+}
+
+int sender_read_got(const char *payload, size_t length, struct sender_got *ret)
+{
+	struct cursor cursor = { payload, length, false };
+	struct sender_got got = { 0 };
+	const char *words;
+
+	got.well = take_flag(&cursor);
+	words = take_string(&cursor);
+	if (cursor_end(&cursor) < 0 || !is_clean(words))
+		return -EPROTO;
+	memcpy(got.words, words, strlen(words) + 1);
+	*ret = got;
 	return 0;
 }

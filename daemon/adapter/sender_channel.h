@@ -7,6 +7,9 @@
  * BODY, just before it lets the last chunk go, and RESULT. An EOF before BODY means the mail
  * cannot have been taken, after it that it is in doubt. Where the relay frame asks for it, STEP
  * frames tell the conversation as it goes, for a person who tests the relay.
+ *
+ * A sender that is told of no relay may be sent one GET instead, the heartbeat, and answers
+ * GOT.
  */
 #ifndef ADAPTER_SENDER_CHANNEL_H
 #define ADAPTER_SENDER_CHANNEL_H
@@ -24,6 +27,8 @@ enum sender_frame {
 	FRAME_BODY = 'B',
 	FRAME_STEP = 'S',
 	FRAME_RESULT = 'O',
+	FRAME_GET = 'G',
+	FRAME_GOT = 'A',
 };
 
 /* One immutable relay configuration; a changed one is a new process. Strings "" where not set.
@@ -63,6 +68,19 @@ struct sender_step {
 	const char *words; /* one printable line, shorter than REPLY_SIZE */
 };
 
+/* An address to be fetched once (adapter/web.h). Strings "" where not set. */
+struct sender_get {
+	const char *url;        /* "": it stands in the credential */
+	const char *credential; /* name below $CREDENTIALS_DIRECTORY */
+	const char *ca;         /* file; "": the system's */
+	int seconds;            /* in all */
+};
+
+struct sender_got {
+	bool well;              /* answered with a status of 2xx */
+	char words[REPLY_SIZE]; /* what came of it, one printable line, never the address */
+};
+
 /*
  * Each appends one whole frame; a failed text says out of memory or too large. No string may
  * be NULL.
@@ -72,6 +90,8 @@ void sender_put_mail(struct text *out, const struct sender_mail *mail);
 void sender_put_body(struct text *out, int64_t mail);
 void sender_put_result(struct text *out, int64_t mail, const struct attempt_result *result);
 void sender_put_step(struct text *out, const struct sender_step *step);
+void sender_put_get(struct text *out, const struct sender_get *get);
+void sender_put_got(struct text *out, const struct sender_got *got);
 
 /*
  * The first frame in bytes. 1 with its type, payload and the number of bytes it takes; 0: not
@@ -88,5 +108,7 @@ MUST_CHECK int sender_read_body(const char *payload, size_t length, int64_t *ret
 MUST_CHECK int sender_read_result(const char *payload, size_t length, int64_t *ret_mail,
 				  struct attempt_result *ret);
 MUST_CHECK int sender_read_step(const char *payload, size_t length, struct sender_step *ret);
+MUST_CHECK int sender_read_get(const char *payload, size_t length, struct sender_get *ret);
+MUST_CHECK int sender_read_got(const char *payload, size_t length, struct sender_got *ret);
 
 #endif

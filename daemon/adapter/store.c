@@ -51,9 +51,12 @@ struct store {
 	sqlite3_stmt *version;   /* PRAGMA data_version */
 	sqlite3_stmt *walk;      /* challenges with their events, in order of change_seq */
 	sqlite3_stmt *changed;   /* ids alone, in the same order */
+	sqlite3_stmt *sorted;    /* all ids, in order of reference */
+	sqlite3_stmt *ids_of;    /* of these two, the one that store_next goes on with */
 	sqlite3_stmt *row;       /* one challenge */
 	sqlite3_stmt *events;    /* of one challenge */
 	sqlite3_stmt *reference; /* the id of one */
+	sqlite3_stmt *ids;       /* in order of themselves */
 	sqlite3_stmt *agencies;  /* those named */
 	sqlite3_stmt *contacts;  /* theirs, and whoever these lead to */
 	sqlite3_stmt *all_agencies;
@@ -242,11 +245,14 @@ static int prepare_all(struct store *store, struct error *error)
 				    ", e.id",
 		  &store->walk },
 		{ "SELECT c.id FROM main.challenge c" BEHIND, &store->changed },
+		{ "SELECT id FROM main.challenge ORDER BY reference", &store->sorted },
 		{ CHALLENGE_COLUMNS " FROM main.challenge c WHERE c.id = ?1", &store->row },
 		{ "SELECT" EVENT_COLUMNS " FROM main.event e WHERE e.challenge = ?1"
 		  " ORDER BY e.id",
 		  &store->events },
 		{ "SELECT id FROM main.challenge WHERE reference = ?1", &store->reference },
+		{ "SELECT id FROM main.challenge WHERE id >= ?1 ORDER BY id LIMIT ?2",
+		  &store->ids },
 		{ AGENCY_COLUMNS " WHERE id IN " SIXTEEN " ORDER BY id", &store->agencies },
 		{ "WITH RECURSIVE wanted (id) AS ("
 		  " SELECT id FROM main.contact WHERE agency IN " SIXTEEN
@@ -323,9 +329,11 @@ void store_close(struct store *store)
 	database_finalizep(&store->version);
 	database_finalizep(&store->walk);
 	database_finalizep(&store->changed);
+	database_finalizep(&store->sorted);
 	database_finalizep(&store->row);
 	database_finalizep(&store->events);
 	database_finalizep(&store->reference);
+	database_finalizep(&store->ids);
 	database_finalizep(&store->agencies);
 	database_finalizep(&store->contacts);
 	database_finalizep(&store->all_agencies);
@@ -427,6 +435,57 @@ const char *store_identity(const struct store *store)
 	return store->identity;
 }
 
+/* --- which store is it? ---------------------------------------------------------------------
+ */
+
+/* 1 with *ret on the only row for this number, 0 without one; finalize it in any case. */
+static int find_number(struct store *store, const char *sql, int64_t number, sqlite3_stmt **ret,
+		       struct error *error)
+{
+	int result = database_prepare(store->db, sql, ret, error);
+
+	if (result == 0)
+		result = database_bind(*ret, (struct database_value[]){ value_number(number) },
+				       1, error);
+	if (result < 0)
+		return result;
+	switch (sqlite3_step(*ret)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return database_fail(store->db, error, "%.60s", sql);
+	}
+}
+
+int store_event(struct store *store, int64_t id, struct store_event *ret, struct error *error)
+{
+	static const char sql_one[] = "SELECT id, challenge, at, recorded_at FROM main.event"
+				      " WHERE id = ?1";
+	static const char sql_newest[] = "SELECT id, challenge, at, recorded_at FROM main.event"
+					 " WHERE id > ?1 ORDER BY id DESC LIMIT 1";
+	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
+	int found = find_number(store, id != 0 ? sql_one : sql_newest, id, &find, error);
+
+	if (found == 1)
+		*ret = (struct store_event){
+			.id = sqlite3_column_int64(find, 0),
+			.challenge = sqlite3_column_int64(find, 1),
+			.at = { sqlite3_column_int64(find, 2) },
+			.recorded_at = { sqlite3_column_int64(find, 3) },
+		};
+	return found;
+}
+
+int store_was_purged(struct store *store, int64_t challenge, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
+
+	return find_number(store, "SELECT 1 FROM main.purge WHERE challenge = ?1 LIMIT 1",
+			   challenge, &find, error);
+}
+
 /* --- transactions ---------------------------------------------------------------------------
  */
 
@@ -435,6 +494,7 @@ static void reset_all(struct store *store)
 	/* Each repeats the error of its last step, which was told then. */
 	(void)sqlite3_reset(store->walk);
 	(void)sqlite3_reset(store->changed);
+	(void)sqlite3_reset(store->sorted);
 	(void)sqlite3_reset(store->row);
 	(void)sqlite3_reset(store->events);
 	(void)sqlite3_reset(store->reference);
@@ -755,6 +815,14 @@ int store_changed_since(struct store *store, int64_t after, struct error *error)
 	return begin_behind(store, store->walk, error);
 }
 
+int store_all(struct store *store, struct error *error)
+{
+	store->careful = true; /* each by itself, from the beginning */
+	store->ids_of = store->sorted;
+	(void)sqlite3_reset(store->walk);
+	return database_bind(store->sorted, NULL, 0, error);
+}
+
 /* What is wrong with one row or with what stands in it, as against the machine or the file. */
 static bool is_of_row(int result)
 {
@@ -819,6 +887,7 @@ static int next_of_walk(struct store *store)
 static int begin_careful(struct store *store, struct error *error)
 {
 	store->careful = true;
+	store->ids_of = store->changed;
 	(void)sqlite3_reset(store->walk); /* its error comes again, and is told then */
 	return begin_behind(store, store->changed, error);
 }
@@ -826,22 +895,22 @@ static int begin_careful(struct store *store, struct error *error)
 static int next_by_itself(struct store *store, struct challenge **ret, struct error *error)
 {
 	for (;;) {
-		int step = sqlite3_step(store->changed);
+		int step = sqlite3_step(store->ids_of);
 		int result;
 
 		if (step != SQLITE_ROW) {
-			result = step == SQLITE_DONE
-					 ? 0
-					 : database_fail(store->db, error, "read what changed");
-			(void)sqlite3_reset(store->changed); /* repeats the error told above */
+			result = step == SQLITE_DONE ? 0
+						     : database_fail(store->db, error,
+								     "read the challenges");
+			(void)sqlite3_reset(store->ids_of); /* repeats the error told above */
 			return result;
 		}
-		store->handed_out = sqlite3_column_int64(store->changed, 0);
+		store->handed_out = sqlite3_column_int64(store->ids_of, 0);
 		result = load(store, store->handed_out, error);
 		if (result == 0)
 			continue; /* purged since; outside a transaction that may be */
 		if (result < 0 && !is_of_row(result)) {
-			(void)sqlite3_reset(store->changed); /* the error is told already */
+			(void)sqlite3_reset(store->ids_of); /* the error is told already */
 			return result;
 		}
 		*ret = result > 0 ? &store->challenge : NULL;
@@ -863,6 +932,27 @@ int store_next(struct store *store, struct challenge **ret, struct error *error)
 			return result;
 	}
 	return next_by_itself(store, ret, error);
+}
+
+int store_ids(struct store *store, int64_t from, size_t most, int64_t *ret, size_t *ret_count,
+	      struct error *error)
+{
+	size_t count = 0;
+	int step = SQLITE_DONE;
+	int result = database_bind(
+		store->ids,
+		(struct database_value[]){ value_number(from), value_number((int64_t)most) }, 2,
+		error);
+
+	if (result < 0)
+		return result;
+	while (count < most && (step = sqlite3_step(store->ids)) == SQLITE_ROW)
+		ret[count++] = sqlite3_column_int64(store->ids, 0);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		result = database_fail(store->db, error, "read which challenges there are");
+	(void)sqlite3_reset(store->ids); /* repeats the error told above */
+	*ret_count = count;
+	return result;
 }
 
 int64_t store_row(const struct store *store)
@@ -1044,5 +1134,5 @@ int store_directory(struct store *store, const char *const *agencies, size_t age
 
 int store_backup(struct store *store, const char *path, struct error *error)
 {
-	return database_backup(store->db, path, error);
+	return database_backup(store->db, path, &(struct database_watch){ 0 }, error);
 }

@@ -43,6 +43,19 @@ bool store_is_wal(const struct store *store);
  */
 const char *store_identity(const struct store *store);
 
+/* What tells an event from another that may have got its number. */
+struct store_event {
+	int64_t id;
+	int64_t challenge;
+	struct instant at;
+	struct instant recorded_at;
+};
+/* The event of that number (0: the newest there is): 1, or 0 when there is none. */
+MUST_CHECK int store_event(struct store *store, int64_t id, struct store_event *ret,
+			   struct error *error);
+/* 1: the challenge of that number went by a recorded purge; 0: it did not. */
+MUST_CHECK int store_was_purged(struct store *store, int64_t challenge, struct error *error);
+
 /* A read transaction: what is read between these two is one moment of the store. */
 MUST_CHECK int store_begin(struct store *store, struct error *error);
 void store_end(struct store *store);
@@ -61,6 +74,12 @@ MUST_CHECK int store_change_seq(struct store *store, int64_t *ret, struct error 
  */
 MUST_CHECK int store_changed_since(struct store *store, int64_t after, struct error *error);
 MUST_CHECK int store_next(struct store *store, struct challenge **ret, struct error *error);
+
+/* Ids of challenges from `from` on, in order; at most `most`, *ret_count of them. */
+MUST_CHECK int store_ids(struct store *store, int64_t from, size_t most, int64_t *ret,
+			 size_t *ret_count, struct error *error);
+/* The same walk through all of them, in order of reference: for what people read. */
+MUST_CHECK int store_all(struct store *store, struct error *error);
 
 /* The id of the row that store_next handed out last, also of one that could not be read. */
 int64_t store_row(const struct store *store);

@@ -22,6 +22,7 @@ const char *const letter_field_names[LETTER_FIELDS] = {
 	[FIELD_DUE] = "due",
 	[FIELD_LEFT] = "left",
 	[FIELD_LATE] = "late",
+	[FIELD_PAST] = "past",
 	[FIELD_AT] = "at",
 	[FIELD_SINCE] = "since",
 	[FIELD_PROVISIONAL] = "provisional",
@@ -29,6 +30,7 @@ const char *const letter_field_names[LETTER_FIELDS] = {
 	[FIELD_NEXT] = "next",
 	[FIELD_NEXT_AT] = "next_at",
 	[FIELD_NEXT_TO] = "next_to",
+	[FIELD_NEXT_YOU] = "next_you",
 	[FIELD_LINK] = "link",
 	[FIELD_GUIDANCE] = "guidance",
 	[FIELD_LEARNING_TITLE] = "learning_title",
@@ -92,6 +94,7 @@ static const char *const time_names[] = { "hour", "minute" };
 static const char *const moment_names[] = { "date", "time" };
 static const char *const number_names[] = { "n" };
 static const char *const join_names[] = { "a", "b" };
+static const char *const role_names[] = { "role" };
 
 /* Which phrases there are, and what may stand in them. */
 static const struct phrase_rule {
@@ -135,6 +138,9 @@ static const struct phrase_rule {
 	{ "minutes.many", number_names, COUNT(number_names), false },
 	{ "join", join_names, COUNT(join_names), false },
 	{ "join.last", join_names, COUNT(join_names), false },
+	{ "role.raising", role_names, COUNT(role_names), true },
+	{ "role.receiving", role_names, COUNT(role_names), true },
+	{ "role.partnership", role_names, COUNT(role_names), true },
 	{ "answer.answered", NULL, 0, false },
 	{ "answer.agreed", NULL, 0, false },
 	{ "answer.not_agreed", NULL, 0, false },
@@ -195,6 +201,12 @@ static const struct phrase_rule {
 	LETTER_PHRASE("trouble.holidays.help", false),
 	LETTER_PHRASE("trouble.orphans", false),
 	LETTER_PHRASE("trouble.orphans.help", false),
+	LETTER_PHRASE("trouble.promise", false),
+	LETTER_PHRASE("trouble.promise.help", false),
+	LETTER_PHRASE("trouble.restored", false),
+	LETTER_PHRASE("trouble.restored.help", false),
+	LETTER_PHRASE("trouble.behind", false),
+	LETTER_PHRASE("trouble.behind.help", false),
 	LETTER_PHRASE("next.risk", true),
 	LETTER_PHRASE("next.inform", true),
 	LETTER_PHRASE("next.cleared", true),

@@ -24,6 +24,7 @@ enum letter_field {
 	FIELD_DUE,
 	FIELD_LEFT,
 	FIELD_LATE,
+	FIELD_PAST, /* the due time has come and gone */
 	FIELD_AT,
 	FIELD_SINCE,
 	FIELD_PROVISIONAL,
@@ -31,6 +32,7 @@ enum letter_field {
 	FIELD_NEXT,
 	FIELD_NEXT_AT,
 	FIELD_NEXT_TO,
+	FIELD_NEXT_YOU,
 	FIELD_LINK,
 	FIELD_GUIDANCE,
 	FIELD_LEARNING_TITLE,

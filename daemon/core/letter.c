@@ -239,22 +239,48 @@ static const char *say_amount(struct writer *writer, int32_t days, int64_t secon
 	return "";
 }
 
-void letter_join(const struct language *language, const char *const *titles, size_t count,
-		 struct text *ret)
+/* "A, B and C"; the items are clean. */
+static const char *join(struct writer *writer, const char *const *items, size_t count)
 {
 	static const char *const gaps[] = { "a", "b" };
-	const struct letter none = { 0 };
-	struct writer writer = { .language = language, .letter = &none };
-	const char *joined = count > 0 ? clean(&writer, titles[0], TITLE_MOST) : "";
+	const char *joined = count > 0 ? items[0] : "";
 
 	for (size_t i = 1; i < count; i++) {
-		const char *const both[] = { joined, clean(&writer, titles[i], TITLE_MOST) };
+		const char *const both[] = { joined, items[i] };
 
-		joined = say_with(&writer, i + 1 < count ? "join" : "join.last", gaps, both,
+		joined = say_with(writer, i + 1 < count ? "join" : "join.last", gaps, both,
 				  COUNT(gaps));
 	}
-	text_append(ret, joined);
-	ret->failed = ret->failed || writer.no_memory;
+	return joined;
+}
+
+/* As a sentence names it: "the Line manager (raising side)". */
+static const char *name_role(struct writer *writer, const struct letter_role *role)
+{
+	static const char *const gaps[] = { "role" };
+	static const char *const keys[] = { [SIDE_RAISING] = "role.raising",
+					    [SIDE_RECEIVING] = "role.receiving",
+					    [SIDE_PARTNERSHIP] = "role.partnership" };
+	const char *const values[] = { clean(writer, role->title, TITLE_MOST) };
+
+	/* An administrator's own words may be older than these phrases. */
+	if (language_phrase(writer->language, keys[role->side]) == NULL)
+		return values[0];
+	return say_with(writer, keys[role->side], gaps, values, COUNT(gaps));
+}
+
+void letter_join(const struct language *language, const struct letter_role *roles, size_t count,
+		 struct text *ret)
+{
+	const struct letter none = { 0 };
+	struct writer writer = { .language = language, .letter = &none };
+	const char **named = arena_alloc(&writer.arena, (count + 1) * sizeof *named);
+
+	for (size_t i = 0; named != NULL && i < count; i++)
+		named[i] = name_role(&writer, &roles[i]);
+	if (named != NULL)
+		text_append(ret, join(&writer, named, count));
+	ret->failed = ret->failed || named == NULL || writer.no_memory;
 	arena_clear(&writer.arena);
 }
 
@@ -354,7 +380,6 @@ static void set_facts(struct writer *writer, const struct letter_notice *notice,
 		{ FIELD_ROLE, notice->role_title, TITLE_MOST },
 		{ FIELD_OWNER, notice->owner_titles, TITLES_MOST },
 		{ FIELD_TOLD, notice->told_titles, TITLES_MOST },
-		{ FIELD_NEXT_TO, notice->next_titles, TITLES_MOST },
 		{ FIELD_LEARNING_TITLE, notice->learning_title, TITLE_MOST },
 		{ FIELD_RAISING_AGENCY, notice->raising_agency, TITLE_MOST },
 		{ FIELD_RAISING_TELEPHONE, notice->raising_telephone, TITLE_MOST },
@@ -382,10 +407,30 @@ static void set_times(struct writer *writer, const struct letter_notice *notice,
 	values->of[FIELD_AT] = say_moment(writer, notice->at);
 	values->of[FIELD_SINCE] = say_moment(writer, notice->since);
 	values->of[FIELD_NEXT_AT] = say_moment(writer, notice->next_at);
+	if (!instant_is_never(notice->due) && !instant_before(writer->letter->now, notice->due))
+		values->of[FIELD_PAST] = yes;
 	if (!instant_is_never(notice->due) && seconds > 0)
 		values->of[FIELD_LEFT] = say_amount(writer, days, seconds);
 	if (!instant_is_never(notice->due) && seconds < 0)
 		values->of[FIELD_LATE] = say_amount(writer, -days, -seconds);
+}
+
+/* Who hears next. The reader is asked for apart, unless this is the inbox, which reads for
+ * others. */
+static void set_next_to(struct writer *writer, const struct letter_notice *notice,
+			struct values *values)
+{
+	const struct letter_role own = { notice->role_title, notice->role_side };
+	const char *names[2];
+	size_t count = 0;
+
+	if (notice->next_to_reader && writer->letter->misdirected)
+		names[count++] = name_role(writer, &own);
+	else if (notice->next_to_reader)
+		values->of[FIELD_NEXT_YOU] = yes;
+	if (notice->next_titles != NULL && notice->next_titles[0] != '\0')
+		names[count++] = clean(writer, notice->next_titles, TITLES_MOST);
+	values->of[FIELD_NEXT_TO] = join(writer, names, count);
 }
 
 static void set_notice_values(struct writer *writer, const struct letter_notice *notice,
@@ -397,6 +442,7 @@ static void set_notice_values(struct writer *writer, const struct letter_notice 
 	set_times(writer, notice, values);
 	values->of[FIELD_OWED] = say_of(writer, "owed", notice, values);
 	values->of[FIELD_NEEDED] = say_of(writer, "needed", notice, values);
+	set_next_to(writer, notice, values);
 	if (!instant_is_never(notice->next_at))
 		values->of[FIELD_NEXT] =
 			say_kind(writer, "next", notice->next_kind, "", values);
@@ -528,10 +574,13 @@ static void set_subject(struct writer *writer, struct draft *draft, const char *
 			struct text *out)
 {
 	const char *prefix = clean(writer, writer->letter->subject_prefix, REFERENCE_MOST);
+	size_t length = strlen(prefix);
 
 	draft->values.of[FIELD_SUBJECT] = clean(writer, subject, SUBJECT_MOST);
-	if (prefix[0] != '\0')
-		text_appendf(out, "%s ", prefix);
+	while (length > 0 && prefix[length - 1] == ' ')
+		length--;
+	if (length > 0)
+		text_appendf(out, "%.*s ", (int)length, prefix);
 	text_append(out, draft->values.of[FIELD_SUBJECT]);
 }
 
@@ -628,40 +677,41 @@ static void write_notice(struct writer *writer, struct letter_text *out)
 	write_bodies(writer, &draft, NULL, out);
 }
 
-/* Titles or references of all notices, each once, as one phrase. */
+/* Titles or references of all notices, each once, as one phrase that begins with the `first`.
+ */
 static const char *join_all(struct writer *writer, const struct values *items, size_t count,
-			    enum letter_field field)
+			    size_t first, enum letter_field field)
 {
-	const char **each = arena_alloc(&writer->arena, count * sizeof *each);
+	const char **each = arena_alloc(&writer->arena, (count + 1) * sizeof *each);
 	size_t used = 0;
-	struct text joined = { 0 };
 
 	if (each == NULL) {
 		writer->no_memory = true;
 		return "";
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i <= count; i++) {
+		const char *item = items[i == 0 ? first : i - 1].of[field];
 		size_t k = 0;
 
-		while (k < used && strcmp(each[k], items[i].of[field]) != 0)
+		while (k < used && strcmp(each[k], item) != 0)
 			k++;
-		if (k == used && items[i].of[field][0] != '\0')
-			each[used++] = items[i].of[field];
+		if (k == used && item[0] != '\0')
+			each[used++] = item;
 	}
-	letter_join(writer->language, each, used, &joined);
-	return keep(writer, &joined);
+	return join(writer, each, used);
 }
 
-/* The first thing that this person owes and that is still to come. */
-static struct instant first_due(const struct writer *writer)
+/* The place of what this person owes first, late or not; the count when nothing is owed. */
+static size_t first_owed(const struct writer *writer)
 {
 	const struct letter *letter = writer->letter;
-	struct instant first = INSTANT_NEVER;
+	size_t first = letter->count;
 
 	for (size_t i = 0; i < letter->count; i++)
 		if (is_asked(writer, &letter->notices[i]) &&
-		    letter->notices[i].open_seconds > 0)
-			first = instant_min(first, letter->notices[i].due);
+		    (first == letter->count ||
+		     instant_before(letter->notices[i].due, letter->notices[first].due)))
+			first = i;
 	return first;
 }
 
@@ -690,11 +740,22 @@ static struct values *set_items(struct writer *writer, struct draft *draft,
 	return items;
 }
 
+/* What is owed and by when comes first, here too. */
+static void set_first_owed(const struct values *owed, struct values *values)
+{
+	static const enum letter_field fields[] = { FIELD_HEADLINE, FIELD_NEEDED, FIELD_DUE,
+						    FIELD_PAST };
+
+	for (size_t i = 0; i < COUNT(fields); i++)
+		values->of[fields[i]] = owed->of[fields[i]];
+}
+
 static void write_digest(struct writer *writer, struct letter_text *out)
 {
 	size_t count = writer->letter->count;
 	struct draft draft = { .which = TEMPLATE_DIGEST };
 	struct values *values = &draft.values;
+	size_t first = first_owed(writer);
 	struct template_data *data;
 	struct values *items;
 
@@ -702,9 +763,11 @@ static void write_digest(struct writer *writer, struct letter_text *out)
 	items = set_items(writer, &draft, &data);
 	if (items == NULL)
 		return;
-	values->of[FIELD_REFERENCE] = join_all(writer, items, count, FIELD_REFERENCE);
-	values->of[FIELD_ROLE] = join_all(writer, items, count, FIELD_ROLE);
-	values->of[FIELD_DUE] = say_moment(writer, first_due(writer));
+	values->of[FIELD_REFERENCE] =
+		join_all(writer, items, count, first % count, FIELD_REFERENCE);
+	values->of[FIELD_ROLE] = join_all(writer, items, count, 0, FIELD_ROLE);
+	if (first < count)
+		set_first_owed(&items[first], values);
 	values->of[FIELD_GUIDANCE] = items[0].of[FIELD_GUIDANCE];
 	values->of[FIELD_LEARNING_TITLE] = items[0].of[FIELD_LEARNING_TITLE];
 	values->of[FIELD_LEARNING_URL] = items[0].of[FIELD_LEARNING_URL];
@@ -750,7 +813,6 @@ static void set_trouble(struct writer *writer, struct values *values)
 	const char *trouble = writer->letter->trouble;
 	char key[KEY_SIZE];
 
-	values->of[FIELD_FACTS] = clean(writer, writer->letter->summary_text, PARAGRAPH_MOST);
 	if (trouble == NULL || trouble[0] == '\0')
 		return;
 	(void)snprintf(key, sizeof key, "trouble.%s", trouble);

@@ -23,7 +23,8 @@ struct letter_notice {
 	const char *reference;
 	const char *policy_title;
 	const char *stage_title;
-	const char *role_title;   /* the role for which this person is told */
+	const char *role_title; /* the role for which this person is told */
+	enum side role_side;
 	bool is_owner;            /* the person owes the step; else is told of it */
 	const char *owner_titles; /* who owes it: role titles, already joined */
 	struct instant due;       /* INSTANT_NEVER: none */
@@ -35,7 +36,8 @@ struct letter_notice {
 	const char *told_titles; /* who else is told: role titles, joined */
 	struct instant next_at;  /* what follows unless an answer is recorded; NEVER: nothing */
 	enum notice_kind next_kind;
-	const char *next_titles; /* whom it tells */
+	bool next_to_reader;     /* the reader hears of it, too */
+	const char *next_titles; /* whom it tells, the reader's own role left out if so */
 	const char *link;        /* "" */
 	const char *guidance;
 	const char *learning_title;
@@ -83,7 +85,6 @@ struct letter {
 	const char *summary;
 	int64_t summary_count;
 	struct letter_counts counts;
-	const char *summary_text; /* one sentence of facts, no personal data; "" */
 	const char *trouble; /* for "alarm": the phrases trouble.KEY and trouble.KEY.help; "" */
 	struct instant summary_at; /* since when, or the next event; NEVER */
 };
@@ -111,11 +112,17 @@ MUST_CHECK int letter_write(const struct language *language, const struct letter
 			    struct letter_text *ret, struct error *error);
 void letter_text_clear(struct letter_text *text);
 
+/* A role as mails name it: both sides have a line manager. */
+struct letter_role {
+	const char *title;
+	enum side side;
+};
+
 /*
- * Role titles as one phrase ("Line manager, Head of service and Chair") in the language's own
+ * Roles as one phrase ("the Line manager (raising side) and the Chair") in the language's own
  * words.
  */
-void letter_join(const struct language *language, const char *const *titles, size_t count,
+void letter_join(const struct language *language, const struct letter_role *roles, size_t count,
 		 struct text *ret);
 
 #endif

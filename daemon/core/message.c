@@ -19,20 +19,14 @@ enum {
 	PLAIN_NAME = 60,
 	ID_MOST = 250,
 	LANGUAGE_MOST = 35,
+	FILETIME_SECOND = 10000000, /* of 100 ns */
 };
 
+static const uint64_t FNV_BASIS = 14695981039346656037U;
 static const char word_head[] = "=?UTF-8?Q?";
 static const char word_tail[] = "?=";
 
 /* ---- checks ------------------------------------------------------------------------------ */
-
-static bool is_printable_ascii(const char *value)
-{
-	for (; *value != '\0'; value++)
-		if (*value < 0x20 || *value > 0x7e)
-			return false;
-	return true;
-}
 
 static int check_line(const char *field, const char *value, struct error *error)
 {
@@ -190,28 +184,49 @@ static void append_encoded(struct text *out, const char *value)
 	text_append(out, word_tail);
 }
 
-/* Text that can stand as it is, folded only between words; blanks would not survive otherwise.
- */
-static bool is_plain(const char *value)
+/* The length of a word that can stand as it is; 0: it cannot, or there is none. */
+static size_t plain_word(const char *value)
 {
-	size_t word = 0;
+	size_t length = 0;
 
-	if (!is_printable_ascii(value) || strstr(value, "=?") != NULL || value[0] == ' ' ||
-	    value[0] == '\0' || value[strlen(value) - 1] == ' ' || strstr(value, "  ") != NULL)
-		return false;
-	for (; *value != '\0'; value++) {
-		word = *value == ' ' ? 0 : word + 1;
-		if (word > PLAIN_WORD)
-			return false;
+	while (value[length] > ' ' && value[length] <= '~') {
+		if (strncmp(value + length, "=?", 2) == 0)
+			return 0;
+		length++;
 	}
-	return true;
+	return (value[length] == ' ' || value[length] == '\0') && length <= PLAIN_WORD ? length
+										       : 0;
 }
 
-static void append_folded(struct text *out, const char *value)
+/*
+ * The length of what can stand as it is, whole words with one blank between two of them; blanks
+ * at its ends or side by side would not survive. The rest begins with a blank, or is "".
+ */
+static size_t plain_words(const char *value)
+{
+	size_t length = 0;
+
+	for (;;) {
+		size_t word = plain_word(value + length + (length > 0));
+
+		if (word == 0)
+			return length;
+		length += word + (length > 0);
+		if (value[length] == '\0' || value[length + 1] == '\0')
+			return value[length] == '\0' ? length : 0;
+	}
+}
+
+static bool is_plain(const char *value)
+{
+	return value[0] != '\0' && value[plain_words(value)] == '\0';
+}
+
+static void append_folded(struct text *out, const char *value, size_t length)
 {
 	size_t at = column(out);
 
-	while (*value != '\0') {
+	for (const char *end = value + length; value < end;) {
 		size_t word = strcspn(value + 1, " ") + 1; /* with the blank before it */
 
 		if (*value == ' ' && at + word > FIELD_LINE) {
@@ -224,13 +239,22 @@ static void append_folded(struct text *out, const char *value)
 	}
 }
 
+/*
+ * What is plain at its beginning stays: "[secure]", which a gateway may look for, and most of a
+ * subject, which may then be read anywhere.
+ */
 static void append_unstructured(struct text *out, const char *field, const char *value)
 {
+	size_t plain = plain_words(value);
+
 	text_appendf(out, "%s: ", field);
-	if (is_plain(value))
-		append_folded(out, value);
-	else
-		append_encoded(out, value);
+	append_folded(out, value, plain);
+	value += plain;
+	if (*value != '\0') {
+		if (plain > 0)
+			text_append(out, column(out) > ENCODED_LINE / 2 ? "\r\n " : " ");
+		append_encoded(out, value + (plain > 0));
+	}
 	text_append(out, "\r\n");
 }
 
@@ -281,6 +305,69 @@ static void append_date(struct text *out, struct instant at, int32_t offset)
 		     offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
+/* FNV-1a, 64 bits, from this or another basis: the same text has the same number in every run.
+ */
+static uint64_t number_of(const char *text, uint64_t basis)
+{
+	uint64_t hash = basis;
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * 1099511628211U;
+	return hash;
+}
+
+static void append_base64(struct text *out, const unsigned char *bytes, size_t thirds)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789+/";
+
+	for (; thirds > 0; thirds--, bytes += 3) {
+		uint32_t word = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
+
+		for (int shift = 18; shift >= 0; shift -= 6)
+			text_append_char(out, digits[word >> shift & 63]);
+	}
+}
+
+static void put_octets(unsigned char *out, uint64_t value, size_t count)
+{
+	while (count-- > 0) {
+		out[count] = (unsigned char)(value & 0xff);
+		value >>= 8;
+	}
+}
+
+/* The time since the head's, and a number, so that no two of a thread are the same. */
+static void put_child_block(unsigned char out[static 5], int64_t seconds, uint64_t number)
+{
+	uint64_t passed = (uint64_t)seconds * FILETIME_SECOND;
+	bool is_short = passed >> 49 == 0; /* 20 months: the finer of two units is enough */
+
+	put_octets(out, is_short ? passed >> 18 : 1U << 31 | (passed >> 23 & 0x7fffffff), 4);
+	put_octets(out + 4, number, 1);
+}
+
+/*
+ * Outlook threads by this ([MS-OXOMSG] 2.2.1.3), and not by References where subjects differ,
+ * as ours do: a head of 22 octets that all of a thread share, made from a fixed time and the
+ * root, and a block of five for this mail.
+ */
+static void append_thread_index(struct text *out, const struct message *message)
+{
+	const int64_t head = 1767225600; /* 2026-01-01: before any mail of ours */
+	const uint64_t since_1601 = ((uint64_t)head + 11644473600U) * FILETIME_SECOND;
+	int64_t passed = message->date.seconds > head ? message->date.seconds - head : 0;
+	unsigned char index[27] = { 1 };
+
+	put_octets(index + 1, since_1601 >> 24, 5);
+	put_octets(index + 6, number_of(message->root_id, FNV_BASIS), 8);
+	put_octets(index + 14, number_of(message->root_id, ~FNV_BASIS), 8);
+	put_child_block(index + 22, passed, number_of(message->message_id, FNV_BASIS));
+	text_append(out, "Thread-Index: ");
+	append_base64(out, index, sizeof index / 3);
+	text_append(out, "\r\n");
+}
+
 static void append_header(struct text *out, const struct message *message)
 {
 	append_date(out, message->date, message->date_offset);
@@ -290,9 +377,11 @@ static void append_header(struct text *out, const struct message *message)
 	text_appendf(out, "Message-ID: <%s>\r\n", message->message_id);
 	if (message->reply_to[0] != '\0')
 		text_appendf(out, "Reply-To: %s\r\n", message->reply_to);
-	if (message->root_id[0] != '\0')
+	if (message->root_id[0] != '\0') {
 		text_appendf(out, "In-Reply-To: <%s>\r\nReferences: <%s>\r\n", message->root_id,
 			     message->root_id);
+		append_thread_index(out, message);
+	}
 	text_append(out, "Auto-Submitted: auto-generated\r\n"
 			 /* Not "All", whose NDR bit would hide bounces (smtp.md 2). */
 			 "X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply\r\n");
@@ -378,16 +467,12 @@ static void append_part(struct text *out, const char *type, const char *body)
 }
 
 /*
- * A boundary from the Message-ID (FNV-1a, 64 bits), so that a mail made again has the same
- * bytes. "=_" cannot occur in quoted-printable, so no body can hold it.
+ * A boundary from the Message-ID, so that a mail made again has the same bytes. "=_" cannot
+ * occur in quoted-printable, so no body can hold it.
  */
 static unsigned long long boundary_of(const struct message *message)
 {
-	uint64_t hash = 14695981039346656037U;
-
-	for (const char *c = message->message_id; *c != '\0'; c++)
-		hash = (hash ^ (unsigned char)*c) * 1099511628211U;
-	return hash;
+	return number_of(message->message_id, FNV_BASIS);
 }
 
 static void append_alternatives(struct text *out, const struct message *message)

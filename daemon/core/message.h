@@ -22,10 +22,11 @@ struct message {
 	struct instant date;
 	int32_t date_offset;    /* seconds east of UTC */
 	const char *message_id; /* without <> */
-	const char *root_id;    /* thread root for References, without <>; "": none */
-	const char *language;   /* "en-GB" */
-	bool important;         /* breach, escalation, risk */
-	const char *body;       /* UTF-8, \n lines */
+	const char *
+		root_id; /* thread root for References and Thread-Index, without <>; "": none */
+	const char *language; /* "en-GB" */
+	bool important;       /* breach, escalation, risk */
+	const char *body;     /* UTF-8, \n lines */
 	const char *html;     /* "": text/plain alone; else multipart/alternative, text first */
 	const char *calendar; /* a published appointment, attached; NULL or "": none */
 };

@@ -63,11 +63,21 @@ size_t unicode_length(const char *string)
 	size_t count = 0;
 
 	while (*string != '\0') {
-		uint32_t character;
-		size_t length = unicode_decode(string, &character);
-
-		string += length != 0 ? length : 1;
+		string += unicode_prefix(string, 1);
 		count++;
 	}
 	return count;
+}
+
+size_t unicode_prefix(const char *string, size_t count)
+{
+	const char *at = string;
+
+	for (; count > 0 && *at != '\0'; count--) {
+		uint32_t character;
+		size_t length = unicode_decode(at, &character);
+
+		at += length != 0 ? length : 1;
+	}
+	return (size_t)(at - string);
 }

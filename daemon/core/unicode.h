@@ -34,4 +34,7 @@ bool unicode_is_safe_line(const char *string);
 /* How many characters a string shows as; a byte that is not UTF-8 counts as one. */
 size_t unicode_length(const char *string);
 
+/* How many bytes the first `count` of these characters have; all, where there are fewer. */
+size_t unicode_prefix(const char *string, size_t count);
+
 #endif

@@ -222,11 +222,10 @@ static int run_adopt(struct ctl *ctl, int argc, char **argv)
 	if (!ctl_options(ctl, &argc, argv, options, COUNT(options)))
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 0, is_restart ? argc : 0);
+	if (status == EXIT_DONE)
+		status = ctl_who_and_why(ctl, restart.by, restart.why);
 	if (status != EXIT_DONE)
 		return status;
-	if (restart.by == NULL || restart.by[0] == '\0' || restart.why == NULL ||
-	    restart.why[0] == '\0')
-		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
 	if (is_restart && ctl->at == NULL)
 		return ctl_usage(ctl, "from when are the clocks to run? --at TIME");
 	if (!is_restart && restart.yes)
@@ -247,7 +246,8 @@ const struct command command_adopt = {
 		"recorded as\n"
 		"adopted and never sent: for a ledger from an old backup, for old challenges "
 		"entered\n"
-		"late, and for what a flood has held. Stop the daemon before, or it may be "
+		"late, and for what a flood or a restore has held. Stop the daemon before, or "
+		"it may be "
 		"faster.\n"
 		"\n"
 		"--restart gives each open challenge fresh clocks from TIME on, at the stage "

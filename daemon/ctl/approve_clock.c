@@ -35,11 +35,10 @@ static int run_approve_clock(struct ctl *ctl, int argc, char **argv)
 	    ctl_option(ctl, &argc, argv, "--why", &why) < 0)
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 0, 0);
-	if (status != EXIT_DONE)
-		return status;
-	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
-		return ctl_usage(ctl, "say who confirms it and why: --by NAME --why TEXT");
-	status = ctl_ledger(ctl, LEDGER_PERSON, &ledger);
+	if (status == EXIT_DONE)
+		status = ctl_who_and_why(ctl, by, why);
+	if (status == EXIT_DONE)
+		status = ctl_ledger(ctl, LEDGER_PERSON, &ledger);
 	if (status != EXIT_DONE)
 		return status;
 	if (ledger_confirm_clock(ledger, now, by, why, &error) < 0)

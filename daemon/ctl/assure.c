@@ -18,12 +18,15 @@
 enum {
 	SOON_DAYS = 14, /* leave that begins within so many days counts as leave */
 	ROLES_MOST = 2 * POLICY_ROLES,
+	DEPUTIES_MOST = 8, /* as recipient_find follows */
 };
 
 struct assure {
 	struct ctl *ctl;
 	struct instant now;
-	struct directory directory;
+	struct directory directory; /* of the agency looked at, and those who lead out of it */
+	char **agency;              /* the ids of all */
+	size_t agency_count;
 	int64_t *refused; /* contacts whose address a relay refused, and room for one more */
 	size_t refused_count;
 	const struct role
@@ -37,6 +40,9 @@ struct assure {
 
 static void assure_clear(struct assure *assure)
 {
+	for (size_t i = 0; i < assure->agency_count; i++)
+		free(assure->agency[i]);
+	free(assure->agency);
 	free(assure->refused);
 	json_decref(assure->reached);
 	json_decref(assure->findings);
@@ -161,13 +167,26 @@ static void look_at_step(struct assure *assure, const char *agency, const struct
 		}
 }
 
+/* Whether an earlier obligation leads from the same stage to the same one. */
+static bool is_known_step(const struct policy *policy, size_t which)
+{
+	const struct obligation *obligation = &policy->obligations[which];
+
+	for (size_t i = 0; i < which; i++)
+		if (policy->obligations[i].stage == obligation->stage &&
+		    policy->obligations[i].escalate_to == obligation->escalate_to)
+			return true;
+	return false;
+}
+
 static void look_at_policy(struct assure *assure, const char *agency,
 			   const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->obligation_count; i++) {
 		const struct obligation *obligation = &policy->obligations[i];
 
-		if (obligation->stage != STAGE_NONE && obligation->escalate_to != STAGE_NONE)
+		if (obligation->stage != STAGE_NONE && obligation->escalate_to != STAGE_NONE &&
+		    !is_known_step(policy, i))
 			look_at_step(assure, agency, policy, &policy->stages[obligation->stage],
 				     &policy->stages[obligation->escalate_to]);
 	}
@@ -184,36 +203,64 @@ static bool is_refused(const struct assure *assure, int64_t contact)
 	return false;
 }
 
+/* Somebody in the chain of deputies is there at that moment. */
+static bool has_deputy(const struct assure *assure, const struct contact *contact,
+		       struct instant at)
+{
+	for (int i = 0; i < DEPUTIES_MOST && contact != NULL && contact->deputy != 0; i++) {
+		contact = directory_contact(&assure->directory, contact->deputy);
+		if (contact != NULL && contact->active && !is_refused(assure, contact->id) &&
+		    !contact_is_away(contact, at))
+			return true;
+	}
+	return false;
+}
+
+/* Leave that has begun, or begins soon. */
+static void look_at_leave(struct assure *assure, const struct contact *contact)
+{
+	struct instant soon = instant_add(assure->now, (int64_t)SOON_DAYS * SECONDS_PER_DAY);
+	bool away = contact_is_away(contact, assure->now);
+	char from[WHEN_TEXT_SIZE];
+
+	if ((!away && !contact_is_away(contact, soon)) ||
+	    has_deputy(assure, contact, away ? assure->now : contact->away_from))
+		return;
+	find_fault(
+		assure, contact->agency, "leave",
+		contact->deputy == 0
+			? "contact %lld: %s is away from %s, and has no deputy: challengectl "
+			  "contact away %lld --deputy N"
+			: "contact %lld: %s is away from %s, and the deputy is not there "
+			  "then: challengectl contact away %lld --deputy N",
+		(long long)contact->id, contact->email,
+		ctl_when(assure->ctl, contact->away_from, from), (long long)contact->id);
+}
+
 static void look_at_contact(struct assure *assure, const struct contact *contact)
 {
 	const struct config *config = assure->ctl->config;
-	struct instant soon = instant_add(assure->now, (int64_t)SOON_DAYS * SECONDS_PER_DAY);
 	struct error error = { 0 };
-	char from[WHEN_TEXT_SIZE];
 
 	if (!contact->active)
 		return;
 	if (address_check(contact->email, &error) < 0)
-		find_fault(assure, contact->agency, "address", "contact %lld: %s",
-			   (long long)contact->id, error.text);
+		find_fault(assure, contact->agency, "address",
+			   "contact %lld: %s: challengectl contact change %lld --email ADDRESS",
+			   (long long)contact->id, error.text, (long long)contact->id);
 	else if (!address_is_allowed(contact->email, config->mail.allow_domains,
 				     config->mail.allow_domain_count))
 		find_fault(assure, contact->agency, "domain",
 			   "contact %lld: %s is in no domain of mail.allow_domains, and is "
-			   "never mailed",
-			   (long long)contact->id, contact->email);
+			   "never mailed: challengectl contact change %lld --email ADDRESS",
+			   (long long)contact->id, contact->email, (long long)contact->id);
 	if (is_refused(assure, contact->id))
-		find_fault(assure, contact->agency, "bounced",
-			   "contact %lld: the relay refused %s: correct it",
-			   (long long)contact->id, contact->email);
-	if (contact->deputy == 0 &&
-	    (contact_is_away(contact, assure->now) || contact_is_away(contact, soon)))
-		find_fault(assure, contact->agency, "leave",
-			   "contact %lld: %s is away from %s, and has no deputy: challengectl "
-			   "contact away %lld --deputy N",
-			   (long long)contact->id, contact->email,
-			   ctl_when(assure->ctl, contact->away_from, from),
-			   (long long)contact->id);
+		find_fault(
+			assure, contact->agency, "bounced",
+			"contact %lld: the relay refused %s: challengectl contact change %lld "
+			"--email ADDRESS, or --confirm if it is right after all",
+			(long long)contact->id, contact->email, (long long)contact->id);
+	look_at_leave(assure, contact);
 }
 
 /* --- the whole ------------------------------------------------------------------------------
@@ -234,16 +281,35 @@ static void add_role(struct assure *assure, const struct role *role)
 		assure->role[assure->role_count++] = role;
 }
 
-static void look_at_agency(struct assure *assure, const struct agency *agency)
+static void look_at_agency(struct assure *assure, const char *agency)
 {
 	const struct config *config = assure->ctl->config;
-	bool partnership = strcmp(agency->id, config->partnership.agency) == 0;
+	bool partnership = strcmp(agency, config->partnership.agency) == 0;
 
 	for (size_t i = 0; i < assure->role_count; i++)
 		if ((assure->role[i]->side == SIDE_PARTNERSHIP) == partnership)
-			look_at_role(assure, agency->id, assure->role[i]);
+			look_at_role(assure, agency, assure->role[i]);
 	for (size_t i = 0; !partnership && i < config->policy_count; i++)
-		look_at_policy(assure, agency->id, config->policies[i]);
+		look_at_policy(assure, agency, config->policies[i]);
+	for (size_t i = 0; i < assure->directory.contact_count; i++)
+		if (strcmp(assure->directory.contacts[i].agency, agency) == 0)
+			look_at_contact(assure, &assure->directory.contacts[i]);
+}
+
+static int copy_agencies(struct assure *assure)
+{
+	const struct directory *directory = &assure->directory;
+
+	assure->agency = calloc(directory->agency_count + 1, sizeof *assure->agency);
+	for (size_t i = 0; assure->agency != NULL && i < directory->agency_count; i++) {
+		assure->agency[i] = strdup(directory->agencies[i].id);
+		if (assure->agency[i] == NULL)
+			break;
+		assure->agency_count++;
+	}
+	return assure->agency != NULL && assure->agency_count == directory->agency_count
+		       ? EXIT_DONE
+		       : ctl_cannot(assure->ctl, "out of memory");
 }
 
 /* Without a ledger nothing has bounced yet, as far as is known. */
@@ -275,21 +341,31 @@ static int read_refused(struct assure *assure)
 	return EXIT_DONE;
 }
 
-static void look_at_all(struct assure *assure)
+/* One agency at a time: a country's people would be searched through for each role of each. */
+static int look_at_all(struct assure *assure, struct store *store)
 {
 	const struct config *config = assure->ctl->config;
+	bool partnership = false;
+	struct error error = { 0 };
 
 	for (size_t i = 0; i < config->policy_count; i++)
 		for (size_t j = 0; j < config->policies[i]->role_count; j++)
 			add_role(assure, &config->policies[i]->roles[j]);
-	for (size_t i = 0; i < assure->directory.agency_count; i++)
-		look_at_agency(assure, &assure->directory.agencies[i]);
-	for (size_t i = 0; i < assure->directory.contact_count; i++)
-		look_at_contact(assure, &assure->directory.contacts[i]);
-	if (directory_agency(&assure->directory, config->partnership.agency) == NULL)
+	for (size_t i = 0; i < assure->agency_count; i++) {
+		const char *agency = assure->agency[i];
+
+		if (store_directory(store, &agency, 1, &assure->directory, &error) < 0)
+			return ctl_fail(assure->ctl, &error, "");
+		look_at_agency(assure, agency);
+		partnership |= strcmp(agency, config->partnership.agency) == 0;
+	}
+	if (!partnership)
 		find_fault(assure, config->partnership.agency, "gap",
 			   "the partnership's own agency is not in the store: all that it is "
-			   "told goes to its inbox");
+			   "told goes to its inbox. Add it: challengectl agency add %s --name "
+			   "NAME",
+			   config->partnership.agency);
+	return assure->failed ? ctl_cannot(assure->ctl, "out of memory") : EXIT_DONE;
 }
 
 static int print(struct assure *assure)
@@ -332,16 +408,22 @@ static int run(struct ctl *ctl, int argc, char **argv)
 		return status;
 	if (!ctl_now(ctl, calendar_zone(ctl->config->calendars[0].calendar), &assure.now))
 		return EXIT_USAGE;
-	if (store_directory(store, NULL, 0, &assure.directory, &error) < 0)
+	if (store_begin(store, &error) < 0 ||
+	    store_directory(store, NULL, 0, &assure.directory, &error) < 0)
 		return ctl_fail(ctl, &error, "");
-	status = read_refused(&assure);
+	status = copy_agencies(&assure);
+	if (status == EXIT_DONE)
+		status = read_refused(&assure);
 	if (status != EXIT_DONE)
 		return status;
 	assure.reached = json_array();
 	assure.findings = json_array();
-	look_at_all(&assure);
-	if (assure.failed || assure.findings == NULL)
+	if (assure.reached == NULL || assure.findings == NULL)
 		return ctl_cannot(ctl, "out of memory");
+	status = look_at_all(&assure, store);
+	if (status != EXIT_DONE)
+		return status;
+	store_end(store);
 	count = json_array_size(assure.findings);
 	status = ctl->json ? ctl_print_json(ctl,
 					    json_pack("{s:O, s:O}", "reached", assure.reached,
@@ -359,11 +441,11 @@ const struct command command_assure = {
 		 "who\n"
 		 "would be if that person were not. Then all that is in the way: nobody in a "
 		 "role,\n"
-		 "nobody to stand in, somebody who would escalate to themselves, leave "
-		 "without a\n"
-		 "deputy, addresses that are never mailed or that bounced. Exit status 1 when "
-		 "there\n"
-		 "is anything.\n"
+		 "nobody to stand in, somebody who would escalate to themselves, leave without "
+		 "a\n"
+		 "deputy who is there, addresses that are never mailed or that bounced. Exit "
+		 "status\n"
+		 "1 when there is anything.\n"
 		 "\n"
 		 "Example:\n"
 		 "  challengectl assure --at 2026-12-24\n",

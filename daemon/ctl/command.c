@@ -2,6 +2,7 @@
 #include "ctl/command.h"
 
 #include "base/text.h"
+#include "ctl/typed.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -62,7 +63,9 @@ int ctl_usage(struct ctl *ctl, const char *format, ...)
 	for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++)
 		if (*c < 0x20 || *c == 0x7f)
 			*c = '?'; /* it quotes what was typed: one line it is */
-	(void)fprintf(ctl->err, "%s: %s (see %s --help)\n", ctl->program, text, ctl->program);
+	(void)fprintf(ctl->err, "%s: %s (see %s %s%s--help)\n", ctl->program, text,
+		      ctl->program, ctl->command != NULL ? ctl->command->name : "",
+		      ctl->command != NULL ? " " : "");
 	return EXIT_USAGE;
 }
 
@@ -120,21 +123,13 @@ const char *ctl_state_folder(const struct config *config)
 bool ctl_time(struct ctl *ctl, const struct zone *zone, const char *what, const char *typed,
 	      struct instant *ret)
 {
-	struct written_time written = { 0 };
-
-	if (!written_time_parse(typed, &written)) {
-		(void)ctl_usage(ctl,
-				"%s: \"%s\" is not a time; write 2026-11-24 10:00 or"
-				" 2026-11-24T10:00:00+00:00",
-				what, typed);
-		return false;
-	}
-	if (!written.has_offset && zone != NULL)
-		*ret = zone_instant(zone, written.day, written.second);
-	else
-		*ret = (struct instant){ (int64_t)written.day * SECONDS_PER_DAY +
-					 written.second - written.offset };
-	return true;
+	if (typed_time(typed, zone, ret))
+		return true;
+	(void)ctl_usage(ctl,
+			"%s: \"%s\" is not a time; write 2026-11-24 10:00, 24/11/2026 10:00 or"
+			" 2026-11-24T10:00:00+00:00",
+			what, typed);
+	return false;
 }
 
 bool ctl_now(struct ctl *ctl, const struct zone *zone, struct instant *ret)
@@ -389,7 +384,8 @@ static int help_all(struct ctl *ctl, const struct command *const *table, size_t 
 		ctl->out,
 		"\n"
 		"  --config FILE    another main file than %s\n"
-		"  --at TIME        as if it were then: 2026-11-24 10:00 or RFC 3339\n"
+		"  --at TIME        as if it were then: 2026-11-24 10:00, 24/11/2026 10:00\n"
+		"                   or RFC 3339\n"
 		"  --json           one JSON document on standard output, nothing else\n"
 		"  --help           this list, or with COMMAND its options\n"
 		"  --version        which version this is\n"
@@ -457,6 +453,7 @@ static int dispatch(struct ctl *ctl, const struct command *const *table, size_t 
 	command = find_command(table, count, &argc, argv);
 	if (command == NULL)
 		return unknown_command(ctl, table, count, argc, argv);
+	ctl->command = command;
 	return help ? help_command(ctl, command) : command->run(ctl, argc, argv);
 }
 

@@ -28,7 +28,8 @@ struct ctl {
 	FILE *out;
 	FILE *err;
 	const struct clock *clock;
-	struct config *config; /* NULL until ctl_config; owned here */
+	struct config *config;         /* NULL until ctl_config; owned here */
+	const struct command *command; /* the one that runs; NULL until it is found */
 };
 
 struct command {
@@ -71,7 +72,7 @@ int ctl_cannot(struct ctl *ctl, const char *format, ...) PRINTF_LIKE(2, 3);
 int ctl_unknown(struct ctl *ctl, const char *what, const char *word, const char *const *known,
 		size_t count);
 
-/* "challengectl: FORMAT" and a hint at --help on stderr. Returns EXIT_USAGE. */
+/* "challengectl: FORMAT" and a hint at the command's --help on stderr. Returns EXIT_USAGE. */
 int ctl_usage(struct ctl *ctl, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /*

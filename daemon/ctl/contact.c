@@ -2,6 +2,8 @@
 #include "base/text.h"
 #include "core/address.h"
 #include "ctl/commands.h"
+#include "ctl/exchange.h"
+#include "ctl/ledger_access.h"
 #include "ctl/lookup.h"
 #include "ctl/terminal.h"
 
@@ -93,7 +95,9 @@ static int run_add(struct ctl *ctl, int argc, char **argv)
 		return status;
 	if (contact.agency == NULL || contact.role == NULL || contact.email == NULL)
 		return ctl_usage(ctl, "contact add needs --agency, --role and --email");
-	if (!ctl_now(ctl, NULL, &contact.confirmed_at))
+	if (ctl_config(ctl) == NULL)
+		return EXIT_COULD_NOT;
+	if (!ctl_now(ctl, home_zone(ctl->config), &contact.confirmed_at))
 		return EXIT_USAGE;
 	status = check_contact(ctl, &contact, deputy);
 	if (status == EXIT_DONE)
@@ -107,6 +111,121 @@ static int run_add(struct ctl *ctl, int argc, char **argv)
 	(void)fprintf(ctl->out, "contact %lld: %s of %s, %s\n", (long long)id, contact.role,
 		      contact.agency, contact.email);
 	return EXIT_DONE;
+}
+
+/* --- change --------------------------------------------------------------------------------
+ */
+
+/* As typed; NULL: stays as it is. */
+struct change {
+	const char *role;
+	const char *email;
+	const char *name;
+	const char *language;
+	const char *deputy; /* a number, or "none" */
+	const char *shared;
+	const char *active;
+	bool confirm;
+};
+
+static bool is_empty_change(const struct change *change)
+{
+	return change->role == NULL && change->email == NULL && change->name == NULL &&
+	       change->language == NULL && change->deputy == NULL && change->shared == NULL &&
+	       change->active == NULL && !change->confirm;
+}
+
+static int take_flag(struct ctl *ctl, const char *what, const char *typed, bool *ret)
+{
+	if (typed == NULL || exchange_flag(typed, ret))
+		return EXIT_DONE;
+	return ctl_usage(ctl, "%s: write yes or no, not \"%s\"", what, typed);
+}
+
+/* A new address, and one that was put out of use before, is as good as confirmed now. */
+static int apply_change(struct ctl *ctl, const struct directory *directory,
+			const struct change *change, struct contact *contact)
+{
+	bool was_active = contact->active;
+	int status = EXIT_DONE;
+
+	if (change->email != NULL)
+		status = check_address(ctl, change->email);
+	if (status == EXIT_DONE && change->role != NULL)
+		status = ctl_check_role(ctl, change->role);
+	if (status == EXIT_DONE)
+		status = take_flag(ctl, "--shared", change->shared, &contact->shared);
+	if (status == EXIT_DONE)
+		status = take_flag(ctl, "--active", change->active, &contact->active);
+	if (status == EXIT_DONE && change->deputy != NULL)
+		status = ctl_find_contact(ctl, directory, "--deputy",
+					  strcmp(change->deputy, "none") != 0 ? change->deputy
+									      : NULL,
+					  NULL, &contact->deputy);
+	if (status != EXIT_DONE)
+		return status;
+	contact->role = change->role != NULL ? change->role : contact->role;
+	contact->email = change->email != NULL ? change->email : contact->email;
+	contact->name = change->name != NULL ? change->name : contact->name;
+	contact->language = change->language != NULL ? change->language : contact->language;
+	if ((change->confirm || change->email != NULL || contact->active != was_active) &&
+	    !ctl_now(ctl, home_zone(ctl->config), &contact->confirmed_at))
+		return EXIT_USAGE;
+	return EXIT_DONE;
+}
+
+static int write_change(struct ctl *ctl, const struct change *change, const char *typed)
+{
+	CLEANUP(store_closep) struct store *store = NULL;
+	CLEANUP(register_closep) struct registrar *registrar = NULL;
+	struct directory directory = { 0 };
+	struct contact contact;
+	struct error error = { 0 };
+	int64_t id = 0;
+	int status = ctl_open_store(ctl, &store);
+
+	if (status == EXIT_DONE)
+		status = read_directory(ctl, store, &directory);
+	if (status == EXIT_DONE)
+		status = ctl_find_contact(ctl, &directory, "contact change", typed, NULL, &id);
+	if (status != EXIT_DONE)
+		return status;
+	contact = *directory_contact(&directory, id);
+	status = apply_change(ctl, &directory, change, &contact);
+	if (status == EXIT_DONE)
+		status = ctl_open_register(ctl, &registrar);
+	if (status != EXIT_DONE)
+		return status;
+	if (register_change_contact(registrar, &contact, &error) < 0)
+		return ctl_fail(ctl, &error, "");
+	if (ctl->json)
+		return ctl_print_json(ctl, json_pack("{s:I}", "contact", (json_int_t)id));
+	(void)fprintf(ctl->out, "contact %lld: %s of %s, %s%s\n", (long long)id, contact.role,
+		      contact.agency, contact.email, contact.active ? "" : ", not active");
+	return EXIT_DONE;
+}
+
+static int run_change(struct ctl *ctl, int argc, char **argv)
+{
+	struct change change = { .confirm = ctl_flag(&argc, argv, "--confirm") };
+	int status;
+
+	if (!ctl_options(ctl, &argc, argv,
+			 (struct ctl_option[]){ { "--role", &change.role },
+						{ "--email", &change.email },
+						{ "--name", &change.name },
+						{ "--language", &change.language },
+						{ "--deputy", &change.deputy },
+						{ "--shared", &change.shared },
+						{ "--active", &change.active } },
+			 7))
+		return EXIT_USAGE;
+	status = ctl_arguments(ctl, argc, argv, 1, 1);
+	if (status != EXIT_DONE)
+		return status;
+	if (is_empty_change(&change))
+		return ctl_usage(ctl, "contact change needs what is to be changed");
+	return write_change(ctl, &change, argv[0]);
 }
 
 /* --- away -----------------------------------------------------------------------------------
@@ -211,22 +330,24 @@ static json_t *contact_json(const struct zone *zone, const struct contact *conta
 			 time_or_null(zone, contact->confirmed_at));
 }
 
-static void add_contact(struct table *table, const struct zone *zone,
-			const struct contact *contact)
+static void add_contact(struct ctl *ctl, struct table *table, const struct contact *contact)
 {
 	CLEANUP(text_clear) struct text id = { 0 };
 	CLEANUP(text_clear) struct text name = { 0 };
-	char from[INSTANT_TEXT_SIZE];
-	char until[INSTANT_TEXT_SIZE];
+	char from[WHEN_TEXT_SIZE];
+	char until[WHEN_TEXT_SIZE];
 
 	text_appendf(&id, "%lld", (long long)contact->id);
-	text_appendf(&name, "%s%s", contact->name, contact->active ? "" : " (not active)");
+	text_appendf(&name, "%s%s%s", contact->name, contact->shared ? " (a team)" : "",
+		     contact->active ? "" : " (not active)");
 	if (!instant_is_never(contact->away_from))
 		text_appendf(&name, " (away from %s until %s)",
-			     ctl_time_text(zone, contact->away_from, from),
+			     ctl_when(ctl, contact->away_from, from),
 			     instant_is_never(contact->away_until)
 				     ? "further notice"
-				     : ctl_time_text(zone, contact->away_until, until));
+				     : ctl_when(ctl, contact->away_until, until));
+	if (contact->deputy != 0)
+		text_appendf(&name, " (deputy: %lld)", (long long)contact->deputy);
 	table_add(table, (const char *[]){ text_string(&id), contact->agency, contact->role,
 					   contact->email, text_string(&name) });
 }
@@ -262,7 +383,7 @@ static int run_list(struct ctl *ctl, int argc, char **argv)
 		if (agency != NULL && strcmp(contact->agency, agency) != 0)
 			continue;
 		if (!ctl->json)
-			add_contact(&table, zone, contact);
+			add_contact(ctl, &table, contact);
 		else if (json_array_append_new(list, contact_json(zone, contact)) < 0)
 			status = ctl_cannot(ctl, "out of memory");
 	}
@@ -286,6 +407,27 @@ const struct command command_contact_add = {
 		 "  challengectl contact add --agency school --role practitioner \\\n"
 		 "    --email a.teacher@school.example --name 'A. Teacher'\n",
 	.run = run_add,
+};
+
+const struct command command_contact_change = {
+	.name = "contact change",
+	.summary = "correct a contact, or put one out of use",
+	.usage = "Usage: challengectl contact change CONTACT [--role ROLE] [--email ADDRESS]\n"
+		 "         [--name NAME] [--language L] [--deputy CONTACT|none]\n"
+		 "         [--shared yes|no] [--active yes|no] [--confirm]\n"
+		 "\n"
+		 "What is not given stays as it is. Whoever has left is made inactive, and is "
+		 "written\n"
+		 "to no more; the record of earlier mails stays.\n"
+		 "\n"
+		 "  --confirm   the address is right, although a relay refused it once; a new "
+		 "one\n"
+		 "              needs no confirming\n"
+		 "\n"
+		 "Examples:\n"
+		 "  challengectl contact change 7 --email a.teacher@new-school.example\n"
+		 "  challengectl contact change 7 --active no\n",
+	.run = run_change,
 };
 
 const struct command command_contact_away = {

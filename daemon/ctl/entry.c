@@ -76,12 +76,19 @@ void roles_text(const struct policy *policy, const struct role_set *roles, struc
 			     policy->roles[roles->role[i]].token);
 }
 
+void about_text(const char *stage, const char *obligation, struct text *ret)
+{
+	bool owed = obligation[0] != '\0';
+
+	text_append(ret, stage[0] != '\0' ? stage : owed ? "overall" : "-");
+	if (owed && strcmp(stage, obligation) != 0)
+		text_appendf(ret, "/%s", obligation);
+}
+
 void subject_text(const struct policy *policy, const struct entry *entry, struct text *ret)
 {
 	const char *stage = stage_id(policy, entry);
 	const char *obligation = obligation_id(policy, entry);
 
-	text_append(ret, stage != NULL ? stage : obligation != NULL ? "overall" : "-");
-	if (obligation != NULL && (stage == NULL || strcmp(stage, obligation) != 0))
-		text_appendf(ret, "/%s", obligation);
+	about_text(stage != NULL ? stage : "", obligation != NULL ? obligation : "", ret);
 }

@@ -29,5 +29,7 @@ void roles_text(const struct policy *policy, const struct role_set *roles, struc
 
 /* "manager/agree", "manager", "overall/cap": what an entry is about. */
 void subject_text(const struct policy *policy, const struct entry *entry, struct text *ret);
+/* The same of ids; "": none. */
+void about_text(const char *stage, const char *obligation, struct text *ret);
 
 #endif

@@ -66,13 +66,6 @@ extern const struct exchange exchanges[EXCHANGE_KINDS];
 /* NULL: no such kind. */
 const struct exchange *exchange_find(const char *name);
 
-/*
- * A time as spreadsheets write it: "24/11/2026", "24/11/2026 10:00" or "24/11/2026 10:00:30",
- * the day before the month; or anything that written_time_parse takes. Without an offset it is
- * local to the zone (NULL: UTC).
- */
-MUST_CHECK bool exchange_time(const char *typed, const struct zone *zone, struct instant *ret);
-
 /* yes, y, true, 1 or no, n, false, 0, in any case. */
 MUST_CHECK bool exchange_flag(const char *typed, bool *ret);
 

@@ -38,7 +38,7 @@ struct explanation {
 	size_t next_count;
 	struct ledger_notice *sent;
 	size_t sent_count;
-	bool has_ledger;
+	enum { LEDGER_NONE_YET, LEDGER_NOT_OURS, LEDGER_IS_READ } ledger;
 };
 
 static void explanation_clear(struct explanation *explanation)
@@ -60,12 +60,26 @@ static void collect_owed(void *context, const struct owed *owed)
 
 /* --- the count of one obligation ---------------------------------------------------------- */
 
+static bool counts_days(struct timescale limit)
+{
+	return limit.unit == TIMESCALE_WORKING_DAYS || limit.unit == TIMESCALE_WORKING_WEEKS ||
+	       limit.unit == TIMESCALE_WORKING_HOURS;
+}
+
 static struct timescale limit_of(const struct explanation *explanation,
 				 const struct obligation *obligation)
 {
 	int urgency = policy_urgency(explanation->policy, explanation->challenge->urgency);
 
 	return obligation->limit[urgency < 0 ? 0 : urgency];
+}
+
+static bool counts_hours(const struct explanation *explanation, const struct owed *owed)
+{
+	const struct obligation *obligation =
+		&explanation->policy->obligations[owed->obligation];
+
+	return limit_of(explanation, obligation).unit == TIMESCALE_WORKING_HOURS;
 }
 
 static bool pause_holds(const struct explanation *explanation, struct instant at)
@@ -82,10 +96,28 @@ static bool pause_holds(const struct explanation *explanation, struct instant at
 /* What one civil day did to the count: "counted" with its number, or why it was not. */
 struct day_count {
 	int32_t day;
-	int32_t number; /* the nth day counted; 0: not counted */
+	int32_t number;  /* the nth day counted; 0: not counted */
+	int64_t seconds; /* of opening hours that counted, where these are what counts */
 	const char *reason;
 	const char *name; /* of the holiday or closure; NULL */
 };
+
+/* Why nobody works on that day; NULL: they do. */
+static const char *closed_reason(const struct calendar *calendar, int32_t day,
+				 const char **ret_name)
+{
+	switch (calendar_day_kind(calendar, day, ret_name)) {
+	case DAY_NO_HOURS:
+		return "closed";
+	case DAY_HOLIDAY:
+		return "bank holiday";
+	case DAY_CLOSURE:
+		return "closure";
+	case DAY_WORKING:
+		break;
+	}
+	return NULL;
+}
 
 static struct day_count judge_day(const struct explanation *explanation,
 				  const struct owed *owed, int32_t day, int32_t counted)
@@ -103,19 +135,9 @@ static struct day_count judge_day(const struct explanation *explanation,
 	 * own. */
 	if (moved && calendar_step_days(calendar, start, 1, &zero) < 0)
 		zero = start;
-	switch (calendar_day_kind(calendar, day, &judged.name)) {
-	case DAY_NO_HOURS:
-		judged.reason = "closed";
+	judged.reason = closed_reason(calendar, day, &judged.name);
+	if (judged.reason != NULL)
 		return judged;
-	case DAY_HOLIDAY:
-		judged.reason = "bank holiday";
-		return judged;
-	case DAY_CLOSURE:
-		judged.reason = "closure";
-		return judged;
-	case DAY_WORKING:
-		break;
-	}
 	if (pause_holds(explanation, calendar_closes(calendar, day)))
 		judged.reason = "paused";
 	else if (day < zero)
@@ -129,8 +151,35 @@ static struct day_count judge_day(const struct explanation *explanation,
 	return judged;
 }
 
-/* Calls for each civil day from the start to the due day. Only limits counted in working days.
- */
+/* What the day's opening hours, less pauses, added to the count of a limit in working hours. */
+static struct day_count judge_hours(const struct explanation *explanation,
+				    const struct owed *owed, int32_t day)
+{
+	const struct calendar *calendar = explanation->policy->calendar;
+	const struct zone *zone = calendar_zone(calendar);
+	struct instant from = instant_max(owed->started, zone_instant(zone, day, 0));
+	struct instant to = instant_min(owed->due, zone_instant(zone, day + 1, 0));
+	struct day_count judged = { .day = day };
+	size_t count;
+	const struct pause *pauses = timeline_pauses(explanation->timeline, &count);
+	int64_t paused = 0;
+
+	judged.reason = closed_reason(calendar, day, &judged.name);
+	if (judged.reason != NULL)
+		return judged;
+	for (size_t i = 0; i < count; i++)
+		paused += calendar_open_between(calendar, instant_max(from, pauses[i].from),
+						instant_min(to, pauses[i].to));
+	judged.seconds = calendar_open_between(calendar, from, to) - paused;
+	if (paused > 0)
+		judged.reason = judged.seconds > 0 ? "paused for a part of it" : "paused";
+	else if (judged.seconds <= 0)
+		judged.reason = "outside opening hours";
+	return judged;
+}
+
+/* Calls for each civil day from the start to the due day. Only limits counted in working days
+ * or working hours. */
 static void each_day(const struct explanation *explanation, const struct owed *owed,
 		     void (*each)(void *context, const struct day_count *day), void *context)
 {
@@ -142,7 +191,9 @@ static void each_day(const struct explanation *explanation, const struct owed *o
 	if (last - first > DAYS_MOST)
 		last = first + DAYS_MOST;
 	for (int32_t day = first; day <= last; day++) {
-		struct day_count judged = judge_day(explanation, owed, day, counted);
+		struct day_count judged = counts_hours(explanation, owed)
+						  ? judge_hours(explanation, owed, day)
+						  : judge_day(explanation, owed, day, counted);
 
 		if (judged.number > 0)
 			counted = judged.number;
@@ -150,17 +201,10 @@ static void each_day(const struct explanation *explanation, const struct owed *o
 	}
 }
 
-static bool counts_days(struct timescale limit)
-{
-	return limit.unit == TIMESCALE_WORKING_DAYS || limit.unit == TIMESCALE_WORKING_WEEKS;
-}
-
 /* How limits that are not counted in days are reckoned, in a sentence. */
 static const char *rule_of(struct timescale limit)
 {
 	switch (limit.unit) {
-	case TIMESCALE_WORKING_HOURS:
-		return "only opening hours count";
 	case TIMESCALE_HOURS:
 		return "every hour counts, nights, weekends and holidays too";
 	case TIMESCALE_DAYS:
@@ -175,6 +219,7 @@ static const char *rule_of(struct timescale limit)
 		return "the date that was agreed";
 	case TIMESCALE_NONE:
 	case TIMESCALE_MONTHS:
+	case TIMESCALE_WORKING_HOURS:
 	case TIMESCALE_WORKING_DAYS:
 	case TIMESCALE_WORKING_WEEKS:
 		break;
@@ -230,10 +275,34 @@ static void print_day(void *context, const struct day_count *day)
 		      day_format(day->day, date));
 	if (day->number > 0)
 		(void)fprintf(out, "%3d\n", (int)day->number);
+	else if (day->seconds > 0)
+		(void)fprintf(out, "%2d h %02d min%s%s\n", (int)(day->seconds / 3600),
+			      (int)(day->seconds / 60 % 60), day->reason != NULL ? ", " : "",
+			      day->reason != NULL ? day->reason : "");
 	else if (day->name != NULL)
 		(void)fprintf(out, "  -  %s: %s\n", day->reason, day->name);
 	else
 		(void)fprintf(out, "  -  %s\n", day->reason);
+}
+
+/* Where no days are shown, what of the time between did not count. */
+static void print_pauses(const struct explanation *explanation, const struct owed *owed)
+{
+	const struct calendar *calendar = explanation->policy->calendar;
+	size_t count;
+	const struct pause *pauses = timeline_pauses(explanation->timeline, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		char from[MOMENT_TEXT_SIZE];
+		char to[MOMENT_TEXT_SIZE];
+
+		if (instant_before(owed->started, pauses[i].to) &&
+		    instant_before(pauses[i].from, owed->due))
+			(void)fprintf(explanation->ctl->out,
+				      "            paused from %s to %s: that does not count\n",
+				      moment_text(calendar, pauses[i].from, from),
+				      moment_text(calendar, pauses[i].to, to));
+	}
 }
 
 static void print_owed(const struct explanation *explanation, const struct owed *owed)
@@ -267,6 +336,9 @@ static void print_owed(const struct explanation *explanation, const struct owed 
 				      is_capped(explanation, owed)
 					      ? "the date to protect by comes first"
 					      : rule_of(limit));
+		if (!counts_days(limit) && !is_capped(explanation, owed) &&
+		    limit.unit != TIMESCALE_AS_AGREED)
+			print_pauses(explanation, owed);
 		(void)fprintf(out, "    due     %s%s%s\n",
 			      moment_text(policy->calendar, owed->due, at),
 			      owed->breached ? " - this has passed without an answer" : "",
@@ -296,8 +368,8 @@ static void print_heading(const struct explanation *explanation)
 		      moment_text(policy->calendar, state->stage_entered, at),
 		      state->derived ? ", entered because no reply came in time" : "");
 	if (!state->open)
-		(void)fprintf(out, "  ended: %s\n",
-			      explanation->owed.count > 0 ? "something is still owed"
+		(void)fprintf(out, "  ended   %s\n",
+			      explanation->owed.count > 0 ? "resolved, and this is owed still:"
 							  : "nothing is owed any more");
 	if (state->paused)
 		(void)fprintf(out, "  paused until %s\n",
@@ -332,15 +404,20 @@ static void print_sent(const struct explanation *explanation)
 	char at[MOMENT_TEXT_SIZE];
 
 	(void)fprintf(out, "\nDecided so far%s\n",
-		      !explanation->has_ledger       ? ": the daemon has no ledger yet"
+		      explanation->ledger == LEDGER_NONE_YET ? ": the daemon has no ledger yet"
+		      : explanation->ledger == LEDGER_NOT_OURS
+			      ? ": only root and the daemon's user may see that"
 		      : explanation->sent_count == 0 ? ": nothing"
 						     : "");
 	for (size_t i = 0; i < explanation->sent_count; i++) {
 		const struct ledger_notice *notice = &explanation->sent[i];
 
-		(void)fprintf(out, "  %s  %-10s  to %-24s  %s%s%s\n",
+		CLEANUP(text_clear) struct text about = { 0 };
+
+		about_text(notice->stage, notice->obligation, &about);
+		(void)fprintf(out, "  %s  %-10s  %-20s  to %-24s  %s%s%s\n",
 			      moment_text(policy->calendar, notice->at, at),
-			      notice_kind_name(notice->kind), notice->role,
+			      notice_kind_name(notice->kind), text_string(&about), notice->role,
 			      delivery_state_name(notice->state),
 			      notice->reason[0] != '\0' ? ": " : "", notice->reason);
 	}
@@ -357,11 +434,14 @@ static void print_next(const struct explanation *explanation)
 	for (size_t i = 0; i < explanation->next_count; i++) {
 		const struct entry *entry = &explanation->next[i];
 		CLEANUP(text_clear) struct text to = { 0 };
+		CLEANUP(text_clear) struct text about = { 0 };
 
 		roles_text(policy, &entry->to, &to);
-		(void)fprintf(out, "  %s  %-10s  to %s\n",
+		subject_text(policy, entry, &about);
+		(void)fprintf(out, "  %s  %-10s  %-20s  to %s\n",
 			      moment_text(policy->calendar, entry->send_at, at),
-			      notice_kind_name(entry->kind), text_string(&to));
+			      notice_kind_name(entry->kind), text_string(&about),
+			      text_string(&to));
 	}
 }
 
@@ -384,10 +464,12 @@ static void json_day(void *context, const struct day_count *day)
 	char date[DAY_TEXT_SIZE];
 
 	/* A day that does not fit into memory is found by the check of the whole document. */
-	(void)json_array_append_new(days, json_pack("{s:s, s:b, s:i, s:s?, s:s?}", "date",
+	(void)json_array_append_new(days, json_pack("{s:s, s:b, s:i, s:I, s:s?, s:s?}", "date",
 						    day_format(day->day, date), "counted",
-						    day->number > 0, "number", (int)day->number,
-						    "reason", day->reason, "name", day->name));
+						    day->number > 0 || day->seconds > 0,
+						    "number", (int)day->number, "seconds",
+						    (json_int_t)day->seconds, "reason",
+						    day->reason, "name", day->name));
 }
 
 static json_t *owed_json(const struct explanation *explanation, const struct owed *owed)
@@ -443,6 +525,10 @@ static int print_json(const struct explanation *explanation)
 					    owed_json(explanation, &explanation->owed.item[i]));
 	for (size_t i = 0; i < explanation->sent_count; i++)
 		(void)json_array_append_new(sent, notice_json(policy, &explanation->sent[i]));
+	if (explanation->ledger == LEDGER_NOT_OURS) {
+		json_decref(sent);
+		sent = json_null(); /* not known, which is not nothing */
+	}
 	for (size_t i = 0; i < explanation->next_count; i++)
 		(void)json_array_append_new(next, entry_json(policy, &explanation->next[i]));
 	return ctl_print_json(
@@ -500,18 +586,21 @@ static int look_ahead(struct explanation *explanation, struct error *error)
 	return r < 0 ? r : 0;
 }
 
-/* What the daemon decided about it; no ledger at all is no fault here. */
+/* What the daemon decided about it. No ledger yet, or one that this user may not read, is no
+ * fault here: the count needs the store alone. */
 static int read_ledger(struct explanation *explanation, const struct config *config,
 		       struct error *error)
 {
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
 	int r = ledger_open(ctl_state_folder(config), LEDGER_READ, &ledger, error);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT || r == -EACCES) {
+		explanation->ledger = r == -ENOENT ? LEDGER_NONE_YET : LEDGER_NOT_OURS;
 		return 0;
+	}
 	if (r < 0)
 		return r;
-	explanation->has_ledger = true;
+	explanation->ledger = LEDGER_IS_READ;
 	return ledger_history(ledger, explanation->challenge->id, &explanation->sent,
 			      &explanation->sent_count, error);
 }

@@ -162,7 +162,7 @@ static int put_challenges(const struct export *export, struct store *store, stru
 	struct progress progress = progress_begin(export->ctl, "challenges");
 	struct challenge *challenge;
 	size_t done = 0;
-	int result = store_changed_since(store, 0, error);
+	int result = store_all(store, error);
 
 	while (result >= 0 && (result = store_next(store, &challenge, error)) > 0) {
 		progress_step(&progress, ++done);

@@ -145,7 +145,7 @@ static int print_json(const struct forecast *forecast)
 
 static int print_words(const struct forecast *forecast)
 {
-	static const char *const heads[] = { "MAILED", "REFERENCE", "KIND", "ABOUT", "TO" };
+	static const char *const heads[] = { "=MAILED", "=REFERENCE", "KIND", "ABOUT", "TO" };
 	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 
 	for (size_t i = 0; i < forecast->count; i++) {

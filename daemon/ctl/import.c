@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/terminal.h"
+#include "ctl/typed.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -23,6 +24,7 @@ static void import_clear(struct import *import)
 	register_close(import->registrar);
 	store_close(import->store);
 	free(import->contacts);
+	free(import->repeated);
 }
 
 /* --- values ---------------------------------------------------------------------------------
@@ -82,7 +84,7 @@ bool import_time(struct import *import, const struct csv_row *row, int column,
 		*ret = INSTANT_NEVER;
 		return true;
 	}
-	if (exchange_time(value, import->zone, ret))
+	if (typed_time(value, import->zone, ret))
 		return true;
 	return import_fault(import, row, column,
 			    "\"%.60s\" is not a time: write 24/11/2026 10:00 or "
@@ -187,6 +189,12 @@ static void read_heading(struct import *import, struct map *maps, size_t count)
 
 	for (size_t i = 0; i < COUNT(import->place); i++)
 		import->place[i] = -1;
+	if (heading->count == 1 && strpbrk(heading->field[0], ";\t") != NULL) {
+		(void)import_fault(import, heading, -1,
+				   "its columns are not divided by commas: save it as \"CSV "
+				   "UTF-8 (comma delimited)\"");
+		return;
+	}
 	for (size_t i = 0; i < heading->count; i++) {
 		const char *field = field_of(maps, count, heading->field[i]);
 
@@ -233,16 +241,28 @@ static bool check_keys(struct import *import)
 			keys[count++] = (struct key){ import_value(import, row, 0), row };
 	}
 	qsort(keys, count, sizeof *keys, by_key);
-	for (size_t i = 1; i < count; i++)
-		if (strcmp(keys[i - 1].text, keys[i].text) == 0)
-			(void)import_fault(import, keys[i].row, 0,
-					   "\"%.60s\" stands in line %d already", keys[i].text,
-					   keys[i - 1].row->line);
+	for (size_t i = 1; i < count; i++) {
+		if (strcmp(keys[i - 1].text, keys[i].text) != 0)
+			continue;
+		import->repeated[keys[i].row - import->table.row] = true;
+		(void)import_fault(import, keys[i].row, 0,
+				   "\"%.60s\" stands in line %d already", keys[i].text,
+				   keys[i - 1].row->line);
+	}
 	return true;
 }
 
 /* --- the whole ------------------------------------------------------------------------------
  */
+
+/* Spreadsheets save rows that were used once and emptied. */
+static bool is_blank(const struct csv_row *row)
+{
+	for (size_t i = 0; i < row->count; i++)
+		if (row->field[i][strspn(row->field[i], " ")] != '\0')
+			return false;
+	return true;
+}
 
 static void import_rows(struct import *import,
 			bool (*one)(struct import *import, const struct csv_row *row))
@@ -254,6 +274,8 @@ static void import_rows(struct import *import,
 		const struct csv_row *row = &import->table.row[i];
 
 		progress_step(&progress, i);
+		if (is_blank(row) || import->repeated[i])
+			continue;
 		if (row->count == import->table.row[0].count)
 			(void)one(import, row); /* its fault is noted */
 		else if (one != import_deputy)
@@ -308,7 +330,8 @@ static int read_table(struct import *import, struct map *maps, size_t map_count)
 	}
 	read_heading(import, maps, map_count);
 	import->contacts = calloc(import->table.count, sizeof *import->contacts);
-	if (import->contacts == NULL || !check_keys(import))
+	import->repeated = calloc(import->table.count, sizeof *import->repeated);
+	if (import->contacts == NULL || import->repeated == NULL)
 		return ctl_cannot(import->ctl, "out of memory");
 	return EXIT_DONE;
 }
@@ -370,6 +393,8 @@ static int import_file(struct import *import, struct map *maps, size_t map_count
 		status = open_both(import);
 		if (status != EXIT_DONE)
 			return status;
+		if (!check_keys(import))
+			return ctl_cannot(import->ctl, "out of memory");
 		import_table(import);
 		keep = import->faults.errors == 0 && !import->faults.incomplete && !dry_run;
 		if (register_batch_end(import->registrar, keep, &error) < 0)

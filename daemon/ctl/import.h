@@ -27,6 +27,7 @@ struct import {
 	size_t changed;
 	size_t unchanged;
 	struct contact *contacts; /* as written, by row of the table; id 0: it was not */
+	bool *repeated;           /* by row: its key stands in an earlier one */
 };
 
 /* What the row says in this column; NULL when the file has no such column. */

@@ -65,20 +65,24 @@ static const struct policy *find_policy(struct import *import, const struct csv_
 static bool check_words(struct import *import, const struct csv_row *row,
 			const struct challenge *challenge, const struct policy *policy)
 {
-	return check_word(import, row, CHALLENGE_URGENCY, "urgency", challenge->urgency,
-			  policy->urgencies, policy->urgency_count) &&
-	       check_word(import, row, CHALLENGE_CATEGORY, "category", challenge->category,
-			  policy->causes, policy->cause_count) &&
-	       check_word(import, row, CHALLENGE_CONCERNS, "such word as", challenge->concerns,
-			  concern_words, COUNT(concern_words)) &&
-	       check_word(import, row, CHALLENGE_OUTCOME, "outcome",
+	bool sound = check_word(import, row, CHALLENGE_URGENCY, "urgency", challenge->urgency,
+				policy->urgencies, policy->urgency_count);
+
+	sound = check_word(import, row, CHALLENGE_CATEGORY, "category", challenge->category,
+			   policy->causes, policy->cause_count) &&
+		sound;
+	return check_word(import, row, CHALLENGE_OUTCOME, "outcome",
 			  import_or(import, row, CHALLENGE_OUTCOME, ""), policy->outcomes,
-			  policy->outcome_count);
+			  policy->outcome_count) &&
+	       sound;
 }
 
+/* What it says by itself; every fault of it is told, not only the first. */
 static bool read_challenge(struct import *import, const struct csv_row *row,
 			   struct challenge *ret)
 {
+	bool sound;
+
 	ret->policy = import_or(import, row, CHALLENGE_POLICY, ret->policy);
 	ret->policy_version =
 		import_or(import, row, CHALLENGE_POLICY_VERSION, ret->policy_version);
@@ -91,13 +95,17 @@ static bool read_challenge(struct import *import, const struct csv_row *row,
 		import_or(import, row, CHALLENGE_RAISING_AGENCY, ret->raising_agency);
 	ret->receiving_agency =
 		import_or(import, row, CHALLENGE_RECEIVING_AGENCY, ret->receiving_agency);
-	return check_agency(import, row, CHALLENGE_RAISING_AGENCY, ret->raising_agency) &&
-	       check_agency(import, row, CHALLENGE_RECEIVING_AGENCY, ret->receiving_agency) &&
-	       import_person(import, row, CHALLENGE_RAISING_CONTACT, ret->raising_agency,
-			     &ret->raising_contact) &&
-	       import_person(import, row, CHALLENGE_RECEIVING_CONTACT, ret->receiving_agency,
-			     &ret->receiving_contact) &&
-	       import_time(import, row, CHALLENGE_PROTECT_BY, &ret->protect_by);
+	sound = check_agency(import, row, CHALLENGE_RAISING_AGENCY, ret->raising_agency) &&
+		import_person(import, row, CHALLENGE_RAISING_CONTACT, ret->raising_agency,
+			      &ret->raising_contact);
+	sound = check_agency(import, row, CHALLENGE_RECEIVING_AGENCY, ret->receiving_agency) &&
+		import_person(import, row, CHALLENGE_RECEIVING_CONTACT, ret->receiving_agency,
+			      &ret->receiving_contact) &&
+		sound;
+	sound = check_word(import, row, CHALLENGE_CONCERNS, "such word as", ret->concerns,
+			   concern_words, COUNT(concern_words)) &&
+		sound;
+	return import_time(import, row, CHALLENGE_PROTECT_BY, &ret->protect_by) && sound;
 }
 
 /* --- events ---------------------------------------------------------------------------------
@@ -194,15 +202,16 @@ static bool take_events(struct import *import, const struct csv_row *row,
 			const struct challenge *old, struct recording list[static EVENTS_MOST],
 			size_t *count)
 {
+	bool sound = true;
+
 	if (import_or(import, row, CHALLENGE_OUTCOME, "")[0] != '\0' &&
 	    import_or(import, row, CHALLENGE_RESOLVED_AT, "")[0] == '\0' &&
 	    (old == NULL || recorded_event(old, "resolved") == NULL))
-		return import_fault(import, row, CHALLENGE_OUTCOME,
-				    "an outcome needs resolved_at");
+		sound = import_fault(import, row, CHALLENGE_OUTCOME,
+				     "an outcome needs resolved_at");
 	for (size_t i = 0; i < COUNT(event_columns); i++)
-		if (!take_event(import, row, i, old, list, count))
-			return false;
-	return true;
+		sound = take_event(import, row, i, old, list, count) && sound;
+	return sound;
 }
 
 /* --- writing --------------------------------------------------------------------------------
@@ -288,6 +297,7 @@ bool import_challenge(struct import *import, const struct csv_row *row)
 	size_t count = 0;
 	const struct policy *policy;
 	struct error error = { 0 };
+	bool sound;
 
 	if (register_check_reference(reference, &error) < 0)
 		return import_fault(import, row, CHALLENGE_REFERENCE, "%s", error.text);
@@ -300,12 +310,16 @@ bool import_challenge(struct import *import, const struct csv_row *row)
 	if (old != NULL)
 		challenge = *old;
 	challenge.reference = reference;
-	if (!read_challenge(import, row, &challenge))
-		return false;
+	sound = read_challenge(import, row, &challenge);
 	policy = find_policy(import, row, &challenge);
-	if (policy == NULL || !check_words(import, row, &challenge, policy) ||
-	    !check_stage(import, row, policy, import_or(import, row, CHALLENGE_STAGE, "")) ||
-	    !take_events(import, row, old, list, &count))
+	if (policy != NULL) {
+		sound = check_words(import, row, &challenge, policy) && sound;
+		sound = check_stage(import, row, policy,
+				    import_or(import, row, CHALLENGE_STAGE, "")) &&
+			sound;
+	}
+	sound = take_events(import, row, old, list, &count) && sound;
+	if (!sound || policy == NULL)
 		return false;
 	return old != NULL ? change_challenge(import, row, old, &challenge, list, count)
 			   : add_challenge(import, row, &challenge, list, count);

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-static const char *advice_for(int code)
+const char *ctl_ledger_advice(int code)
 {
 	switch (code) {
 	case ENOENT:
@@ -15,6 +15,11 @@ static const char *advice_for(int code)
 		return "Run this as root or as the daemon's user.";
 	case EBUSY:
 		return "Try again in a moment.";
+	case ESTALE:
+		return "Start the daemon (systemctl start challenge-notifyd), which brings it "
+		       "up to date; if it runs, restart it.";
+	case EPROTO:
+		return "Use the challengectl of that version.";
 	default:
 		return "";
 	}
@@ -28,7 +33,14 @@ int ctl_ledger(struct ctl *ctl, enum ledger_access access, struct ledger **ret)
 	if (config == NULL)
 		return EXIT_COULD_NOT;
 	if (ledger_open(ctl_state_folder(config), access, ret, &error) < 0)
-		return ctl_fail(ctl, &error, advice_for(error.code));
+		return ctl_fail(ctl, &error, ctl_ledger_advice(error.code));
+	return EXIT_DONE;
+}
+
+int ctl_who_and_why(struct ctl *ctl, const char *by, const char *why)
+{
+	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
+		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
 	return EXIT_DONE;
 }
 

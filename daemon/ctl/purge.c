@@ -46,7 +46,8 @@ struct purge {
 	struct doomed *doomed; /* challenges, then contacts: rule[].count of each */
 	size_t count;
 	size_t capacity;
-	json_t *kept; /* what would go but for something, with why */
+	size_t copies; /* of the ledger from before upgrades, which have gone */
+	json_t *kept;  /* what would go but for something, with why */
 };
 
 static void purge_clear(struct purge *purge)
@@ -318,6 +319,9 @@ static int erase(struct purge *purge)
 		result = purge_part(purge, LEDGER_BODIES, &purge->rule[RULE_BODIES], &error);
 	if (result == 0)
 		result = purge_part(purge, LEDGER_PAYLOADS, &purge->rule[RULE_LEDGER], &error);
+	/* They hold what was just erased. */
+	if (result == 0 && (purge->rule[RULE_BODIES].set || purge->rule[RULE_LEDGER].set))
+		purge->copies = ledger_erase_copies(ctl_state_folder(purge->ctl->config));
 	return result < 0 ? ctl_fail(purge->ctl, &error, "Run it again to erase the rest.")
 			  : EXIT_DONE;
 }
@@ -353,13 +357,14 @@ static int print_json(struct purge *purge, bool erased)
 		if (json_array_append_new(names, json_string(purge->doomed[i].name)) < 0)
 			return ctl_cannot(purge->ctl, "out of memory");
 	return ctl_print_json(purge->ctl,
-			      json_pack("{s:b, s:o, s:o, s:O}", "erased", erased, "rules",
-					rules, "from_the_store", names, "kept", purge->kept));
+			      json_pack("{s:b, s:o, s:o, s:O, s:I}", "erased", erased, "rules",
+					rules, "from_the_store", names, "kept", purge->kept,
+					"ledger_copies", (json_int_t)purge->copies));
 }
 
 static int print_rules(struct purge *purge)
 {
-	static const char *const heads[] = { ">COUNT", "PERIOD", "BEFORE", "WHAT" };
+	static const char *const heads[] = { ">COUNT", "PERIOD", "=BEFORE", "WHAT" };
 	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 
 	for (size_t i = 0; i < RULES; i++) {
@@ -388,6 +393,9 @@ static int print_words(struct purge *purge, bool erased)
 	for (i = 0; i < purge->count; i++)
 		(void)fprintf(out, "%s %s\n", erased ? "erased" : "would erase",
 			      purge->doomed[i].name);
+	if (purge->copies > 0)
+		(void)fprintf(out,
+			      "erased the ledger's copy of before an upgrade of the daemon\n");
 	json_array_foreach(purge->kept, i, one)
 	{
 		(void)fprintf(out, "kept %s: %s\n",
@@ -478,8 +486,7 @@ static int run_purge(struct ctl *ctl, const char *by, struct instant now, bool y
 
 static int run(struct ctl *ctl, int argc, char **argv)
 {
-	bool really = ctl_flag(&argc, argv, "--really");
-	bool yes = ctl_flag(&argc, argv, "--yes") || really;
+	bool yes = ctl_flag(&argc, argv, "--yes");
 	const char *hold = NULL;
 	const char *release = NULL;
 	const char *by = NULL;
@@ -525,9 +532,8 @@ const struct command command_purge = {
 		"not\n"
 		"set there is kept for ever. A contact counts from confirmed_at.\n"
 		"\n"
-		"  --yes, --really   erases; it is recorded in the store and in the ledger's "
-		"chain\n"
-		"  --hold            keeps all about one challenge until it is released\n"
+		"  --yes     erases; it is recorded in the store and in the ledger's chain\n"
+		"  --hold    keeps all about one challenge until it is released\n"
 		"\n"
 		"Example:\n"
 		"  challengectl purge --at 2027-04-01\n"

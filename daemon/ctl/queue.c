@@ -4,6 +4,7 @@
  * Every decision is recorded in the ledger's chain with who made it and why.
  */
 #include "base/text.h"
+#include "core/mail_text.h"
 #include "ctl/ledger_access.h"
 #include "ctl/terminal.h"
 
@@ -115,7 +116,7 @@ static int print_counts(struct ctl *ctl, struct ledger *ledger, size_t listed)
 static int list(struct ctl *ctl, int state)
 {
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
-	static const char *const heads[] = { ">MAIL",     "STATE", "SINCE",
+	static const char *const heads[] = { ">MAIL",     "STATE", "=SINCE",
 					     "REFERENCE", "KIND",  "RECIPIENT" };
 	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 	struct listing listing = { .ctl = ctl, .table = &table };
@@ -163,13 +164,37 @@ static int run_list(struct ctl *ctl, int argc, char **argv)
 /* --- show ----------------------------------------------------------------------------------
  */
 
+/* Of an entry's payload, what a person wants to know. */
+static void print_payload(FILE *out, const json_t *payload)
+{
+	static const char *const keys[] = { "attempts", "reply", "reason", "by", "why" };
+
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		const json_t *value = json_object_get(payload, keys[i]);
+
+		if (json_is_integer(value) && json_integer_value(value) > 0)
+			(void)fprintf(out, "  %s %lld", keys[i],
+				      (long long)json_integer_value(value));
+		if (json_is_string(value) && json_string_value(value)[0] != '\0') {
+			(void)fprintf(out, "  %s: ", keys[i]);
+			terminal_put(out, json_string_value(value));
+		}
+	}
+}
+
 static int print_entry(void *context, const struct ledger_entry *entry)
 {
 	struct ctl *ctl = context;
 	char when[WHEN_TEXT_SIZE];
+	json_t *payload = entry->payload != NULL ? json_loads(entry->payload, 0, NULL) : NULL;
 
-	(void)fprintf(ctl->out, "  %s  %-14s %s\n", ctl_when(ctl, entry->at, when), entry->kind,
-		      entry->payload != NULL ? entry->payload : "(purged)");
+	(void)fprintf(ctl->out, "  %s  %s", ctl_when(ctl, entry->at, when), entry->kind);
+	if (payload != NULL)
+		print_payload(ctl->out, payload);
+	else
+		(void)fputs("  (purged)", ctl->out);
+	(void)fputc('\n', ctl->out);
+	json_decref(payload);
 	return 0;
 }
 
@@ -189,24 +214,33 @@ static void print_mail(struct ctl *ctl, const struct ledger_mail *mail)
 	(void)fprintf(ctl->out, "\nWhat happened:\n");
 }
 
-/* The final bytes; a terminal is not told to do anything by them. */
-static void print_bytes(struct ctl *ctl, const struct ledger_mail *mail)
+/* What its reader sees, or with --source the very bytes; a terminal is told nothing by them. */
+static void print_text(struct ctl *ctl, const struct ledger_mail *mail, bool source)
 {
-	(void)fprintf(ctl->out, "\n");
+	CLEANUP(text_clear) struct text subject = { 0 };
+	CLEANUP(text_clear) struct text body = { 0 };
+
+	(void)fputc('\n', ctl->out);
 	if (mail->bytes == NULL) {
 		(void)fprintf(ctl->out, "Its text was purged.\n");
 		return;
 	}
-	for (size_t i = 0; i < mail->length; i++) {
-		unsigned char c = (unsigned char)mail->bytes[i];
-
-		if (c != '\r')
-			(void)fputc((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c,
-				    ctl->out);
+	if (source) {
+		for (size_t i = 0; i < mail->length; i++)
+			if (mail->bytes[i] != '\r')
+				text_append_char(&body, mail->bytes[i]);
+		terminal_put(ctl->out, text_string(&body));
+		return;
 	}
+	mail_text_read(mail->bytes, mail->length, &subject, &body);
+	(void)fputs("Subject: ", ctl->out);
+	terminal_put(ctl->out, text_string(&subject));
+	(void)fputs("\n\n", ctl->out);
+	terminal_put(ctl->out, text_string(&body));
 }
 
-static int show(struct ctl *ctl, struct ledger *ledger, const struct ledger_mail *mail)
+static int show(struct ctl *ctl, struct ledger *ledger, const struct ledger_mail *mail,
+		bool source)
 {
 	struct error error = { 0 };
 	json_t *document;
@@ -227,7 +261,7 @@ static int show(struct ctl *ctl, struct ledger *ledger, const struct ledger_mail
 	print_mail(ctl, mail);
 	if (ledger_trail(ledger, 0, mail->id, print_entry, ctl, &error) < 0)
 		return ctl_fail(ctl, &error, "");
-	print_bytes(ctl, mail);
+	print_text(ctl, mail, source);
 	return EXIT_DONE;
 }
 
@@ -236,6 +270,7 @@ static int run_show(struct ctl *ctl, int argc, char **argv)
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
 	CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
 	struct error error = { 0 };
+	bool source = ctl_flag(&argc, argv, "--source");
 	int status = ctl_arguments(ctl, argc, argv, 1, 1);
 	int64_t id;
 	int found;
@@ -252,7 +287,7 @@ static int run_show(struct ctl *ctl, int argc, char **argv)
 		found = error_set(&error, ENOENT, "there is no mail %lld", (long long)id);
 	if (found < 0)
 		return ctl_fail(ctl, &error, "See \"challengectl queue list\".");
-	return show(ctl, ledger, &mail);
+	return show(ctl, ledger, &mail, source);
 }
 
 /* --- decisions -----------------------------------------------------------------------------
@@ -264,13 +299,6 @@ static bool take_who_and_why(struct ctl *ctl, int *argc, char **argv, const char
 	const struct ctl_option options[] = { { "--by", by }, { "--why", why } };
 
 	return ctl_options(ctl, argc, argv, options, COUNT(options));
-}
-
-static int check_who_and_why(struct ctl *ctl, const char *by, const char *why)
-{
-	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
-		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
-	return EXIT_DONE;
 }
 
 /* `only_from` narrows what the ledger would allow to what the word means; 0: as it allows. */
@@ -291,7 +319,7 @@ static int decide(struct ctl *ctl, int argc, char **argv, enum delivery_state to
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 1, 1);
 	if (status == EXIT_DONE)
-		status = check_who_and_why(ctl, by, why);
+		status = ctl_who_and_why(ctl, by, why);
 	if (status != EXIT_DONE)
 		return status;
 	if (!ctl_number(ctl, "mail", argv[0], &id) || !ctl_now(ctl, NULL, &now))
@@ -335,7 +363,7 @@ static int release_all(struct ctl *ctl, int argc, char **argv)
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 0, 0);
 	if (status == EXIT_DONE)
-		status = check_who_and_why(ctl, by, why);
+		status = ctl_who_and_why(ctl, by, why);
 	if (status != EXIT_DONE)
 		return status;
 	if (!ctl_now(ctl, NULL, &now))
@@ -348,7 +376,7 @@ static int release_all(struct ctl *ctl, int argc, char **argv)
 	if (ctl->json)
 		return ctl_print_json(ctl, json_pack("{s:I}", "released", (json_int_t)count));
 	if (count == 0)
-		(void)fprintf(ctl->out, "No notice was held for a flood.\n");
+		(void)fprintf(ctl->out, "No notice was held for a flood or a restore.\n");
 	else
 		(void)fprintf(ctl->out, "%zu notice(s) go out at the daemon's next poll.\n",
 			      count);
@@ -399,8 +427,15 @@ const struct command command_queue_list = {
 const struct command command_queue_show = {
 	.name = "queue show",
 	.summary = "show one mail, what happened to it, and its text",
-	.usage = "Usage: challengectl queue show MAIL\n\nExample:\n  challengectl queue show "
-		 "17\n",
+	.usage = "Usage: challengectl queue show MAIL [--source]\n"
+		 "\n"
+		 "Its state, what happened to it, and subject and text as its reader sees "
+		 "them.\n"
+		 "\n"
+		 "  --source   the very bytes that the relay was or will be given\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl queue show 17\n",
 	.run = run_show,
 };
 const struct command command_queue_retry = {
@@ -427,8 +462,9 @@ const struct command command_queue_release = {
 	.usage = "Usage: challengectl queue release MAIL|--all --by NAME --why TEXT\n"
 		 "\n"
 		 "--all lets every notice go that the daemon held since far more fell due "
-		 "than usual.\n"
-		 "Who and why are kept in the audit trail.\n"
+		 "than usual,\n"
+		 "or since its ledger was put back from a copy. Who and why are kept in the "
+		 "audit trail.\n"
 		 "\n"
 		 "Examples:\n"
 		 "  challengectl queue release 17 --by 'A. Person' --why 'the address is "

@@ -177,8 +177,9 @@ static int write_challenge(struct ctl *ctl, const struct typed *typed,
 						     made.reference, "id", (json_int_t)made.id,
 						     "policy", policy->id, "policy_version",
 						     policy->version));
-	(void)fprintf(ctl->out, "%s raised under %s@%s\n", made.reference, policy->id,
-		      policy->version);
+	(void)fprintf(ctl->out, "%s raised under %s@%s. What is due when: %s explain %s\n",
+		      made.reference, policy->id, policy->version, ctl->program,
+		      made.reference);
 	return EXIT_DONE;
 }
 

@@ -39,7 +39,8 @@ static int check_options(struct ctl *ctl, const struct typed *typed)
 	if (is_kind(typed, "paused") && typed->due != NULL)
 		return ctl_usage(ctl, "the end of a pause is --until, not --due");
 	if (is_kind(typed, "voided") && typed->voids == NULL)
-		return ctl_usage(ctl, "record voided needs --voids N (see challengectl show)");
+		return ctl_usage(ctl, "record voided needs --voids N, an event's number in "
+				      "challengectl show");
 	return EXIT_DONE;
 }
 

@@ -3,17 +3,19 @@
  * and ledger; without any personal data.
  */
 #include "adapter/ledger_care.h"
+#include "base/list.h"
 #include "ctl/commands.h"
 #include "ctl/ledger_access.h"
 #include "ctl/lookup.h"
 #include "ctl/report_print.h"
 #include "ctl/terminal.h"
+#include "ctl/typed.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	PATIENCE_SECONDS = 3600, /* a notice later than that was late by our own fault */
+	PATIENCE_SECONDS = 3600, /* a notice that much late is late by our own fault */
 	SUPPRESS_HTML = 5,       /* a page is meant to be handed on */
 	MONTHS_A_QUARTER = 3,
 	QUARTERS = 4,
@@ -27,6 +29,12 @@ struct days {
 	int32_t last;
 };
 
+/* An event that was typed long after it happened: no notice of it could go before. */
+struct late_entry {
+	int64_t event;
+	struct instant recorded;
+};
+
 struct gathering {
 	struct ctl *ctl;
 	struct report report;
@@ -36,6 +44,9 @@ struct gathering {
 	struct directory directory;
 	bool *raised[REPORT_COLUMNS]; /* by agency: has it raised any? */
 	size_t passed_over;           /* without a policy that is loaded, or not to be read */
+	struct late_entry *late;      /* by event, once all are read */
+	size_t late_count;
+	size_t late_capacity;
 };
 
 static void gathering_clear(struct gathering *gathering)
@@ -43,6 +54,7 @@ static void gathering_clear(struct gathering *gathering)
 	report_clear(&gathering->report);
 	for (int i = 0; i < REPORT_COLUMNS; i++)
 		free(gathering->raised[i]);
+	free(gathering->late);
 }
 
 /* --- which period ---------------------------------------------------------------------------
@@ -110,8 +122,8 @@ static int take_period(struct gathering *gathering, int *argc, char **argv, int3
 					   quarter);
 	if (from == NULL || to == NULL)
 		return ctl_usage(ctl, "report needs --from and --to, or --quarter");
-	if (!day_parse(from, &days->first) || !day_parse(to, &days->last))
-		return ctl_usage(ctl, "--from and --to are dates: 2026-07-01");
+	if (!typed_day(from, &days->first) || !typed_day(to, &days->last))
+		return ctl_usage(ctl, "--from and --to are dates: 2026-07-01 or 01/07/2026");
 	if (days->last < days->first)
 		return ctl_usage(ctl, "--to lies before --from");
 	return EXIT_DONE;
@@ -172,6 +184,24 @@ static void note_raising(struct gathering *gathering, const struct challenge *ch
 	}
 }
 
+static int note_late_entries(struct gathering *gathering, const struct challenge *challenge,
+			     struct error *error)
+{
+	for (size_t i = 0; i < challenge->event_count; i++) {
+		const struct event *event = &challenge->events[i];
+
+		if (!instant_before(instant_add(event->at, PATIENCE_SECONDS),
+				    event->recorded_at))
+			continue;
+		if (list_reserve(&gathering->late, gathering->late_count,
+				 &gathering->late_capacity, sizeof *gathering->late) < 0)
+			return error_memory(error);
+		gathering->late[gathering->late_count++] =
+			(struct late_entry){ event->id, event->recorded_at };
+	}
+	return 0;
+}
+
 static int count_challenge(struct gathering *gathering, struct timeline *timeline,
 			   struct challenge *challenge, struct error *error)
 {
@@ -182,13 +212,13 @@ static int count_challenge(struct gathering *gathering, struct timeline *timelin
 		.raising = agency_name(&gathering->directory, challenge->raising_agency),
 		.receiving = agency_name(&gathering->directory, challenge->receiving_agency),
 	};
-	int result = 0;
+	int result = note_late_entries(gathering, challenge, error);
 
 	challenge_settle(challenge);
 	note_raising(gathering, challenge);
 	if (one.policy == NULL) {
 		gathering->passed_over++;
-		return 0;
+		return result;
 	}
 	for (int i = 0; i < gathering->columns && result == 0; i++)
 		result = report_add(&gathering->report, i, &one, gathering->period[i], timeline,
@@ -233,6 +263,45 @@ static void count_silent(struct gathering *gathering)
 	}
 }
 
+static int by_event(const void *left, const void *right)
+{
+	const struct late_entry *a = left;
+	const struct late_entry *b = right;
+
+	return (a->event > b->event) - (a->event < b->event);
+}
+
+/* What became of the notices of one period. */
+struct punctuality {
+	const struct gathering *gathering;
+	int64_t accepted;
+	int64_t late;
+	int64_t late_entry;
+};
+
+static void count_notice(void *context, int64_t event, struct instant send_at,
+			 struct instant accepted)
+{
+	struct punctuality *found = context;
+	const struct gathering *gathering = found->gathering;
+	const struct late_entry key = { .event = event };
+	const struct late_entry *entry =
+		gathering->late_count == 0
+			? NULL
+			: bsearch(&key, gathering->late, gathering->late_count, sizeof key,
+				  by_event);
+	struct instant due = instant_add(send_at, PATIENCE_SECONDS);
+
+	found->accepted++;
+	if (!instant_before(due, accepted))
+		return;
+	if (entry != NULL &&
+	    !instant_before(instant_add(entry->recorded, PATIENCE_SECONDS), accepted))
+		found->late_entry++;
+	else
+		found->late++;
+}
+
 /* Without a ledger nothing is said of the service. */
 static int count_service(struct gathering *gathering)
 {
@@ -245,17 +314,23 @@ static int count_service(struct gathering *gathering)
 			      error.text);
 		return EXIT_DONE;
 	}
+	if (gathering->late_count > 0)
+		qsort(gathering->late, gathering->late_count, sizeof *gathering->late,
+		      by_event);
 	for (int i = 0; i < gathering->columns; i++) {
 		struct report_period period = gathering->period[i];
-		struct ledger_punctuality found = { 0 };
+		struct punctuality found = { .gathering = gathering };
 
-		if (ledger_punctuality(ledger, period.from, period.until, PATIENCE_SECONDS,
-				       &found, &error) < 0)
+		if (ledger_accepted(ledger, period.from, period.until, count_notice, &found,
+				    &error) < 0)
 			return ctl_fail(ctl, &error, "");
 		report_tally(&gathering->report, REPORT_SERVICE, i,
 			     "Notices that the relay accepted", found.accepted, 0);
 		report_tally(&gathering->report, REPORT_SERVICE, i,
 			     "More than an hour late, by the service's own fault", found.late,
+			     0);
+		report_tally(&gathering->report, REPORT_SERVICE, i,
+			     "Late because what happened was recorded late", found.late_entry,
 			     0);
 	}
 	return EXIT_DONE;
@@ -267,6 +342,8 @@ static int gather(struct gathering *gathering, struct store *store)
 	struct error error = { 0 };
 	int result = store_directory(store, NULL, 0, &gathering->directory, &error);
 
+	for (int i = 0; i < gathering->columns; i++)
+		report_begin(&gathering->report, i);
 	for (int i = 0; i < REPORT_COLUMNS && result >= 0; i++) {
 		gathering->raised[i] = calloc(gathering->directory.agency_count + 1,
 					      sizeof *gathering->raised[i]);
@@ -329,6 +406,20 @@ static int take_least(struct ctl *ctl, int *argc, char **argv, enum format forma
 	return ctl_number(ctl, "--suppress-below", typed, ret) ? EXIT_DONE : EXIT_USAGE;
 }
 
+/* "1 October 2026", for a board. */
+enum { DAY_WORDS_SIZE = 32 };
+static const char *day_words(int32_t day, char out[static DAY_WORDS_SIZE])
+{
+	static const char *const months[] = { "January",   "February", "March",    "April",
+					      "May",       "June",     "July",     "August",
+					      "September", "October",  "November", "December" };
+	struct date date = day_to_date(day);
+
+	(void)snprintf(out, DAY_WORDS_SIZE, "%d %s %d", (int)date.day, months[date.month - 1],
+		       (int)date.year); /* fits */
+	return out;
+}
+
 static int print(struct gathering *gathering, enum format format, int64_t least)
 {
 	struct ctl *ctl = gathering->ctl;
@@ -339,13 +430,18 @@ static int print(struct gathering *gathering, enum format format, int64_t least)
 	for (int i = 0; i < gathering->columns; i++) {
 		char first[DAY_TEXT_SIZE];
 		char last[DAY_TEXT_SIZE];
+		char first_words[DAY_WORDS_SIZE];
+		char last_words[DAY_WORDS_SIZE];
 
 		(void)snprintf(page.period[i], sizeof page.period[i], "%s to %s",
 			       day_format(gathering->days[i].first, first),
 			       day_format(gathering->days[i].last, last)); /* fits */
+		(void)snprintf(page.words[i], sizeof page.words[i], "%s to %s",
+			       day_words(gathering->days[i].first, first_words),
+			       day_words(gathering->days[i].last, last_words)); /* fits */
 	}
-	report_sort(&gathering->report);
 	report_suppress(&gathering->report, least);
+	report_sort(&gathering->report);
 	if (gathering->report.failed)
 		return ctl_cannot(ctl, "out of memory");
 	switch (format) {

@@ -29,7 +29,7 @@ static const struct {
 	[REPORT_STAGE_TIME] = { "stage_time", "Mean days in each stage", MEASURE_DAYS },
 	[REPORT_OLDEST] = { "oldest", "Age of the oldest open challenge, in days",
 			    MEASURE_DAYS },
-	[REPORT_SILENT] = { "silent", "Agencies that raised none", MEASURE_COUNT },
+	[REPORT_SILENT] = { "silent", "Agencies that raised none", MEASURE_NONE },
 	[REPORT_SERVICE] = { "service", "Notices of this service", MEASURE_COUNT },
 };
 
@@ -51,15 +51,59 @@ enum report_measure report_section_measure(enum report_section section)
 /* --- cells ----------------------------------------------------------------------------------
  */
 
+/* FNV-1a: the labels are our own and the administrator's. */
+static size_t label_hash(const char *label)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (; *label != '\0'; label++)
+		hash = (hash ^ (unsigned char)*label) * 1099511628211u;
+	return (size_t)(hash ^ hash >> 32);
+}
+
+/* Where the label's row is noted, or would be; there is always an empty place. */
+static uint32_t *place_of(const struct report_rows *rows, const char *label)
+{
+	size_t at = label_hash(label) & (rows->places - 1);
+
+	while (rows->place[at] != 0 && strcmp(rows->row[rows->place[at] - 1].label, label) != 0)
+		at = (at + 1) & (rows->places - 1);
+	return &rows->place[at];
+}
+
+/* Pairs of agencies may be many: they are found by their hash. */
+static bool reserve_place(struct report_rows *rows)
+{
+	size_t places = rows->places > 0 ? 2 * rows->places : 16;
+	uint32_t *place;
+
+	if (2 * (rows->count + 1) <= rows->places)
+		return true;
+	place = calloc(places, sizeof *place);
+	if (place == NULL)
+		return false;
+	free(rows->place);
+	rows->place = place;
+	rows->places = places;
+	for (size_t i = 0; i < rows->count; i++)
+		*place_of(rows, rows->row[i].label) = (uint32_t)i + 1;
+	return true;
+}
+
 static struct report_cell *cell_of(struct report *report, enum report_section section,
 				   int column, const char *label)
 {
 	struct report_rows *rows = &report->section[section];
+	uint32_t *place;
 	char *copy;
 
-	for (size_t i = 0; i < rows->count; i++)
-		if (strcmp(rows->row[i].label, label) == 0)
-			return &rows->row[i].cell[column];
+	if (!reserve_place(rows)) {
+		report->failed = true;
+		return NULL;
+	}
+	place = place_of(rows, label);
+	if (*place != 0)
+		return &rows->row[*place - 1].cell[column];
 	copy = strdup(label);
 	if (copy == NULL ||
 	    list_reserve(&rows->row, rows->count, &rows->capacity, sizeof *rows->row) < 0) {
@@ -67,8 +111,9 @@ static struct report_cell *cell_of(struct report *report, enum report_section se
 		report->failed = true;
 		return NULL;
 	}
-	rows->row[rows->count] = (struct report_row){ .label = copy };
-	return &rows->row[rows->count++].cell[column];
+	rows->row[rows->count++] = (struct report_row){ .label = copy };
+	*place = (uint32_t)rows->count;
+	return &rows->row[rows->count - 1].cell[column];
 }
 
 void report_tally(struct report *report, enum report_section section, int column,
@@ -90,6 +135,22 @@ static void tally_most(struct report *report, enum report_section section, int c
 
 	if (cell != NULL && cell->value < value)
 		cell->value = value;
+}
+
+enum total { TOTAL_RAISED, TOTAL_RESOLVED, TOTAL_OPEN, TOTAL_OVERDUE, TOTAL_FEEDBACK, TOTALS };
+
+static const char *const totals[TOTALS] = {
+	[TOTAL_RAISED] = "Raised",
+	[TOTAL_RESOLVED] = "Resolved",
+	[TOTAL_OPEN] = "Open at the end",
+	[TOTAL_OVERDUE] = "Overdue at the end",
+	[TOTAL_FEEDBACK] = "Feedback owed at the end",
+};
+
+void report_begin(struct report *report, int column)
+{
+	for (int i = 0; i < TOTALS; i++)
+		report_tally(report, REPORT_TOTALS, column, totals[i], 0, 0);
 }
 
 /* --- what happened to one challenge ---------------------------------------------------------
@@ -243,7 +304,7 @@ static void count_raised(const struct counting_one *it)
 	text_appendf(&pair, "%s to %s", it->one->raising, it->one->receiving);
 	if (text_failed(&pair))
 		it->report->failed = true;
-	count(it, REPORT_TOTALS, "Raised");
+	count(it, REPORT_TOTALS, totals[TOTAL_RAISED]);
 	count(it, REPORT_POLICIES, policy->title);
 	count(it, REPORT_CONCERNS, own_word(challenge->concerns, concerns, COUNT(concerns)));
 	count(it, REPORT_CAUSES,
@@ -258,7 +319,7 @@ static void count_resolved(const struct counting_one *it)
 
 	if (it->resolved == NULL || !is_within(it->period, it->resolved->at))
 		return;
-	count(it, REPORT_TOTALS, "Resolved");
+	count(it, REPORT_TOTALS, totals[TOTAL_RESOLVED]);
 	count(it, REPORT_OUTCOMES,
 	      own_word(it->resolved->value, policy->outcomes, policy->outcome_count));
 	report_tally(it->report, REPORT_FIRST, it->column, policy->title, first ? 1 : 0, 1);
@@ -284,15 +345,27 @@ static void count_open(const struct counting_one *it)
 	if (it->state.ended)
 		return;
 	if (!it->state.open) {
-		count(it, REPORT_TOTALS, "Feedback owed at the end");
+		count(it, REPORT_TOTALS, totals[TOTAL_FEEDBACK]);
 		return;
 	}
-	count(it, REPORT_TOTALS, "Open at the end");
+	count(it, REPORT_TOTALS, totals[TOTAL_OPEN]);
 	if (is_overdue(it))
-		count(it, REPORT_TOTALS, "Overdue at the end");
+		count(it, REPORT_TOTALS, totals[TOTAL_OVERDUE]);
 	if (it->state.stage != STAGE_NONE)
 		count(it, REPORT_STAGES, policy->stages[it->state.stage].title);
 	tally_most(it->report, REPORT_OLDEST, it->column, policy->title, age);
+}
+
+/* Nobody answered, and nobody has to any more. */
+static bool is_withdrawn_at(const struct counting_one *it, struct instant at)
+{
+	const struct challenge *challenge = it->one->challenge;
+
+	for (size_t i = 0; i < challenge->event_count; i++)
+		if (strcmp(challenge->events[i].kind, "withdrawn") == 0 &&
+		    instant_equal(challenge->events[i].at, at))
+			return true;
+	return false;
 }
 
 /* A limit counts in the period in which it was answered or fell due, whichever came first. */
@@ -306,10 +379,11 @@ static void count_limits(const struct counting_one *it)
 		struct instant end = timeline_run_end(it->timeline, run->run);
 		CLEANUP(text_clear) struct text label = { 0 };
 
-		if (!is_within(it->period, instant_min(run->due, end)))
+		if (!is_within(it->period, instant_min(run->due, end)) ||
+		    (!instant_before(run->due, end) && is_withdrawn_at(it, end)))
 			continue;
 		if (owed->stage == STAGE_NONE)
-			text_appendf(&label, "%s: %s", policy->title, owed->id);
+			text_appendf(&label, "%s (%s)", owed->id, policy->title);
 		else if (strcmp(policy->stages[owed->stage].id, owed->id) == 0)
 			text_append(&label, policy->stages[owed->stage].title);
 		else
@@ -444,12 +518,18 @@ static int by_label(const void *left, const void *right)
 	return strcmp(a->label, b->label);
 }
 
+/* Behind all that is shown. */
+static int64_t rank(const struct report_cell *cell)
+{
+	return cell->suppressed ? -1 : cell->value;
+}
+
 static int by_count(const void *left, const void *right)
 {
 	const struct report_row *a = left;
 	const struct report_row *b = right;
-	int64_t first = a->cell[REPORT_NOW].value;
-	int64_t second = b->cell[REPORT_NOW].value;
+	int64_t first = rank(&a->cell[REPORT_NOW]);
+	int64_t second = rank(&b->cell[REPORT_NOW]);
 
 	return first == second ? by_label(left, right) : first < second ? 1 : -1;
 }
@@ -462,25 +542,106 @@ void report_sort(struct report *report)
 		if (i == REPORT_TOTALS || i == REPORT_SERVICE || rows->count == 0)
 			continue;
 		qsort(rows->row, rows->count, sizeof *rows->row,
-		      sections[i].measure == MEASURE_COUNT ? by_count : by_label);
+		      sections[i].measure == MEASURE_COUNT ||
+				      sections[i].measure == MEASURE_NONE
+			      ? by_count
+			      : by_label);
 	}
 }
 
-static void suppress_second(struct report_rows *rows, int column)
+/* How many challenges the cell tells of. */
+static int64_t cell_weight(enum report_section section, const struct report_cell *cell)
 {
-	struct report_cell *smallest = NULL;
-	size_t marked = 0;
+	return sections[section].measure == MEASURE_COUNT ? cell->value : cell->of;
+}
+
+static bool is_few(int64_t number, int64_t least)
+{
+	return number > 0 && number < least;
+}
+
+static bool tells_of_few(enum report_section section, const struct report_cell *cell,
+			 int64_t least)
+{
+	if (is_few(cell_weight(section, cell), least))
+		return true;
+	return sections[section].measure == MEASURE_SHARE &&
+	       (is_few(cell->value, least) || is_few(cell->of - cell->value, least));
+}
+
+/* Whether its parts add up to a total that may be shown. */
+static bool has_total(enum report_section section)
+{
+	switch (section) {
+	case REPORT_POLICIES:
+	case REPORT_CONCERNS:
+	case REPORT_CAUSES:
+	case REPORT_PAIRS:
+	case REPORT_STAGES:
+	case REPORT_OUTCOMES:
+	case REPORT_FIRST:
+	case REPORT_THEMES:
+		return true;
+	case REPORT_TOTALS:
+	case REPORT_TIMESCALES:
+	case REPORT_STAGE_TIME:
+	case REPORT_OLDEST:
+	case REPORT_SILENT:
+	case REPORT_SERVICE:
+	case REPORT_SECTIONS:
+		break;
+	}
+	return false;
+}
+
+/* What subtraction from the total gives: so many marked cells come to that sum. */
+struct marked {
+	int64_t count;
+	int64_t sum;
+	bool second; /* one of them is marked for the others' sake alone */
+};
+
+/* Each is from 1 to least - 1, but for one marked second, which is `least` or more: is there
+ * more than one way to make the sum? */
+static bool is_ambiguous(const struct marked *marked, int64_t least)
+{
+	if (marked->second)
+		return marked->sum > least + marked->count - 1;
+	return marked->count > 1 && marked->sum >= least &&
+	       marked->sum < marked->count * (least - 1);
+}
+
+static void suppress_second(struct report_rows *rows, enum report_section section, int column,
+			    int64_t least)
+{
+	struct marked marked = { 0 };
 
 	for (size_t i = 0; i < rows->count; i++) {
-		struct report_cell *cell = &rows->row[i].cell[column];
+		const struct report_cell *cell = &rows->row[i].cell[column];
 
-		if (cell->suppressed)
-			marked++;
-		else if (cell->value > 0 && (smallest == NULL || cell->value < smallest->value))
-			smallest = cell;
+		if (!cell->suppressed)
+			continue;
+		marked.count++;
+		marked.sum += cell_weight(section, cell);
 	}
-	if (marked == 1 && smallest != NULL)
+	while (marked.count > 0 && !is_ambiguous(&marked, least)) {
+		struct report_cell *smallest = NULL;
+
+		for (size_t i = 0; i < rows->count; i++) {
+			struct report_cell *cell = &rows->row[i].cell[column];
+			int64_t weight = cell_weight(section, cell);
+
+			if (!cell->suppressed && weight > 0 &&
+			    (smallest == NULL || weight < cell_weight(section, smallest)))
+				smallest = cell;
+		}
+		if (smallest == NULL)
+			return;
 		smallest->suppressed = true;
+		marked.count++;
+		marked.sum += cell_weight(section, smallest);
+		marked.second = true;
+	}
 }
 
 static void suppress_section(struct report_rows *rows, enum report_section section, int column,
@@ -488,15 +649,11 @@ static void suppress_section(struct report_rows *rows, enum report_section secti
 {
 	for (size_t i = 0; i < rows->count; i++) {
 		struct report_cell *cell = &rows->row[i].cell[column];
-		int64_t people =
-			sections[section].measure == MEASURE_COUNT ? cell->value : cell->of;
 
-		if (people > 0 && people < least)
-			cell->suppressed = true;
+		cell->suppressed = tells_of_few(section, cell, least);
 	}
-	/* Parts of a whole that is shown; the totals are no parts. */
-	if (sections[section].measure == MEASURE_COUNT && section != REPORT_TOTALS)
-		suppress_second(rows, column);
+	if (has_total(section))
+		suppress_second(rows, section, column, least);
 }
 
 void report_suppress(struct report *report, int64_t least)
@@ -514,6 +671,7 @@ void report_clear(struct report *report)
 		for (size_t j = 0; j < report->section[i].count; j++)
 			free(report->section[i].row[j].label);
 		free(report->section[i].row);
+		free(report->section[i].place);
 	}
 	*report = (struct report){ 0 };
 }

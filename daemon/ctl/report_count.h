@@ -32,6 +32,7 @@ enum report_measure {
 	MEASURE_COUNT,
 	MEASURE_SHARE, /* value of `of` */
 	MEASURE_DAYS,  /* value in seconds; the mean over `of` where that is not 0 */
+	MEASURE_NONE,  /* 1: it raised none */
 };
 
 struct report_cell {
@@ -51,6 +52,8 @@ struct report_rows {
 	struct report_row *row;
 	size_t count;
 	size_t capacity;
+	uint32_t *place; /* by hash of the label: 1 + its place in `row`; 0: nothing there */
+	size_t places;   /* a power of two, or 0 */
 };
 
 struct report {
@@ -68,6 +71,9 @@ struct report_period {
 	struct instant from;
 	struct instant until;
 };
+
+/* Has the totals of that column there, even if they stay 0. */
+void report_begin(struct report *report, int column);
 
 /*
  * Counts one challenge, settled, of a policy that is loaded, in that column. What lies past
@@ -87,15 +93,19 @@ MUST_CHECK int report_add(struct report *report, int column, const struct report
 void report_tally(struct report *report, enum report_section section, int column,
 		  const char *label, int64_t value, int64_t of);
 
-/* Puts the rows in order: most first, then by label; totals stay as they came. */
-void report_sort(struct report *report);
-
 /*
- * Marks what would tell of too few: counts above 0 and below `least`, shares and means of so
- * few; and where one count of a section alone is marked, the next smallest as well, or it could
- * be had by subtraction. `least` 0 or 1: nothing.
+ * Marks what would tell of too few: counts above 0 and below `least`; shares of so few, or of
+ * which so few are or are not; means of so few. Where the parts of a section add up to a total
+ * that is shown, so many more are marked, the smallest first, that subtraction leads to no
+ * number that is marked. `least` 0 or 1: nothing.
  */
 void report_suppress(struct report *report, int64_t least);
+
+/*
+ * Puts the rows in order: most first, what is marked last, so that its place says nothing, then
+ * by label; totals stay as they came. The last step: nothing is counted or marked after it.
+ */
+void report_sort(struct report *report);
 
 void report_clear(struct report *report);
 

@@ -14,6 +14,7 @@ double report_cell_size(enum report_section section, const struct report_cell *c
 
 	switch (report_section_measure(section)) {
 	case MEASURE_COUNT:
+	case MEASURE_NONE:
 		return (double)cell->value;
 	case MEASURE_SHARE:
 		return cell->of > 0 ? 100.0 * (double)cell->value / of : 0;
@@ -29,6 +30,8 @@ static bool is_empty(enum report_section section, const struct report_cell *cell
 	switch (report_section_measure(section)) {
 	case MEASURE_COUNT:
 		return false;
+	case MEASURE_NONE:
+		return cell->value == 0;
 	case MEASURE_SHARE:
 		return cell->of == 0;
 	case MEASURE_DAYS:
@@ -50,6 +53,8 @@ const char *report_cell_text(enum report_section section, const struct report_ce
 	case MEASURE_COUNT:
 		(void)snprintf(out, CELL_TEXT_SIZE, "%lld", (long long)cell->value); /* fits */
 		break;
+	case MEASURE_NONE:
+		return "none";
 	case MEASURE_SHARE:
 		(void)snprintf(out, CELL_TEXT_SIZE, "%lld of %lld (%.0f %%)",
 			       (long long)cell->value, (long long)cell->of, size); /* fits */
@@ -209,6 +214,7 @@ static json_t *section_json(const struct report_page *page, enum report_section 
 		[MEASURE_COUNT] = "count",
 		[MEASURE_SHARE] = "share",
 		[MEASURE_DAYS] = "days",
+		[MEASURE_NONE] = "none",
 	};
 	const struct report_rows *rows = &page->report->section[section];
 	json_t *list = json_array();

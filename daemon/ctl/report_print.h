@@ -11,6 +11,7 @@
 struct report_page {
 	const struct report *report;
 	char period[REPORT_COLUMNS][64]; /* "2026-07-01 to 2026-09-30"; [1] "": none */
+	char words[REPORT_COLUMNS][80];  /* "1 July 2026 to 30 September 2026" */
 	const char *partnership;         /* whose it is; "" */
 	int64_t least;                   /* below which numbers are left out; 0: none are */
 };

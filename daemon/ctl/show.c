@@ -1,7 +1,10 @@
 /* show.c - challengectl show: one challenge and all that was recorded of it. */
+#include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ledger_access.h"
 #include "ctl/lookup.h"
 #include "ctl/standing.h"
+#include "ctl/terminal.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -172,24 +175,26 @@ static void print_contact(struct ctl *ctl, const char *name, int64_t contact)
 
 static void print_note(struct ctl *ctl, const char *note)
 {
-	(void)fputs("         | ", ctl->out);
-	for (const unsigned char *c = (const unsigned char *)note; *c != '\0'; c++) {
-		if (*c == '\n')
-			(void)fputs("\n         | ", ctl->out);
-		else /* no escape sequences to somebody's terminal */
-			(void)fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, ctl->out);
+	while (*note != '\0') {
+		CLEANUP(text_clear) struct text line = { 0 };
+		size_t length = strcspn(note, "\n");
+
+		text_append_bytes(&line, note, length);
+		(void)fputs("         | ", ctl->out);
+		terminal_put(ctl->out, text_failed(&line) ? "" : text_string(&line));
+		(void)fputc('\n', ctl->out);
+		note += length + (note[length] == '\n' ? 1 : 0);
 	}
-	(void)fputc('\n', ctl->out);
 }
 
-static void print_line(struct ctl *ctl, const struct zone *zone, const struct line *line)
+static void print_line(struct ctl *ctl, const struct line *line)
 {
 	const struct event *event = &line->event;
-	char at[INSTANT_TEXT_SIZE];
-	char due[INSTANT_TEXT_SIZE];
+	char at[WHEN_TEXT_SIZE];
+	char due[WHEN_TEXT_SIZE];
 
 	(void)fprintf(ctl->out, "%7lld  %s  %s", (long long)event->id,
-		      ctl_time_text(zone, event->at, at), event->kind);
+		      ctl_when(ctl, event->at, at), event->kind);
 	if (event->stage[0] != '\0')
 		(void)fprintf(ctl->out, " %s", event->stage);
 	if (event->value[0] != '\0')
@@ -197,15 +202,14 @@ static void print_line(struct ctl *ctl, const struct zone *zone, const struct li
 	if (!instant_is_never(event->due))
 		(void)fprintf(ctl->out, ", %s %s",
 			      strcmp(event->kind, "paused") == 0 ? "until" : "due",
-			      ctl_time_text(zone, event->due, due));
+			      ctl_when(ctl, event->due, due));
 	if (event->voids != 0)
 		(void)fprintf(ctl->out, " (takes back %lld)", (long long)event->voids);
 	if (line->voided)
 		(void)fputs(" (taken back)", ctl->out);
 	if (line->by != NULL && line->by[0] != '\0') {
 		(void)fputs(", by ", ctl->out);
-		for (const unsigned char *c = (const unsigned char *)line->by; *c != '\0'; c++)
-			(void)fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, ctl->out);
+		terminal_put(ctl->out, line->by);
 	}
 	(void)fputc('\n', ctl->out);
 	if (line->note != NULL && line->note[0] != '\0')
@@ -215,8 +219,7 @@ static void print_line(struct ctl *ctl, const struct zone *zone, const struct li
 static void print_challenge(struct ctl *ctl, const struct challenge *challenge,
 			    const struct standing *standing, const struct history *history)
 {
-	const struct zone *zone = standing_zone(standing);
-	char protect_by[INSTANT_TEXT_SIZE];
+	char protect_by[WHEN_TEXT_SIZE];
 
 	(void)fprintf(ctl->out, "%s, %s@%s: %s\n", challenge->reference, challenge->policy,
 		      challenge->policy_version, standing_word(standing));
@@ -228,9 +231,11 @@ static void print_challenge(struct ctl *ctl, const struct challenge *challenge,
 	print_contact(ctl, "its contact", challenge->raising_contact);
 	print_field(ctl, "answered by", challenge->receiving_agency);
 	print_contact(ctl, "its contact", challenge->receiving_contact);
-	print_field(ctl, "protect by", ctl_time_text(zone, challenge->protect_by, protect_by));
+	if (!instant_is_never(challenge->protect_by))
+		print_field(ctl, "protect by",
+			    ctl_when(ctl, challenge->protect_by, protect_by));
 	for (size_t i = 0; i < history->count; i++)
-		print_line(ctl, zone, &history->line[i]);
+		print_line(ctl, &history->line[i]);
 }
 
 static int show(struct ctl *ctl, const char *reference, struct instant now, bool notes)

@@ -3,7 +3,9 @@
  * and what is wrong, with what to do about it; on one screen.
  */
 #include "adapter/ledger_care.h"
+#include "adapter/pulse.h"
 #include "base/list.h"
+#include "core/promise.h"
 #include "ctl/commands.h"
 #include "ctl/entry.h"
 #include "ctl/ledger_access.h"
@@ -21,6 +23,10 @@ enum {
 	LATE_SECONDS = 300,        /* what was due longer ago is waited for too long */
 	HOLIDAY_NOTICE_DAYS = 180, /* as `check` warns */
 	PROBLEMS_MOST = 64,
+	UNWATCHED_MOST = 100, /* that are named */
+	SLICE = 1000,         /* challenges whose plans are asked for at once */
+	POLLS_MISSED = 3,     /* then the last good poll is too long ago */
+	POLL_PATIENCE = 60,   /* seconds; short intervals get some air */
 };
 
 struct problem {
@@ -28,10 +34,19 @@ struct problem {
 	const char *advice;
 };
 
+/* An open challenge that nothing is to come for. */
+struct unwatched {
+	char name[100];
+	enum promise promise;
+};
+
 struct status {
 	struct ctl *ctl;
 	struct instant now;
 	bool running;
+	bool has_pulse;
+	struct pulse_beat pulse;
+	struct ledger *ledger;
 	bool ledger_known; /* the ledger could be read */
 	bool store_known;
 	struct instant written; /* when the daemon last wrote something; INT64_MIN: never */
@@ -41,9 +56,15 @@ struct status {
 	int64_t seen;         /* the last change of the store that the daemon has looked at */
 	int64_t changes;      /* the last one there is */
 	int64_t queue[DELIVERY_STATE_COUNT];
+	int64_t doubted; /* 1: the store is not the one that the ledger knows */
+	bool is_copy;    /* the ledger is one that was put back, and nobody has run on it */
+	struct ledger_flood flood;
 	size_t open;
 	size_t due; /* with a limit that ends by the close of the next working day */
 	size_t overdue;
+	size_t unwatched_count; /* of them `forgotten` have a policy and can be read */
+	size_t forgotten;
+	struct unwatched unwatched[UNWATCHED_MOST];
 	size_t unreadable;
 	size_t no_policy;
 	size_t not_raised;
@@ -55,6 +76,7 @@ static void status_clear(struct status *status)
 {
 	text_clear(&status->in_force);
 	text_clear(&status->approved);
+	ledger_close(status->ledger);
 }
 
 /* `advice` is a sentence that is kept, not copied. Past the most there is one look is enough.
@@ -108,21 +130,11 @@ static struct instant next_close(const struct calendar *calendar, struct instant
 	return calendar_closes(calendar, day);
 }
 
-static void count_challenge(struct status *status, const struct standing *standing,
-			    const struct timeline *timeline)
+static void count_open(struct status *status, const struct standing *standing,
+		       const struct timeline *timeline)
 {
 	struct look look = { .now = status->now };
 
-	if (standing->policy == NULL) {
-		status->no_policy++;
-		return;
-	}
-	if (instant_is_never(standing->raised)) {
-		status->not_raised++;
-		return;
-	}
-	if (standing->state.ended)
-		return;
 	status->open++;
 	look.soon = next_close(standing->policy->calendar, status->now);
 	timeline_owed(timeline, look_at_owed, &look);
@@ -132,28 +144,129 @@ static void count_challenge(struct status *status, const struct standing *standi
 		status->due++;
 }
 
+static void note_unwatched(struct status *status, int64_t id, const struct challenge *challenge,
+			   enum promise promise)
+{
+	struct unwatched *one = &status->unwatched[status->unwatched_count];
+
+	status->forgotten += promise > PROMISE_NO_POLICY;
+	if (status->unwatched_count++ >= UNWATCHED_MOST)
+		return;
+	one->promise = promise;
+	if (challenge == NULL)
+		(void)snprintf(one->name, sizeof one->name, "id %lld", (long long)id);
+	else
+		(void)snprintf(one->name, sizeof one->name, "%s", challenge->reference);
+}
+
+/*
+ * The daemon's plans are held against the promise as the daemon itself does, where they were
+ * made by this configuration and after the last change. That nothing runs is a problem of its
+ * own.
+ */
+static int judge_promise(struct status *status, const struct challenge *challenge, int64_t id,
+			 struct promise_facts *facts, struct error *error)
+{
+	struct ledger_notice *pending = NULL;
+	size_t count = 0;
+	enum promise promise;
+	int result = 0;
+
+	if (status->ledger == NULL ||
+	    strcmp(text_string(&status->in_force), status->ctl->config->digest) != 0 ||
+	    (challenge != NULL && challenge->change_seq > status->seen))
+		return 0;
+	promise = promise_judge(facts, status->now);
+	if (promise == PROMISE_SILENT)
+		result = ledger_pending(status->ledger, id, &pending, &count, error);
+	ledger_notices_free(pending, count);
+	if (result >= 0 && count == 0 && !promise_is_kept(promise) &&
+	    (promise != PROMISE_OVERDUE || status->running))
+		note_unwatched(status, id, challenge, promise);
+	return result < 0 ? result : 0;
+}
+
+static int count_challenge(struct status *status, const struct standing *standing,
+			   const struct challenge *challenge, struct timeline *timeline,
+			   struct instant planned, struct error *error)
+{
+	struct promise_facts facts = { .readable = true };
+	int result = 0;
+
+	if (standing->policy == NULL) {
+		status->no_policy++;
+	} else if (instant_is_never(standing->raised)) {
+		status->not_raised++;
+		return 0;
+	} else if (!standing->state.ended) {
+		count_open(status, standing, timeline);
+		result = promise_read(timeline, &facts, error);
+	} else {
+		return 0;
+	}
+	facts.look = planned;
+	return result < 0 ? result
+			  : judge_promise(status, challenge, challenge->id, &facts, error);
+}
+
+static int look_at_challenge(struct status *status, struct store *store,
+			     struct timeline *timeline, int64_t id, struct instant planned,
+			     struct error *error)
+{
+	struct promise_facts unreadable = { .look = planned };
+	struct challenge *challenge = NULL;
+	struct standing standing;
+	struct error why = { 0 };
+	int result = store_challenge(store, id, &challenge, &why);
+
+	if (result < 0)
+		return error_set(error, why.code, "%s", why.text);
+	if (result == 0)
+		return 0;
+	if (challenge == NULL) {
+		status->unreadable++;
+		return judge_promise(status, NULL, id, &unreadable, error);
+	}
+	result = standing_find(status->ctl->config, timeline, challenge, status->now, &standing,
+			       error);
+	return result < 0 ? result
+			  : count_challenge(status, &standing, challenge, timeline, planned,
+					    error);
+}
+
+/* The next ids and the daemon's plans for them. */
+static int read_slice(const struct status *status, struct store *store, int64_t from,
+		      int64_t ids[static SLICE], struct instant plans[static SLICE],
+		      size_t *ret_count, struct error *error)
+{
+	int result = store_ids(store, from, SLICE, ids, ret_count, error);
+
+	if (result < 0 || status->ledger == NULL)
+		return result;
+	return ledger_plans(status->ledger, ids, *ret_count, plans, error);
+}
+
 static int walk_store(struct status *status, struct store *store, struct error *error)
 {
 	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
 	CLEANUP(progress_end)
 	struct progress progress = progress_begin(status->ctl, "challenges");
-	struct challenge *challenge;
+	struct instant plans[SLICE] = { 0 };
+	int64_t ids[SLICE];
+	int64_t from = INT64_MIN;
+	size_t count = SLICE;
 	size_t done = 0;
-	int result =
-		timeline == NULL ? error_memory(error) : store_changed_since(store, 0, error);
+	int result = timeline == NULL ? error_memory(error) : 0;
 
-	while (result >= 0 && (result = store_next(store, &challenge, error)) > 0) {
-		struct standing standing;
-
-		progress_step(&progress, ++done);
-		if (challenge == NULL) {
-			status->unreadable++;
-			continue;
+	while (result >= 0 && count == SLICE) {
+		result = read_slice(status, store, from, ids, plans, &count, error);
+		for (size_t i = 0; i < count && result >= 0; i++) {
+			progress_step(&progress, ++done);
+			result = look_at_challenge(status, store, timeline, ids[i], plans[i],
+						   error);
 		}
-		result = standing_find(status->ctl->config, timeline, challenge, status->now,
-				       &standing, error);
-		if (result >= 0)
-			count_challenge(status, &standing, timeline);
+		if (result >= 0 && count == SLICE && ids[count - 1] < INT64_MAX)
+			from = ids[count - 1] + 1;
 	}
 	return result;
 }
@@ -188,6 +301,7 @@ static void look_at_store(struct status *status)
 
 static int read_ledger(struct status *status, struct ledger *ledger, struct error *error)
 {
+	struct instant copied;
 	int result = ledger_latest(ledger, &status->written, error);
 
 	if (result >= 0)
@@ -200,13 +314,49 @@ static int read_ledger(struct status *status, struct ledger *ledger, struct erro
 		result = ledger_get_number(ledger, "change_seq", &status->seen, error);
 	if (result >= 0)
 		result = ledger_count(ledger, status->queue, error);
+	if (result >= 0)
+		result = ledger_flood(ledger, &status->flood, error);
+	if (result >= 0)
+		result = ledger_is_copy(ledger, &copied, error);
+	status->is_copy = result == 1;
+	if (result >= 0)
+		result = ledger_get_number(ledger, LEDGER_STORE_DOUBTED, &status->doubted,
+					   error);
 	return result;
+}
+
+/* In the runtime folder, or where there was none in the state folder: the later one counts. */
+static void look_at_pulse(struct status *status)
+{
+	const char *runtime = getenv("RUNTIME_DIRECTORY");
+	const char *state = ctl_state_folder(status->ctl->config);
+	const char *const folders[] = { runtime != NULL && runtime[0] != '\0' ? runtime
+									      : PULSE_FOLDER,
+					state };
+
+	for (size_t i = 0; i < COUNT(folders); i++) {
+		struct error error = { 0 };
+		struct pulse_beat beat;
+		int result = pulse_read(folders[i], state, &beat, &error);
+
+		/* Who may not read the state folder is told so of the ledger. */
+		if (result < 0 && result != -EACCES)
+			add_problem(status,
+				    "It is made anew when the daemon starts: systemctl restart "
+				    "challenge-notifyd",
+				    "when the last good poll was cannot be read: %s",
+				    error.text);
+		if (result != 1 ||
+		    (status->has_pulse && beat.started.seconds < status->pulse.started.seconds))
+			continue;
+		status->pulse = beat;
+		status->has_pulse = true;
+	}
 }
 
 static void look_at_ledger(struct status *status)
 {
 	const char *folder = ctl_state_folder(status->ctl->config);
-	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
 	struct error error = { 0 };
 	int result = ledger_is_running(folder, &status->running, &error);
 
@@ -216,27 +366,70 @@ static void look_at_ledger(struct status *status)
 			    "journalctl -u challenge-notifyd",
 			    "challenge-notifyd is not running: nobody is told of anything");
 	if (result >= 0)
-		result = ledger_open(folder, LEDGER_READ, &ledger, &error);
+		result = ledger_open(folder, LEDGER_READ, &status->ledger, &error);
 	if (result >= 0)
-		result = read_ledger(status, ledger, &error);
+		result = read_ledger(status, status->ledger, &error);
 	if (result >= 0)
 		status->ledger_known = true;
-	else if (result == -EACCES)
-		add_problem(status, "Run this as root or as the daemon's user.",
-			    "the ledger cannot be read: %s", error.text);
 	else
 		add_problem(status,
-			    result == -ENOENT ? "The daemon makes it when it first runs; is "
-						"--config the one it uses?"
-					      : "Check the file and its folder.",
+			    ctl_ledger_advice(error.code)[0] != '\0'
+				    ? ctl_ledger_advice(error.code)
+				    : "Check the file and its folder.",
 			    "the ledger cannot be read: %s", error.text);
 }
 
 /* --- what is wrong --------------------------------------------------------------------------
  */
 
+/* Seconds since the last good poll; -1: none is known. */
+static int64_t poll_age(const struct status *status)
+{
+	int64_t age;
+
+	if (!status->has_pulse || instant_is_never(status->pulse.last_poll))
+		return -1;
+	age = status->now.seconds - status->pulse.last_poll.seconds;
+	return age < 0 ? 0 : age;
+}
+
+static bool poll_is_stale(const struct status *status)
+{
+	int64_t patience = POLLS_MISSED * status->pulse.poll_seconds;
+	/* None yet: that has lasted since the daemon began. */
+	struct instant since = instant_is_never(status->pulse.last_poll)
+				       ? status->pulse.started
+				       : status->pulse.last_poll;
+
+	if (patience < POLL_PATIENCE)
+		patience = POLL_PATIENCE;
+	return status->has_pulse && status->now.seconds - since.seconds >= patience;
+}
+
+static void judge_poll(struct status *status)
+{
+	static const char advice[] =
+		"What is wrong: systemctl status challenge-notifyd, and journalctl -x -u "
+		"challenge-notifyd";
+
+	if (!status->running || !poll_is_stale(status))
+		return;
+	if (instant_is_never(status->pulse.last_poll))
+		add_problem(status, advice, "there was no good poll since the daemon began");
+	else
+		add_problem(status, advice, "the last good poll was %lld seconds ago",
+			    (long long)poll_age(status));
+}
+
 static void judge_challenges(struct status *status)
 {
+	if (status->forgotten > 0)
+		add_problem(
+			status,
+			"Any entry has a challenge looked at again at once: challengectl "
+			"record; then see journalctl -x -u challenge-notifyd, and report it.",
+			"%zu open challenges are not watched: nobody would be told of them",
+			status->forgotten);
 	if (status->unreadable > 0)
 		add_problem(status, "The journal names them: journalctl -u challenge-notifyd",
 			    "%zu challenges cannot be read", status->unreadable);
@@ -270,6 +463,25 @@ static void judge_progress(struct status *status)
 	if (instant_before(instant_add(status->now, LATE_SECONDS), status->written))
 		add_problem(status, "Set the clock; all goes on by itself then.",
 			    "the clock is behind what the daemon has written: nothing is sent");
+	if (status->doubted != 0)
+		add_problem(status,
+			    "Put the right one back, or confirm this one: challengectl approve "
+			    "store",
+			    "the store is an older copy, or another one, than the daemon has "
+			    "seen: nothing is decided");
+	if (status->is_copy)
+		add_problem(status,
+			    "Start the daemon: it holds what may have been sent, and says so.",
+			    "the ledger is a copy that was put back: what went out after it "
+			    "was made is not in it");
+	if (status->flood.holds)
+		add_problem(status,
+			    "challengectl explain shows them; let them go: challengectl queue "
+			    "release --all; leave them unsent: challengectl adopt",
+			    instant_is_never(status->flood.until)
+				    ? "far more fell due than usual: notices are held"
+				    : "the ledger was put back from a copy: notices that may "
+				      "have been sent are held");
 	if (status->queue[DELIVERY_HELD] > 0)
 		add_problem(status,
 			    "challengectl queue list --state held shows them; release or "
@@ -368,6 +580,43 @@ static json_t *holidays_json(const struct config *config)
 	return list;
 }
 
+static json_t *unwatched_json(const struct status *status)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < status->unwatched_count && i < UNWATCHED_MOST; i++)
+		if (json_array_append_new(
+			    list,
+			    json_pack("{s:s, s:s}", "challenge", status->unwatched[i].name,
+				      "why", promise_reason(status->unwatched[i].promise))) <
+		    0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+static json_t *poll_json(const struct status *status)
+{
+	static const char *const promises[] = {
+		[PULSE_UNKNOWN] = "unknown",
+		[PULSE_KEPT] = "kept",
+		[PULSE_BROKEN] = "broken",
+	};
+	const struct pulse_beat *pulse = &status->pulse;
+	const struct calendar *calendar = status->ctl->config->calendars[0].calendar;
+	bool ever = poll_age(status) >= 0;
+
+	if (!status->has_pulse)
+		return json_null();
+	return json_pack("{s:o, s:o, s:b, s:I, s:o, s:s}", "last_good",
+			 ever ? instant_json(calendar, pulse->last_poll) : json_null(),
+			 "seconds_ago", ever ? json_integer(poll_age(status)) : json_null(),
+			 "stale", poll_is_stale(status), "pid", (json_int_t)pulse->pid,
+			 "started", instant_json(calendar, pulse->started), "promise",
+			 promises[pulse->promise]);
+}
+
 static json_t *text_or_null(const char *text)
 {
 	return text[0] != '\0' ? json_string(text) : json_null();
@@ -382,19 +631,19 @@ static json_t *moment_json(const struct status *status, struct instant at)
 
 static json_t *status_json(const struct status *status)
 {
-	return json_pack(
-		"{s:b, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I, s:I}, s:o, s:{s:s, s:o, s:o},"
-		" s:o, s:o}",
-		"running", status->running, "last_written",
-		moment_json(status, status->written), "next_event",
-		moment_json(status, status->next), "store", "changes",
-		(json_int_t)status->changes, "seen", (json_int_t)status->seen, "challenges",
-		"open", (json_int_t)status->open, "due", (json_int_t)status->due, "overdue",
-		(json_int_t)status->overdue, "queue", queue_json(status), "configuration",
-		"files", status->ctl->config->digest, "in_force",
-		text_or_null(text_string(&status->in_force)), "approved",
-		text_or_null(text_string(&status->approved)), "holidays",
-		holidays_json(status->ctl->config), "problems", problems_json(status));
+	return json_pack("{s:b, s:o, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I, s:I}, s:o, s:o,"
+			 " s:{s:s, s:o, s:o}, s:o, s:o}",
+			 "running", status->running, "poll", poll_json(status), "last_written",
+			 moment_json(status, status->written), "next_event",
+			 moment_json(status, status->next), "store", "changes",
+			 (json_int_t)status->changes, "seen", (json_int_t)status->seen,
+			 "challenges", "open", (json_int_t)status->open, "due",
+			 (json_int_t)status->due, "overdue", (json_int_t)status->overdue,
+			 "unwatched", unwatched_json(status), "queue", queue_json(status),
+			 "configuration", "files", status->ctl->config->digest, "in_force",
+			 text_or_null(text_string(&status->in_force)), "approved",
+			 text_or_null(text_string(&status->approved)), "holidays",
+			 holidays_json(status->ctl->config), "problems", problems_json(status));
 }
 
 static void print_ledger(const struct status *status)
@@ -403,6 +652,14 @@ static void print_ledger(const struct status *status)
 	char when[WHEN_TEXT_SIZE];
 
 	(void)fprintf(out, "Service        %s\n", status->running ? "running" : "NOT running");
+	if (poll_age(status) >= 0)
+		(void)fprintf(out, "Last good poll %s, %lld seconds ago%s\n",
+			      ctl_when(status->ctl, status->pulse.last_poll, when),
+			      (long long)poll_age(status),
+			      status->running && poll_is_stale(status) ? ": STALE" : "");
+	else if (status->has_pulse)
+		(void)fprintf(out, "Last good poll none since %s\n",
+			      ctl_when(status->ctl, status->pulse.started, when));
 	if (!status->ledger_known)
 		return;
 	(void)fprintf(out, "Last written   %s\n",
@@ -420,6 +677,18 @@ static void print_ledger(const struct status *status)
 				      delivery_state_name((enum delivery_state)i),
 				      (long long)status->queue[i]);
 	(void)fprintf(out, "\n");
+}
+
+static void print_unwatched(const struct status *status)
+{
+	FILE *out = status->ctl->out;
+
+	for (size_t i = 0; i < status->unwatched_count && i < UNWATCHED_MOST; i++)
+		(void)fprintf(out, "Not watched    %s: %s\n", status->unwatched[i].name,
+			      promise_reason(status->unwatched[i].promise));
+	if (status->unwatched_count > UNWATCHED_MOST)
+		(void)fprintf(out, "Not watched    and %zu more\n",
+			      status->unwatched_count - UNWATCHED_MOST);
 }
 
 static void print_configuration(const struct status *status)
@@ -465,6 +734,7 @@ static int print_status(const struct status *status)
 			      "Challenges     %zu open, %zu due by the close of the next "
 			      "working day, %zu overdue\n",
 			      status->open, status->due, status->overdue);
+	print_unwatched(status);
 	print_configuration(status);
 	print_problems(status);
 	return EXIT_DONE;
@@ -483,7 +753,9 @@ static int run(struct ctl *ctl, int argc, char **argv)
 	if (!ctl_now(ctl, calendar_zone(ctl->config->calendars[0].calendar), &status.now))
 		return EXIT_USAGE;
 	look_at_ledger(&status);
+	look_at_pulse(&status);
 	look_at_store(&status);
+	judge_poll(&status);
 	judge_progress(&status);
 	judge_challenges(&status);
 	judge_configuration(&status);
@@ -498,10 +770,13 @@ const struct command command_status = {
 	.summary = "show on one screen how everything is, and what to do about it",
 	.usage = "Usage: challengectl status [--at TIME]\n"
 		 "\n"
-		 "Is the service running, has it looked at all that is in the store, what is "
-		 "open,\n"
-		 "due and overdue, what waits in the queue, which configuration is in force; "
-		 "and\n"
+		 "Is the service running, when was its last good poll, has it looked at all "
+		 "that "
+		 "is\n"
+		 "in the store, what is open, due and overdue, which challenges are not "
+		 "watched, "
+		 "what\n"
+		 "waits in the queue, which configuration is in force; and\n"
 		 "every problem with what to do about it. Exit status 1 when there is one.\n"
 		 "\n"
 		 "Example:\n"

@@ -76,6 +76,22 @@ static char *printable(const char *text)
 	return copy;
 }
 
+void terminal_put(FILE *out, const char *text)
+{
+	while (*text != '\0') {
+		uint32_t character = 0;
+		size_t length = unicode_decode(text, &character);
+		bool safe = length > 0 && (character == '\n' || !unicode_is_unsafe(character));
+
+		length = length > 0 ? length : 1;
+		if (safe)
+			(void)fwrite(text, 1, length, out); /* a failure shows at the end */
+		else
+			(void)fputc('?', out);
+		text += length;
+	}
+}
+
 void table_add(struct table *table, const char *const *cells)
 {
 	for (size_t i = 0; i < table->columns && !table->failed; i++) {
@@ -106,9 +122,15 @@ static bool is_right(const char *head)
 	return head[0] == '>';
 }
 
+/* A date cut in half is no date, nor is a number one. */
+static bool is_whole(const char *head)
+{
+	return head[0] == '=' || is_right(head);
+}
+
 static const char *head_text(const char *head)
 {
-	return is_right(head) ? head + 1 : head;
+	return is_whole(head) ? head + 1 : head;
 }
 
 static size_t column_width(const struct table *table, size_t column)
@@ -126,21 +148,11 @@ static size_t column_width(const struct table *table, size_t column)
 /* The text, or as many of its characters as fit and a sign that there was more. */
 static void print_cut(FILE *out, const char *text, size_t room)
 {
-	size_t shown = 0;
-
 	if (room == 0 || unicode_length(text) <= room) {
 		(void)fputs(text, out); /* a failed write shows at the end of the program */
 		return;
 	}
-	while (shown + 1 < room && *text != '\0') {
-		uint32_t character;
-		size_t length = unicode_decode(text, &character);
-
-		length = length > 0 ? length : 1;
-		(void)fwrite(text, 1, length, out);
-		text += length;
-		shown++;
-	}
+	(void)fwrite(text, 1, unicode_prefix(text, room - 1), out);
 	(void)fputs("…", out);
 }
 
@@ -151,7 +163,7 @@ static void print_pad(FILE *out, size_t width, const char *text)
 }
 
 static void print_row(FILE *out, const struct table *table, const char *const *cells,
-		      const size_t *width, size_t room)
+		      const size_t *width, bool cut)
 {
 	for (size_t i = 0; i < table->columns; i++) {
 		bool last = i + 1 == table->columns;
@@ -160,13 +172,33 @@ static void print_row(FILE *out, const struct table *table, const char *const *c
 
 		if (right)
 			print_pad(out, width[i], text);
-		if (last)
-			print_cut(out, text, room);
-		else
-			(void)fputs(text, out);
+		print_cut(out, text, cut ? width[i] : 0);
 		if (!last && !right)
 			print_pad(out, width[i], text);
 		(void)fputs(last ? "\n" : "  ", out);
+	}
+}
+
+/*
+ * Takes from the widest column that may be cut, again and again, until the lines fit. Less than
+ * NARROWEST says nothing: then lines are longer.
+ */
+static void fit(const struct table *table, size_t *width, size_t room)
+{
+	size_t all = 2 * (table->columns - 1);
+
+	for (size_t i = 0; i < table->columns; i++)
+		all += width[i];
+	for (; all > room; all--) {
+		size_t widest = 0; /* the first stays whole: it is what a row is looked up by */
+
+		for (size_t i = 1; i < table->columns; i++)
+			if (!is_whole(table->heads[i]) &&
+			    (widest == 0 || width[i] >= width[widest]))
+				widest = i;
+		if (widest == 0 || width[widest] <= NARROWEST)
+			return;
+		width[widest]--;
 	}
 }
 
@@ -174,22 +206,19 @@ int table_print(struct ctl *ctl, const struct table *table)
 {
 	CLEANUP(freep) size_t *width = calloc(table->columns + 1, sizeof *width);
 	size_t room = (size_t)terminal_width(ctl->out);
-	size_t used = 0;
 
 	if (width == NULL || table->failed)
 		return ctl_cannot(ctl, "out of memory");
-	for (size_t i = 0; i < table->columns; i++) {
+	for (size_t i = 0; i < table->columns; i++)
 		width[i] = column_width(table, i);
-		if (i + 1 < table->columns)
-			used += width[i] + 2;
-	}
 	if (room > 0)
-		room = room > used + NARROWEST ? room - used : NARROWEST;
+		fit(table, width, room);
 	(void)fputs(terminal_shade(ctl->out, SHADE_HEAD), ctl->out);
-	print_row(ctl->out, table, table->heads, width, room);
+	print_row(ctl->out, table, table->heads, width, room > 0);
 	(void)fputs(terminal_plain(ctl->out), ctl->out);
 	for (size_t i = 0; i < table->count; i += table->columns)
-		print_row(ctl->out, table, (const char *const *)table->cells + i, width, room);
+		print_row(ctl->out, table, (const char *const *)table->cells + i, width,
+			  room > 0);
 	return EXIT_DONE;
 }
 

@@ -19,17 +19,22 @@ const char *terminal_shade(FILE *out, enum shade shade);
 const char *terminal_plain(FILE *out);
 
 /*
- * A table whose columns are as wide as what stands in them; on a terminal the last one is cut
- * to what is left of the line. A head that begins with '>' has its column set to the right.
+ * A table whose columns are as wide as what stands in them. On a terminal that is narrower, the
+ * widest are cut until lines fit, but for the first, and those whose head begins with '=' or
+ * with '>', which sets it to the right.
  */
 struct table {
-	const char *const *heads; /* borrowed; without the '>' when printed */
+	const char *const *heads; /* borrowed; without that sign when printed */
 	size_t columns;
 	char **cells; /* rows one after the other */
 	size_t count;
 	size_t capacity;
 	bool failed; /* out of memory: told by table_print */
 };
+
+/* Prints the text with a ? for each byte that must not reach a terminal; it may have several
+ * lines. */
+void terminal_put(FILE *out, const char *text);
 
 /* `cells` has as many texts as there are columns; they are copied, with a ? for each byte that
  * must not reach a terminal. */

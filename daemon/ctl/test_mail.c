@@ -97,7 +97,6 @@ static int write_letter(struct test *test, const struct language *language, stru
 		.reply_to = config->mail.reply_to,
 		.emergency = config->partnership.emergency,
 		.summary = "test",
-		.summary_text = "",
 	};
 	int result = letter_write(language, &letter, ret, error);
 
@@ -185,6 +184,8 @@ static int take_frame(struct test *test, enum sender_frame type, const char *pay
 			break;
 		test->has_result = true;
 		return 0;
+	case FRAME_GET:
+	case FRAME_GOT:
 	case FRAME_RELAY:
 	case FRAME_MAIL:
 		break;

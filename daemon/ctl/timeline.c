@@ -6,6 +6,7 @@
 #include "ctl/commands.h"
 #include "ctl/entry.h"
 #include "ctl/lookup.h"
+#include "ctl/typed.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -77,6 +78,25 @@ static int check_kind(struct ctl *ctl, const struct request *request, const stru
 			 nearest != NULL ? nearest : "");
 }
 
+/*
+ * "TIME/DUE" cut in two: what stands behind the slash between two times; NULL: there is none. A
+ * slash may belong to a date, so it divides only where both sides are whole.
+ */
+static char *split_due(char *time, const struct zone *zone)
+{
+	struct instant at;
+
+	if (typed_time(time, zone, &at))
+		return NULL;
+	for (char *slash = strchr(time, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (typed_time(time, zone, &at) && typed_time(slash + 1, zone, &at))
+			return slash + 1;
+		*slash = '/';
+	}
+	return NULL;
+}
+
 /* KIND[:STAGE]@TIME[/DUE]; DUE is an agreed date, or the end of a pause. */
 static int take_event(struct ctl *ctl, struct request *request, const char *typed)
 {
@@ -100,9 +120,7 @@ static int take_event(struct ctl *ctl, struct request *request, const char *type
 	if (time == NULL)
 		return ctl_usage(ctl, "--event \"%s\": write KIND[:STAGE]@TIME", typed);
 	*time++ = '\0';
-	due = strchr(time, '/');
-	if (due != NULL)
-		*due++ = '\0';
+	due = split_due(time, zone_of(request));
 	stage = strchr(copy, ':');
 	if (stage != NULL)
 		*stage++ = '\0';

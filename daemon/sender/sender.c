@@ -5,6 +5,7 @@
 #include "adapter/sender_channel.h"
 #include "adapter/smtp.h"
 #include "adapter/token.h"
+#include "adapter/web.h"
 #include "core/address.h"
 
 #include <errno.h>
@@ -338,6 +339,28 @@ static int serve_relay(struct sender *sender, const char *payload, size_t length
 	return 0;
 }
 
+/* The address may stand in a credential, since whoever knows it can speak for us. */
+static int serve_get(struct sender *sender, const char *payload, size_t length,
+		     struct error *error)
+{
+	CLEANUP(credential_wipe) struct text secret = { 0 };
+	CLEANUP(text_clear) struct text frame = { 0 };
+	struct error why = { 0 };
+	struct sender_got got = { 0 };
+	struct sender_get get;
+
+	if (sender_read_get(payload, length, &get) < 0)
+		return error_set(error, EPROTO, "the daemon's address makes no sense");
+	if (get.credential[0] == '\0')
+		web_get(get.url, &get, &got);
+	else if (credential_read(sender->credentials, get.credential, &secret, &why) == 0)
+		web_get(text_string(&secret), &get, &got);
+	else
+		delivery_reply_clean(why.text, strlen(why.text), got.words);
+	sender_put_got(&frame, &got);
+	return send_all(sender->channel, &frame, error);
+}
+
 static int serve_frame(struct sender *sender, enum sender_frame type, const char *payload,
 		       size_t length, struct error *error)
 {
@@ -345,6 +368,8 @@ static int serve_frame(struct sender *sender, enum sender_frame type, const char
 
 	if (type == FRAME_RELAY)
 		return serve_relay(sender, payload, length, error);
+	if (type == FRAME_GET && !sender->has_relay)
+		return serve_get(sender, payload, length, error);
 	if (type != FRAME_MAIL || !sender->has_relay)
 		return error_set(error, EPROTO, "the daemon sent a frame out of turn");
 	if (sender_read_mail(payload, length, &mail) < 0)

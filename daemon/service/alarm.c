@@ -14,9 +14,10 @@ static const struct {
 	int64_t patience; /* seconds that the trouble lasts before it is told */
 } kinds[ALARM_KINDS] = {
 	[ALARM_PAUSED] = { "paused", 0 },     [ALARM_HELD] = { "held", 0 },
-	[ALARM_STORE] = { "store", 300 },     [ALARM_RELOAD] = { "reload", 0 },
-	[ALARM_APPROVAL] = { "approval", 0 }, [ALARM_HOLIDAYS] = { "holidays", 0 },
-	[ALARM_ORPHANS] = { "orphans", 300 },
+	[ALARM_STORE] = { "store", 300 },     [ALARM_BEHIND] = { "behind", 0 },
+	[ALARM_RELOAD] = { "reload", 0 },     [ALARM_APPROVAL] = { "approval", 0 },
+	[ALARM_HOLIDAYS] = { "holidays", 0 }, [ALARM_ORPHANS] = { "orphans", 300 },
+	[ALARM_PROMISE] = { "promise", 300 }, [ALARM_RESTORED] = { "restored", 0 },
 };
 
 static void level_name(size_t kind, char out[static NAME_SIZE])

@@ -14,10 +14,13 @@ enum alarm_kind {
 	ALARM_PAUSED,   /* the relay cannot be used */
 	ALARM_HELD,     /* mails or notices wait for a person */
 	ALARM_STORE,    /* the store cannot be read, for five minutes now */
+	ALARM_BEHIND,   /* it is an older copy, or another one, than the ledger knows */
 	ALARM_RELOAD,   /* a new configuration was refused */
 	ALARM_APPROVAL, /* the configuration in force is not the approved one */
 	ALARM_HOLIDAYS, /* the list of bank holidays ends soon */
 	ALARM_ORPHANS,  /* notices whose challenge or policy is gone */
+	ALARM_PROMISE,  /* open challenges that are not watched */
+	ALARM_RESTORED, /* what the ledger of a backup cannot know to be sent is held */
 	ALARM_KINDS,
 };
 

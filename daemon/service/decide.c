@@ -178,6 +178,12 @@ static bool is_known(const struct task *task, const struct ledger_notice *notice
 	return false;
 }
 
+static bool is_to_be_held(const struct manner *manner, const struct ledger_notice *notice)
+{
+	return manner->hold != NULL && notice->kind != NOTICE_RISK &&
+	       !instant_before(manner->hold_until, notice->at);
+}
+
 static int record(struct task *task, struct ledger_notice *notice, const char *reason,
 		  struct error *error)
 {
@@ -187,8 +193,7 @@ static int record(struct task *task, struct ledger_notice *notice, const char *r
 	notice->state = reason[0] == '\0'           ? DELIVERY_DECIDED
 			: reason == approval_reason ? DELIVERY_HELD
 						    : DELIVERY_CANCELLED;
-	if (notice->state == DELIVERY_DECIDED && task->manner->hold != NULL &&
-	    notice->kind != NOTICE_RISK) {
+	if (notice->state == DELIVERY_DECIDED && is_to_be_held(task->manner, notice)) {
 		notice->state = DELIVERY_HELD;
 		notice->reason = task->manner->hold;
 	}

@@ -25,6 +25,7 @@ struct manner {
 	bool adopt;       /* what is past is recorded as adopted, unsent */
 	bool loud;        /* faults of the record are logged: once a change */
 	const char *hold; /* why what is new is held, but for immediate risk; NULL: it is not */
+	struct instant hold_until; /* only what fell due by then is; NEVER: all of it */
 };
 
 /*

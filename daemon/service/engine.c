@@ -2,8 +2,11 @@
 #include "service/engine.h"
 
 #include "adapter/journal.h"
+#include "adapter/metrics_file.h"
 #include "adapter/sender_process.h"
 #include "service/crash.h"
+#include "service/metrics.h"
+#include "service/migration.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -14,13 +17,18 @@
 #include <unistd.h>
 
 /* systemd may name several folders, joined by ':'; ours is the first (systemd.exec(5)). */
-static char *state_folder(const struct config *config)
+static char *named_folder(const char *variable, const char *otherwise)
 {
-	const char *named = getenv("STATE_DIRECTORY");
+	const char *named = getenv(variable);
 
 	if (named != NULL && named[0] != '\0')
 		return strndup(named, strcspn(named, ":"));
-	return strdup(config->state);
+	return strdup(otherwise);
+}
+
+static char *state_folder(const struct config *config)
+{
+	return named_folder("STATE_DIRECTORY", config->state);
 }
 
 static int make_folder(const char *folder, struct error *error)
@@ -49,7 +57,116 @@ static int open_ledger(struct engine *engine, struct error *error)
 				 folder);
 	if (r < 0)
 		return r;
-	return ledger_open(folder, LEDGER_WRITE, &engine->ledger, error);
+	return migration_open_ledger(folder, engine->clock, &engine->ledger, error);
+}
+
+/* Without it everything goes on, but nobody can see when the last good poll was. */
+static void open_pulse(struct engine *engine)
+{
+	static const struct journal_field fields[] = { { "SIGN", "pulse" } };
+	CLEANUP(freep) char *state = state_folder(engine->setup.config);
+	CLEANUP(freep)
+	char *folder = state == NULL ? NULL : named_folder("RUNTIME_DIRECTORY", state);
+	struct error error = { 0 };
+
+	if (folder == NULL)
+		(void)error_memory(&error);
+	else if (pulse_open(folder, state, &engine->pulse, &error) == 0)
+		return;
+	journal_send(JOURNAL_SIGN_FAULT, fields, COUNT(fields),
+		     "challengectl status will not know when the last good poll was: %s",
+		     error.text);
+}
+
+static void beat(struct engine *engine, const struct pass_report *report)
+{
+	static const enum pulse_promise promises[] = {
+		[PROOF_UNKNOWN] = PULSE_UNKNOWN,
+		[PROOF_KEPT] = PULSE_KEPT,
+		[PROOF_BROKEN] = PULSE_BROKEN,
+	};
+
+	if (report->trouble != PASS_GOOD)
+		return;
+	engine->beat.last_poll = clock_now(engine->clock);
+	engine->beat.next = report->wake;
+	engine->beat.poll_seconds = engine->setup.config->poll_seconds;
+	engine->beat.promise = promises[report->proof.verdict];
+	engine->beat.unwatched = report->proof.broken;
+	if (engine->pulse != NULL)
+		pulse_write(engine->pulse, &engine->beat);
+}
+
+/* A poll that decided all there is, and found every open challenge watched. */
+static bool all_is_well(const struct pass_report *report)
+{
+	return report->trouble == PASS_GOOD && !report->more &&
+	       report->proof.verdict == PROOF_KEPT;
+}
+
+static int write_metrics(const struct engine *engine, const struct pass_report *report,
+			 struct error *error)
+{
+	CLEANUP(text_clear) struct text text = { 0 };
+	struct metrics metrics = {
+		.config = engine->setup.config,
+		.started = engine->beat.started,
+		.last_poll = engine->beat.last_poll,
+		.next = report->wake,
+		.proof = report->proof,
+		.heartbeat = heartbeat_state(engine->heartbeat),
+		.flood = report->flood,
+		.paused = post_is_paused(engine->post),
+		.approved = report->approval[0] == '\0',
+		.reloaded = !engine->reload_refused,
+	};
+	int r = ledger_count(engine->ledger, metrics.queue, error);
+
+	if (r == 0)
+		r = ledger_total(engine->ledger, &metrics.totals, error);
+	if (r < 0)
+		return r;
+	metrics_render(&metrics, &text);
+	if (text_failed(&text))
+		return error_memory(error);
+	return metrics_file_write(engine->setup.config->metrics, text_string(&text),
+				  text.length, error);
+}
+
+void engine_metrics(struct engine *engine, const struct pass_report *report)
+{
+	static const struct journal_field fields[] = { { "SIGN", "metrics" } };
+	struct error error = { 0 };
+	bool failed;
+
+	if (engine->setup.config->metrics[0] == '\0')
+		return;
+	failed = write_metrics(engine, report, &error) < 0;
+	if (failed && !engine->metrics_failing)
+		journal_send(JOURNAL_SIGN_FAULT, fields, COUNT(fields),
+			     "the metrics could not be written: %s; trying again every minute",
+			     error.text);
+	else if (!failed && engine->metrics_failing)
+		journal_send(JOURNAL_SIGN_BACK, fields, COUNT(fields),
+			     "the metrics are written again");
+	engine->metrics_failing = failed;
+}
+
+static void keep_metrics(struct engine *engine, const struct pass_report *report)
+{
+	int64_t boot = engine->clock->boot_seconds(engine->clock->self);
+
+	if (boot < engine->metrics_due)
+		return;
+	engine->metrics_due = boot + METRICS_SECONDS;
+	engine_metrics(engine, report);
+}
+
+static void close_pulse(struct engine *engine)
+{
+	engine->beat.ended = clock_now(engine->clock);
+	pulse_write(engine->pulse, &engine->beat);
+	pulse_close(engine->pulse);
 }
 
 static struct world world_of(const struct engine *engine)
@@ -70,7 +187,12 @@ static int open_work(struct engine *engine, struct error *error)
 
 	if (program == NULL)
 		return error_memory(error);
-	r = pass_create(&world, &engine->pass, error);
+	r = heartbeat_create(program, engine->clock, &engine->heartbeat, error);
+	if (r == 0)
+		r = heartbeat_configure(engine->heartbeat, &engine->setup.config->heartbeat,
+					error);
+	if (r == 0)
+		r = pass_create(&world, &engine->pass, error);
 	if (r < 0)
 		return r;
 	return post_create(&world, program, &engine->post, error);
@@ -96,16 +218,35 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 			     config_file, error.text);
 		return SERVICE_CONFIG;
 	}
-	if (open_ledger(engine, &error) < 0 || open_work(engine, &error) < 0) {
+	if (open_ledger(engine, &error) == -EPROTO) {
+		/* Nor does trying again help here. */
+		journal_send(JOURNAL_LEDGER_NEWER, NULL, 0,
+			     "cannot start: %s; install that version again, or put the "
+			     "ledger's copy of before the upgrade in its place",
+			     error.text);
+		return SERVICE_CONFIG;
+	}
+	if (error.code != 0 || open_work(engine, &error) < 0) {
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "cannot start: %s", error.text);
 		return SERVICE_COULD_NOT;
 	}
+	engine->beat =
+		(struct pulse_beat){ .pid = getpid(),
+				     .started = clock_now(clock),
+				     .last_poll = INSTANT_NEVER,
+				     .next = INSTANT_NEVER,
+				     .ended = INSTANT_NEVER,
+				     .poll_seconds = engine->setup.config->poll_seconds };
+	open_pulse(engine);
 	engine->worked = true; /* reading files and templates takes more than it leaves */
 	return SERVICE_DONE;
 }
 
 void engine_close(struct engine *engine)
 {
+	if (engine->pulse != NULL)
+		close_pulse(engine);
+	heartbeat_destroy(engine->heartbeat);
 	post_destroy(engine->post);
 	pass_destroy(engine->pass);
 	ledger_close(engine->ledger);
@@ -170,23 +311,29 @@ int engine_alarm(struct engine *engine, const struct pass_report *report, struct
 	if (r < 0)
 		return r;
 	levels[ALARM_PAUSED] = relay_trouble(engine, counts);
-	/* What waits for an approval is an alarm of its own. */
-	levels[ALARM_HELD] = counts[DELIVERY_HELD] - report->held_notices;
+	/* What waits for an approval, or since a copy was put back, is an alarm of its own. */
+	levels[ALARM_RESTORED] = report->restored ? report->flood : 0;
+	levels[ALARM_HELD] =
+		counts[DELIVERY_HELD] - report->held_notices - levels[ALARM_RESTORED];
 	levels[ALARM_STORE] = report->trouble == PASS_STORE;
+	levels[ALARM_BEHIND] = report->trouble == PASS_DOUBT;
 	levels[ALARM_RELOAD] = engine->reload_refused;
 	if (report->approval[0] != '\0')
 		levels[ALARM_APPROVAL] = report->held_notices > 0 ? report->held_notices : 1;
 	levels[ALARM_HOLIDAYS] = holidays_end_soon(engine->setup.config, now);
 	levels[ALARM_ORPHANS] = (int64_t)report->orphans;
+	levels[ALARM_PROMISE] =
+		report->proof.verdict == PROOF_UNKNOWN ? ALARM_UNKNOWN : report->proof.broken;
 	return alarm_look(&engine->alarms, &world, levels, now, &mails, error);
 }
 
 /* A batch of mails takes more than all that stays; once nothing is left to do, it goes. */
 static void give_back(struct engine *engine, const struct pass_report *report)
 {
-	engine->worked = engine->worked || report->more || report->mails > 0 ||
+	engine->worked = engine->worked || report->more || report->proved ||
+			 report->mails > 0 ||
 			 report->decided + report->not_sent + report->adopted > 0;
-	if (!engine->worked || report->more)
+	if (!engine->worked || report->more || report->proving)
 		return;
 	pass_give_back(engine->pass);
 	(void)malloc_trim(0); /* whether there was any makes no difference */
@@ -213,6 +360,13 @@ int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *e
 		if (r < 0)
 			return r;
 	}
+	beat(engine, &report);
+	heartbeat_take(engine->heartbeat); /* one that hangs says nothing by itself */
+	if (all_is_well(&report))
+		heartbeat_run(engine->heartbeat);
+	/* Figures of the first proof are worth the wait. */
+	if (!report.proving || report.proof.verdict != PROOF_UNKNOWN)
+		keep_metrics(engine, &report);
 	give_back(engine, &report);
 	*ret = report;
 	return 0;
@@ -231,6 +385,9 @@ static int take_on(struct engine *engine, struct setup *setup, struct error *err
 	r = pass_configure(engine->pass, &world, error);
 	if (r >= 0)
 		r = post_configure(engine->post, &world, error);
+	if (r >= 0)
+		r = heartbeat_configure(engine->heartbeat, &engine->setup.config->heartbeat,
+					error);
 	if (r < 0) {
 		struct error ignored = { 0 };
 
@@ -280,5 +437,6 @@ bool engine_reload(struct engine *engine, struct error *error)
 	journal_send(JOURNAL_RELOADED, NULL, 0, "configuration %.12s is in use",
 		     engine->setup.config->digest);
 	engine->worked = true;
+	engine->metrics_due = INT64_MIN;
 	return true;
 }

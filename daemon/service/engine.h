@@ -5,7 +5,9 @@
 #ifndef SERVICE_ENGINE_H
 #define SERVICE_ENGINE_H
 
+#include "adapter/pulse.h"
 #include "service/alarm.h"
+#include "service/heartbeat.h"
 #include "service/pass.h"
 #include "service/post.h"
 #include "service/reload.h"
@@ -15,7 +17,9 @@ enum service_exit {
 	SERVICE_NO = 1, /* --check-config found faults */
 	SERVICE_USAGE = 2,
 	SERVICE_COULD_NOT = 3, /* another daemon, or the state cannot be opened */
-	SERVICE_CONFIG = 78,   /* EX_CONFIG of sysexits.h: systemd does not start again */
+	/* EX_CONFIG of sysexits.h, for what only a person can put right: the configuration is
+	 * bad, or the ledger of a newer version. systemd does not start again. */
+	SERVICE_CONFIG = 78,
 };
 
 struct engine {
@@ -27,6 +31,11 @@ struct engine {
 	struct pass *pass;
 	struct post *post;
 	struct alarms alarms;
+	struct heartbeat *heartbeat;
+	struct pulse *pulse; /* NULL: it could not be made, which was told */
+	struct pulse_beat beat;
+	int64_t metrics_due; /* CLOCK_BOOTTIME second */
+	bool metrics_failing;
 	bool reload_refused; /* the last one; the configuration before it is in use */
 	bool worked;         /* memory was taken for it that is not needed while idle */
 	bool recovered;      /* what a killed daemon left in hand has been dealt with */
@@ -50,6 +59,10 @@ MUST_CHECK int engine_cycle(struct engine *engine, struct pass_report *ret,
  */
 MUST_CHECK int engine_alarm(struct engine *engine, const struct pass_report *report,
 			    struct error *error);
+
+/* Writes the metrics, where there are to be any; engine_cycle does so by itself now and then.
+ */
+void engine_metrics(struct engine *engine, const struct pass_report *report);
 
 /*
  * Reads the configuration anew, all or nothing; logs either outcome. False when it was refused

@@ -216,6 +216,20 @@ static bool follows(const struct entry *later, const struct entry *entry, int en
 		later->stage == entered);
 }
 
+/* True where the clock of this escalation is one whose running out `follows`. */
+static bool is_its_escalation(const struct facts *facts, size_t place,
+			      const struct entry *entry, int entered)
+{
+	const struct entry *escalation = &facts->later[place];
+	bool its = false;
+
+	for (size_t i = 0; i < place && !its; i++)
+		its = facts->later[i].run == escalation->run &&
+		      instant_equal(facts->later[i].at, escalation->at) &&
+		      follows(&facts->later[i], entry, entered);
+	return its && escalation->kind == NOTICE_ESCALATION;
+}
+
 int facts_next(struct facts *facts, size_t entry, struct entry *ret, struct error *error)
 {
 	const struct entry *this = &facts->entries[entry];
@@ -231,8 +245,8 @@ int facts_next(struct facts *facts, size_t entry, struct entry *ret, struct erro
 		if (found != NULL && !instant_equal(later->at, found->at))
 			break;
 		/* Of what happens at that instant the escalation says the most. */
-		if (follows(later, this, entered) &&
-		    (found == NULL || later->kind == NOTICE_ESCALATION))
+		if ((found == NULL && follows(later, this, entered)) ||
+		    is_its_escalation(facts, i, this, entered))
 			found = later;
 	}
 	if (found == NULL)

@@ -21,8 +21,10 @@ static void append_counts(const struct health *health, struct text *text)
 		text_appendf(text, ", %zu being sent", health->in_hand);
 	if (health->flood > 0)
 		text_appendf(text,
-			     "; far more fell due than usual, and %lld notices are HELD: "
+			     "; %s, and %lld notices are HELD: "
 			     "challengectl queue release --all, or adopt",
+			     health->restored ? "the ledger was put back from a copy"
+					      : "far more fell due than usual",
 			     (long long)health->flood);
 	if (health->held > 0)
 		text_appendf(text,
@@ -36,6 +38,9 @@ void health_status(const struct health *health, struct text *ret)
 		text_appendf(ret, "TROUBLE: %s; ", health->trouble);
 	else
 		text_append(ret, "Watching the store; ");
+	if (health->unwatched > 0)
+		text_appendf(ret, "%lld open challenges are NOT WATCHED: challengectl status; ",
+			     (long long)health->unwatched);
 	append_counts(health, ret);
 	if (health->pause[0] != '\0')
 		text_appendf(ret, "; sending is PAUSED: %s", health->pause);

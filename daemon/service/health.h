@@ -29,6 +29,8 @@ struct health {
 	int64_t ready;        /* mails that wait to be sent */
 	int64_t held;         /* mails that wait for a person */
 	int64_t flood;        /* notices held since far more fell due than usual; 0: no flood */
+	bool restored;        /* they are held since the ledger is a copy that was put back */
+	int64_t unwatched;    /* open challenges that nothing is to come for */
 	int64_t decided;      /* notices that wait for sending hours */
 	const char *pause;    /* ""; why the queue is paused */
 	const char *approval; /* ""; what waits for the configuration to be approved */

@@ -65,7 +65,7 @@ static int cycle(struct engine *engine, struct pass_report *ret, struct error *e
 
 	for (int i = 0; i < CYCLES; i++) {
 		r = engine_cycle(engine, ret, error);
-		if (r < 0 || !ret->more)
+		if (r < 0 || !(ret->more || ret->proving))
 			break;
 	}
 	return r;
@@ -104,6 +104,20 @@ static void say_goodbye(struct engine *engine)
 	}
 }
 
+/* What a crontab starts gives its sign of life as well; its process ends by itself. */
+static void await_heartbeat(struct engine *engine)
+{
+	struct pollfd heard = { .fd = heartbeat_descriptor(engine->heartbeat),
+				.events = POLLIN };
+
+	for (int i = 0; i < HEARTBEAT_STOP_SECONDS; i++) {
+		if (!heartbeat_state(engine->heartbeat).busy)
+			return;
+		(void)poll(&heard, 1, LOOK_SECONDS * 1000); /* looked at in any case */
+		heartbeat_take(engine->heartbeat);
+	}
+}
+
 int once_run(const char *config_file, const struct clock *clock)
 {
 	struct engine engine;
@@ -117,8 +131,12 @@ int once_run(const char *config_file, const struct clock *clock)
 	} else if (status == SERVICE_DONE && report.trouble != PASS_GOOD) {
 		status = SERVICE_COULD_NOT;
 	}
-	if (engine.post != NULL)
+	if (status == SERVICE_DONE)
+		engine_metrics(&engine, &report); /* with what became of the mails */
+	if (engine.post != NULL) {
 		say_goodbye(&engine);
+		await_heartbeat(&engine);
+	}
 	engine_close(&engine);
 	crash_point("end");
 	return status;

@@ -7,6 +7,8 @@
 #include "service/breaker.h"
 #include "service/crash.h"
 #include "service/decide.h"
+#include "service/lineage.h"
+#include "service/proof.h"
 #include "service/render.h"
 #include "service/routine.h"
 
@@ -33,7 +35,9 @@ struct pass {
 	struct approval approval;
 	struct breaker breaker;
 	struct deferrals deferrals;
-	bool reread;     /* look at what changed even if the store says that nothing did */
+	struct proof *proof;
+	bool reread; /* look at what changed even if the store says that nothing did */
+	bool doubt_told;
 	bool store_told; /* each trouble is logged when it begins and when it ends */
 	bool clock_told;
 	bool clock_seen; /* the two below hold the latest moment at which the clock was right */
@@ -53,7 +57,9 @@ int pass_create(const struct world *world, struct pass **ret, struct error *erro
 
 	if (pass == NULL)
 		return error_memory(error);
-	r = pass_configure(pass, world, error);
+	r = proof_create(&pass->proof, error);
+	if (r == 0)
+		r = pass_configure(pass, world, error);
 	if (r < 0)
 		return r;
 	*ret = TAKE(pass);
@@ -68,6 +74,7 @@ void pass_destroy(struct pass *pass)
 	facts_clear(&pass->facts);
 	approval_clear(&pass->approval);
 	deferrals_clear(&pass->deferrals);
+	proof_destroy(pass->proof);
 	free(pass);
 }
 
@@ -90,6 +97,7 @@ int pass_configure(struct pass *pass, const struct world *world, struct error *e
 	pass->reread = true;
 	pass->horizon_told = 0;
 	pass->routine_at = (struct instant){ INT64_MIN };
+	proof_forget(pass->proof);
 	/* It may name another store. */
 	store_close(pass->store);
 	pass->store = NULL;
@@ -259,6 +267,7 @@ static int look_at_store(struct pass *pass, struct error *error)
 		store_close(pass->store);
 		pass->store = NULL;
 	}
+	proof_forget(pass->proof);
 	r = store_open(pass->world.config->store, &pass->store, error);
 	return r < 0 ? r : 1;
 }
@@ -288,6 +297,32 @@ static int check_identity(struct pass *pass, int64_t *after, int64_t highest,
 	if (r >= 0)
 		r = ledger_set_number(ledger, "change_seq", 0, error);
 	return r < 0 ? r : 0;
+}
+
+/* 1: the store is the one that the ledger knows; 0: it is not, and is not acted on. */
+static int check_lineage(struct pass *pass, struct pass_report *report, bool *store_failed,
+			 struct error *error)
+{
+	char text[LINEAGE_TEXT_SIZE];
+	int r = lineage_check(pass->world.ledger, pass->store, text, store_failed, error);
+
+	if (r < 0)
+		return r;
+	if (r == 1) {
+		if (pass->doubt_told)
+			journal_send(JOURNAL_STORE_BACK, NULL, 0,
+				     "the store is the one that the ledger knows: deciding "
+				     "goes on");
+		pass->doubt_told = false;
+		return 1;
+	}
+	pass->reread = true;
+	report->trouble = PASS_DOUBT;
+	(void)snprintf(report->text, sizeof report->text, "%s", text);
+	if (!pass->doubt_told)
+		journal_send(JOURNAL_STORE_DOUBTED, NULL, 0, "%s", text);
+	pass->doubt_told = true;
+	return 0;
 }
 
 /* --- the first cycle -------------------------------------------------------------------------
@@ -384,9 +419,10 @@ static int fail_store(struct trouble *trouble, int r)
 	return r;
 }
 
-static const char *reason_to_hold(const struct pass *pass)
+static struct manner manner_of(const struct pass *pass)
 {
-	return pass->breaker.holds ? ledger_flood_reason : NULL;
+	return (struct manner){ .hold = pass->breaker.holds ? ledger_flood_reason : NULL,
+				.hold_until = pass->breaker.until };
 }
 
 static size_t written(const struct decided *count)
@@ -423,8 +459,9 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 	for (size_t n = 0; n < LOOKED_AT && written(&found) < WRITTEN; n++) {
 		struct challenge *challenge = NULL;
 		struct error why = { 0 };
-		struct manner manner = { .loud = true, .hold = reason_to_hold(pass) };
+		struct manner manner = manner_of(pass);
 
+		manner.loud = true;
 		r = store_next(pass->store, &challenge, &why);
 		if (r < 0) {
 			(void)error_set(error, why.code, "%s", why.text);
@@ -446,8 +483,12 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 		if (r < 0)
 			return r;
 	}
-	if (at_end)
+	if (at_end) {
 		after = highest; /* past rows at the end that could not be read */
+		r = lineage_remember(ledger, pass->store, now, &trouble->store, error);
+		if (r < 0)
+			return r;
+	}
 	if (first.is_first)
 		r = add_adopted(pass, found.adopted, error);
 	if (r >= 0 && first.is_first && at_end)
@@ -539,6 +580,7 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 		      struct trouble *trouble, struct error *error)
 {
 	struct ledger *ledger = pass->world.ledger;
+	struct manner manner = manner_of(pass);
 	struct challenge *challenge = NULL;
 	struct error why = { 0 };
 	int r = store_challenge(pass->store, id, &challenge, &why);
@@ -552,8 +594,7 @@ static int decide_one(struct pass *pass, int64_t id, struct instant now, struct 
 	if (challenge == NULL)
 		return pass_over(ledger, id, now, &why, error);
 	return decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
-				challenge, &(struct manner){ .hold = reason_to_hold(pass) },
-				now, count, error);
+				challenge, &manner, now, count, error);
 }
 
 static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t count,
@@ -642,6 +683,27 @@ static void tell_orphans(struct pass *pass, size_t orphans)
 	pass->orphans_told = orphans;
 }
 
+/* After what is due has been decided: what is not yet would count as forgotten. */
+static int prove(struct pass *pass, struct instant now, struct pass_report *report,
+		 struct trouble *trouble, struct error *error)
+{
+	struct proof_state before = report->proof;
+	int r;
+
+	if (report->more)
+		return 0;
+	r = proof_run(pass->proof, &pass->world, pass->store, now, &trouble->store, error);
+	if (r < 0)
+		return r;
+	report->proving = r == 1;
+	report->proof = proof_state(pass->proof, pass->world.clock);
+	report->proved = report->proving || !instant_equal(report->proof.at, before.at);
+	/* A sign of life that had to wait for its word is asked for again. */
+	if (report->proof.verdict != before.verdict)
+		pass->routine_at = (struct instant){ INT64_MIN };
+	return 0;
+}
+
 /* After what is due has been decided, so that it counts the same. */
 static int run_routines(struct pass *pass, struct instant now, struct pass_report *report,
 			struct trouble *trouble, struct error *error)
@@ -653,13 +715,21 @@ static int run_routines(struct pass *pass, struct instant now, struct pass_repor
 	if (report->more || (instant_before(now, pass->routine_at) &&
 			     !instant_before(now, pass->routine_looked)))
 		return 0;
-	r = routine_run(&pass->world, pass->store, now, &mails, &pass->routine_at,
-			&trouble->store, error);
+	r = routine_run(&pass->world, pass->store, report->proof.verdict, now, &mails,
+			&pass->routine_at, &trouble->store, error);
 	if (r < 0)
 		return r;
 	pass->routine_looked = now;
 	report->mails += mails;
 	return 0;
+}
+
+static int look_round(struct pass *pass, struct instant now, struct pass_report *report,
+		      struct trouble *trouble, struct error *error)
+{
+	int r = prove(pass, now, report, trouble, error);
+
+	return r < 0 ? r : run_routines(pass, now, report, trouble, error);
 }
 
 static void tell_moves(const struct pass *pass, size_t moved)
@@ -677,16 +747,23 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	struct decided count = { 0 };
 	struct rendered rendered = { 0 };
 	int changed = look_at_store(pass, error);
+	bool quiet = ledger_is_quiet(pass->world.ledger, now);
 	int r = 0;
 
 	if (changed < 0)
 		return fail_store(trouble, changed);
 	store_found(pass);
 	crash_point("store looked at");
-	if (changed == 1)
+	if (changed == 1) {
+		r = check_lineage(pass, report, &trouble->store, error);
+		if (r <= 0)
+			return r;
 		pass->deferrals.count = 0; /* other people may hold the roles now */
-	if (changed == 0 && !pass->breaker.holds && ledger_is_quiet(pass->world.ledger, now))
-		return run_routines(pass, now, report, trouble, error);
+	}
+	if (changed == 0 && quiet && !pass->breaker.holds)
+		return look_round(pass, now, report, trouble, error);
+	if (changed == 1 || !quiet)
+		proof_doubt(pass->proof);
 	r = breaker_look(&pass->breaker, &pass->world, error);
 	if (r >= 0 && changed == 1)
 		r = decide_all_changed(pass, now, &count, report, trouble, error);
@@ -705,6 +782,7 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->adopted = count.adopted;
 	if (!report->more) {
 		r = breaker_tell(&pass->breaker, &pass->world, now, &report->flood, error);
+		report->restored = r == 0 && breaker_is_restored(&pass->breaker);
 		if (r < 0)
 			return r;
 	}
@@ -716,7 +794,7 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	report->not_sent += rendered.taken_back;
 	report->more = report->more || rendered.more;
 	tell_orphans(pass, rendered.orphaned);
-	return run_routines(pass, now, report, trouble, error);
+	return look_round(pass, now, report, trouble, error);
 }
 
 int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
@@ -734,7 +812,10 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 		return 0;
 	}
 	warn_of_horizon(pass, now);
-	r = approval_look(&pass->approval, pass->world.ledger, now, error);
+	report.proof = proof_state(pass->proof, pass->world.clock);
+	r = breaker_restore(&pass->breaker, &pass->world, now, error);
+	if (r >= 0)
+		r = approval_look(&pass->approval, pass->world.ledger, now, error);
 	if (r < 0)
 		return r;
 	r = use_store(pass, now, &report, &trouble, &why);

@@ -12,6 +12,7 @@
 #include "adapter/ledger.h"
 #include "adapter/store.h"
 #include "adapter/template_file.h"
+#include "core/letter.h"
 
 /* What the parts of the service share. All borrowed. */
 struct world {
@@ -44,6 +45,16 @@ enum pass_trouble {
 	PASS_GOOD,
 	PASS_CLOCK, /* insane: nothing was decided, and nothing may be sent */
 	PASS_STORE, /* not to be read now: mails that are ready may go */
+	PASS_DOUBT, /* an older copy of the store, or another one: the same */
+};
+
+/* Is every open challenge watched? As of the last whole round of the proof (proof.h). */
+enum proof_verdict { PROOF_UNKNOWN, PROOF_KEPT, PROOF_BROKEN };
+struct proof_state {
+	enum proof_verdict verdict; /* unknown: none yet, or none that still speaks for now */
+	int64_t broken;             /* challenges that are not watched */
+	struct letter_counts counts;
+	struct instant at; /* when the round began; NEVER */
 };
 
 struct pass_report {
@@ -57,9 +68,13 @@ struct pass_report {
 	size_t orphans;       /* notices whose challenge or policy is not there */
 	char approval[260];   /* what waits for challengectl approve; "" */
 	int64_t held_notices; /* how many notices that is */
-	int64_t flood;        /* notices held since far more fell due than usual */
+	int64_t flood;        /* notices held since far more fell due than usual, */
+	bool restored;        /* or since the ledger is a copy that was put back */
 	bool more;            /* stopped at its measure: run again soon */
-	struct instant wake;  /* the ledger's next instant; NEVER */
+	bool proving;         /* all is decided, but the proof goes on: run again soon */
+	bool proved;          /* challenges were looked at for it in this cycle */
+	struct proof_state proof;
+	struct instant wake; /* the ledger's next instant; NEVER */
 };
 
 /*

@@ -8,9 +8,9 @@
 #include "core/language.h"
 #include "core/letter.h"
 #include "core/message.h"
+#include "core/wording.h"
 #include "service/crash.h"
 #include "service/reach.h"
-#include "service/wording.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,8 +90,10 @@ static int join_titles(struct batch *batch, const struct language *language,
 		       const struct role_set *set, const char *without, const char **ret,
 		       struct error *error)
 {
-	return wording_titles(batch->world->config, batch->facts->policy, language, set,
-			      without, &batch->arena, ret, error);
+	const struct config *config = batch->world->config;
+
+	return wording_titles(config->roles, config->role_count, batch->facts->policy, language,
+			      set, without, &batch->arena, ret, error);
 }
 
 static int say_agencies(struct batch *batch, const struct directory *directory,
@@ -118,8 +120,9 @@ static int say_agencies(struct batch *batch, const struct directory *directory,
 	return r;
 }
 
-static int say_next(struct batch *batch, const struct language *language, size_t place,
-		    struct letter_notice *letter, struct error *error)
+static int say_next(struct batch *batch, const struct language *language,
+		    const struct role *role, size_t place, struct letter_notice *letter,
+		    struct error *error)
 {
 	struct entry next;
 	int r;
@@ -140,7 +143,8 @@ static int say_next(struct batch *batch, const struct language *language, size_t
 		}
 	letter->next_at = next.at;
 	letter->next_kind = next.kind;
-	return join_titles(batch, language, &next.to, "", &letter->next_titles, error);
+	letter->next_to_reader = set_has(&next.to, batch->facts->policy, role->token);
+	return join_titles(batch, language, &next.to, role->token, &letter->next_titles, error);
 }
 
 static int say(struct batch *batch, const struct language *language,
@@ -152,6 +156,7 @@ static int say(struct batch *batch, const struct language *language,
 	const struct policy *policy = facts->policy;
 	const struct entry *entry = &facts->entries[place];
 	const struct role_set *owner = facts_owner(facts, entry);
+	struct role_set told = wording_told(facts->entries, facts->count, entry);
 	int stage = entry->stage >= 0 ? entry->stage : facts->state.stage;
 	int r;
 
@@ -162,6 +167,7 @@ static int say(struct batch *batch, const struct language *language,
 		.policy_title = policy->title,
 		.stage_title = stage >= 0 ? policy->stages[stage].title : "",
 		.role_title = role_title(config->roles, config->role_count, role->name),
+		.role_side = role->side,
 		.is_owner = set_has(owner, policy, role->token),
 		.due = entry->due,
 		.at = entry->at,
@@ -178,15 +184,15 @@ static int say(struct batch *batch, const struct language *language,
 	if (r == 0)
 		r = join_titles(batch, language, owner, "", &letter->owner_titles, error);
 	if (r == 0)
-		r = join_titles(batch, language, &entry->to, role->token, &letter->told_titles,
+		r = join_titles(batch, language, &told, role->token, &letter->told_titles,
 				error);
 	if (r == 0)
-		r = wording_link(batch->world->config, facts->challenge->reference,
-				 &batch->arena, &letter->link, error);
+		r = wording_link(config->mail.link, facts->challenge->reference, &batch->arena,
+				 &letter->link, error);
 	if (r == 0)
 		r = say_agencies(batch, directory, letter, error);
 	if (r == 0)
-		r = say_next(batch, language, place, letter, error);
+		r = say_next(batch, language, role, place, letter, error);
 	if (r == 0)
 		wording_time(letter, policy->calendar, batch->now);
 	return r;
@@ -597,6 +603,31 @@ static bool belongs(const struct planned *group, const struct planned *candidate
 	return share_mail(group, candidate) || is_same_thing(group, candidate);
 }
 
+/*
+ * Beside word that the time has run out, what came before says less, and of a date gone by.
+ * After a long downtime all go (design section 4, "Catch-up"), but the mail says it once.
+ */
+static bool is_said_by(const struct planned *early, const struct planned *late)
+{
+	const struct ledger_notice *x = early->notice;
+	const struct ledger_notice *y = late->notice;
+	bool same = x->kind == NOTICE_INFORM ||
+		    (x->kind == NOTICE_REMINDER && strcmp(x->obligation, y->obligation) == 0);
+
+	return same && (y->kind == NOTICE_BREACH || y->kind == NOTICE_OVERDUE) &&
+	       early->letter.is_owner == late->letter.is_owner &&
+	       x->challenge == y->challenge && x->event == y->event &&
+	       strcmp(x->stage, y->stage) == 0;
+}
+
+static bool is_said_by_any(const struct planned *planned, size_t count, size_t place)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_said_by(&planned[place], &planned[i]))
+			return true;
+	return false;
+}
+
 struct mail_plan {
 	const struct planned *planned;
 	size_t count;
@@ -615,13 +646,18 @@ static int gather(const struct planned *planned, size_t count, struct arena *are
 		.letters = arena_alloc(arena, count * sizeof *plan.letters),
 	};
 
-	if (plan.ids == NULL || plan.letters == NULL)
+	bool *said = arena_alloc(arena, count * sizeof *said);
+
+	if (plan.ids == NULL || plan.letters == NULL || said == NULL)
 		return error_memory(error);
 	for (size_t i = 0; i < count; i++) {
 		size_t same = 0;
 
 		plan.ids[i] = planned[i].notice->id;
-		while (same < i && !is_same_thing(&planned[same], &planned[i]))
+		said[i] = is_said_by_any(planned, count, i);
+		if (said[i])
+			continue;
+		while (same < i && (said[same] || !is_same_thing(&planned[same], &planned[i])))
 			same++;
 		if (same == i)
 			plan.letters[plan.letter_count++] = planned[i].letter;
@@ -821,7 +857,6 @@ static struct letter letter_for(const struct world *world, const struct zone *zo
 		.reply_to = config->mail.reply_to,
 		.emergency = config->partnership.emergency,
 		.summary = "",
-		.summary_text = "",
 		.trouble = "",
 		.summary_at = INSTANT_NEVER,
 	};

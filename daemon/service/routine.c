@@ -25,6 +25,7 @@ struct turn {
 struct task {
 	const struct world *world;
 	struct store *store;
+	enum proof_verdict verdict;
 	struct instant now;
 	size_t mails;
 	bool store_failed;
@@ -226,11 +227,12 @@ static int send_watch(struct task *task, const struct turn *turn, struct error *
 
 static const struct routine {
 	const char *name;
+	bool is_sign_of_life;
 	bool (*turn)(const struct config *config, struct instant now, struct turn *ret);
 	int (*send)(struct task *task, const struct turn *turn, struct error *error);
 } routines[] = {
-	{ "daily", daily_turn, send_daily },
-	{ "watch", watch_turn, send_watch },
+	{ "daily", true, daily_turn, send_daily },
+	{ "watch", false, watch_turn, send_watch },
 };
 
 /* The mail, and that it was sent, in one transaction. */
@@ -277,7 +279,8 @@ static int run_one(struct task *task, const struct routine *routine, struct inst
 		last = turn.begun ? turn.key : turn.key_before;
 		r = ledger_set_number(ledger, name, last, error);
 	}
-	if (r >= 0 && due && last < turn.key)
+	if (r >= 0 && due && last < turn.key &&
+	    !(routine->is_sign_of_life && task->verdict != PROOF_KEPT))
 		r = send_and_remember(task, routine, &turn, name, error);
 	if (r < 0)
 		return r;
@@ -287,11 +290,11 @@ static int run_one(struct task *task, const struct routine *routine, struct inst
 	return 0;
 }
 
-int routine_run(const struct world *world, struct store *store, struct instant now,
-		size_t *ret_mails, struct instant *ret_next, bool *ret_store_failed,
-		struct error *error)
+int routine_run(const struct world *world, struct store *store, enum proof_verdict verdict,
+		struct instant now, size_t *ret_mails, struct instant *ret_next,
+		bool *ret_store_failed, struct error *error)
 {
-	struct task task = { .world = world, .store = store, .now = now };
+	struct task task = { .world = world, .store = store, .verdict = verdict, .now = now };
 	struct instant next = INSTANT_NEVER;
 	int r = 0;
 

@@ -18,10 +18,14 @@
 #include <unistd.h>
 
 enum {
-	STOP_SECONDS = 25,  /* for answers to final dots; systemd's TimeoutStopSec is 30 */
-	START_EXTEND = 120, /* seconds asked of systemd at each poll while not ready */
+	STOP_SECONDS = 25, /* for answers to final dots; systemd's TimeoutStopSec is 30 */
+	/* For the first good look; with TimeoutStartSec=, RestartSec= and the start limit of
+	 * the unit this makes a store that is not there a failed unit within seven minutes. */
+	START_SECONDS = 60,
+	START_POLL = 5, /* seconds at most between two looks until then */
 	/* The relay mostly answers sooner, and the next commit finds the ledger held. */
 	HOLD_MICROSECONDS = 20000,
+	PROOF_PAUSE_MICROSECONDS = 10000, /* between slices of the proof: it is in no hurry */
 };
 
 static const uint64_t second = UINT64_C(1000000);
@@ -36,18 +40,23 @@ struct service {
 		*alive_timer;        /* CLOCK_BOOTTIME: the watchdog; NULL when there is none */
 	sd_event_source *hold_timer; /* CLOCK_BOOTTIME: nothing came, let go of the ledger */
 	sd_event_source *senders;
+	sd_event_source *heartbeat;
 	sd_event_source *clock_step;
 	sd_event_source *stop_timer;
 	int step_descriptor;
 	uint64_t watchdog; /* microseconds; 0: none */
+	int64_t started;
 	int64_t last_poll;
 	bool ready;
 	bool stopping;
+	int exit_status; /* to exit with, once `stopping` has come to its end */
 	bool ledger_told;
 	char trouble[300];
 	char reload[600];
 	char approval[260];
-	int64_t flood;        /* notices that are held by one */
+	int64_t flood;        /* notices that are held by one, */
+	bool restored;        /* or since the ledger is a copy that was put back */
+	int64_t unwatched;    /* open challenges that nothing is to come for */
 	int64_t held_notices; /* of the HELD of the ledger, those that wait for an approval */
 	char status[2000];    /* as told last */
 };
@@ -73,6 +82,8 @@ static struct health look_at_health(struct service *service, const struct post_s
 		.reload = service->reload,
 		.approval = service->approval,
 		.flood = service->flood,
+		.unwatched = service->unwatched,
+		.restored = service->restored,
 	};
 	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
 	struct error ignored = { 0 };
@@ -146,12 +157,39 @@ static void arm_wake(struct service *service, const struct pass_report *report)
 {
 	struct instant now = clock_now(service->engine.clock);
 
+	uint64_t real = 0;
+
+	(void)sd_event_now(service->event, CLOCK_REALTIME, &real);
 	if (report->more)
 		arm(service->wake_timer, 0);
+	else if (report->proving)
+		arm(service->wake_timer, real + PROOF_PAUSE_MICROSECONDS);
 	else if (instant_is_never(report->wake) || !instant_before(now, report->wake))
 		(void)sd_event_source_set_enabled(service->wake_timer, SD_EVENT_OFF);
 	else
 		arm(service->wake_timer, (uint64_t)report->wake.seconds * second);
+}
+
+/* --- the end ---------------------------------------------------------------------------------
+ */
+
+static void finish_if_idle(struct service *service)
+{
+	struct post_state state = post_state(service->engine.post);
+
+	if (service->stopping && state.busy == 0)
+		(void)sd_event_exit(service->event, service->exit_status);
+}
+
+/* Lets the senders finish what they have in hand, and then ends with this status. */
+static void stop(struct service *service, int status)
+{
+	service->stopping = true;
+	service->exit_status = status;
+	tell(service, "STOPPING=1\n");
+	post_stop(service->engine.post);
+	arm_boot(service, service->stop_timer, STOP_SECONDS);
+	finish_if_idle(service);
 }
 
 /* --- the cycle -------------------------------------------------------------------------------
@@ -182,6 +220,21 @@ static void become_ready(struct service *service)
 	tell(service, "READY=1\n");
 }
 
+/* Whoever waits for the start gets an answer, and systemd its failure: it tries again, and
+ * tells an administrator in the end. */
+static void look_again_or_give_up(struct service *service, int64_t interval)
+{
+	if (boot_seconds(service) - service->started < START_SECONDS) {
+		arm_boot(service, service->poll_timer,
+			 interval < START_POLL ? interval : START_POLL);
+		tell(service, "");
+		return;
+	}
+	journal_send(JOURNAL_START_FAILED, NULL, 0, "gave up starting after %d seconds: %s",
+		     START_SECONDS, service->trouble);
+	stop(service, SERVICE_COULD_NOT);
+}
+
 static void reload(struct service *service)
 {
 	struct error error = { 0 };
@@ -198,8 +251,7 @@ static void look(struct service *service)
 {
 	struct pass_report report = { .wake = INSTANT_NEVER };
 	struct error error = { 0 };
-	int64_t interval = service->engine.setup.config->poll_seconds;
-	char extend[64];
+	int64_t interval;
 
 	if (setup_is_stale(&service->engine.setup))
 		reload(service);
@@ -209,22 +261,23 @@ static void look(struct service *service)
 		service->ledger_told = false;
 		service->last_poll = boot_seconds(service);
 		service->flood = report.flood;
+		service->unwatched = report.proof.broken;
+		service->restored = report.restored;
 		(void)snprintf(service->trouble, sizeof service->trouble, "%s", report.text);
 		(void)snprintf(service->approval, sizeof service->approval, "%s",
 			       report.approval);
 		service->held_notices = report.held_notices;
 	}
+	interval = service->engine.setup.config->poll_seconds;
 	arm_boot(service, service->poll_timer, interval);
 	arm_wake(service, &report);
 	arm_post(service);
-	if (!service->ready && service->trouble[0] == '\0') {
+	if (service->ready)
+		tell(service, "");
+	else if (service->trouble[0] == '\0')
 		become_ready(service);
-		return;
-	}
-	(void)snprintf(extend, sizeof extend, "EXTEND_TIMEOUT_USEC=%llu\n",
-		       (unsigned long long)(START_EXTEND + 2 * (uint64_t)interval) *
-			       (unsigned long long)second);
-	tell(service, service->ready ? "" : extend);
+	else
+		look_again_or_give_up(service, interval);
 }
 
 /* Everything that one cycle asks of the ledger is asked of one locked file. */
@@ -257,14 +310,6 @@ static int on_alive(sd_event_source *source, uint64_t at, void *context)
 
 /* --- senders ---------------------------------------------------------------------------------
  */
-
-static void finish_if_idle(struct service *service)
-{
-	struct post_state state = post_state(service->engine.post);
-
-	if (service->stopping && state.busy == 0)
-		(void)sd_event_exit(service->event, SERVICE_DONE);
-}
 
 /* A commit a mail: while mails are with senders the ledger stays held for a moment. */
 static void rest(struct service *service, const struct post_state *state)
@@ -325,6 +370,17 @@ static int on_post_timer(sd_event_source *source, uint64_t at, void *context)
 	return 0;
 }
 
+static int on_heartbeat(sd_event_source *source, int descriptor, uint32_t events, void *context)
+{
+	struct service *service = context;
+
+	(void)source;
+	(void)descriptor;
+	(void)events;
+	heartbeat_take(service->engine.heartbeat);
+	return 0;
+}
+
 /* --- the clock was set -----------------------------------------------------------------------
  */
 
@@ -346,7 +402,7 @@ static int on_clock_step(sd_event_source *source, int descriptor, uint32_t event
 	(void)events;
 	(void)!read(descriptor, &expired, sizeof expired); /* ECANCELED: that is the news */
 	if (arm_step(descriptor) < 0)
-		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0,
+		journal_send(JOURNAL_MACHINE_FAULT, NULL, 0,
 			     "steps of the clock are noticed at polls only from now on: %s",
 			     strerror(errno));
 	cycle(context);
@@ -365,7 +421,7 @@ static int on_stop_timer(sd_event_source *source, uint64_t at, void *context)
 	(void)at;
 	if (post_abandon(service->engine.post, &error) < 0)
 		ledger_failed(service, &error);
-	return sd_event_exit(service->event, SERVICE_DONE);
+	return sd_event_exit(service->event, service->exit_status);
 }
 
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
@@ -375,12 +431,8 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	(void)source;
 	if (service->stopping)
 		return 0;
-	service->stopping = true;
 	journal_send(JOURNAL_STOPPING, NULL, 0, "stopping on signal %u", info->ssi_signo);
-	tell(service, "STOPPING=1\n");
-	post_stop(service->engine.post);
-	arm_boot(service, service->stop_timer, STOP_SECONDS);
-	finish_if_idle(service);
+	stop(service, SERVICE_DONE);
 	return 0;
 }
 
@@ -393,7 +445,11 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)info;
 	if (service->stopping)
 		return 0;
-	(void)sd_notify(0, "RELOADING=1\nSTATUS=Reading the configuration anew");
+	/* While it is still starting READY=1 would be too early, and without it the other is
+	 * open.
+	 */
+	if (service->ready)
+		(void)sd_notify(0, "RELOADING=1\nSTATUS=Reading the configuration anew");
 	reload(service);
 	if (service->ready)
 		tell(service, "READY=1\n");
@@ -438,6 +494,10 @@ static int add_descriptors(struct service *service)
 				post_descriptor(service->engine.post), EPOLLIN, on_senders,
 				service);
 
+	if (r >= 0)
+		r = sd_event_add_io(service->event, &service->heartbeat,
+				    heartbeat_descriptor(service->engine.heartbeat), EPOLLIN,
+				    on_heartbeat, service);
 	if (r < 0)
 		return r;
 	service->step_descriptor = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -474,6 +534,7 @@ static int loop(struct service *service)
 {
 	int r = sd_event_new(&service->event);
 
+	service->started = boot_seconds(service);
 	if (r >= 0)
 		r = add_signals(service);
 	if (r >= 0)
@@ -484,7 +545,7 @@ static int loop(struct service *service)
 		r = sd_event_loop(service->event);
 	if (r >= 0)
 		return r;
-	journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "the event loop failed: %s", strerror(-r));
+	journal_send(JOURNAL_MACHINE_FAULT, NULL, 0, "the event loop failed: %s", strerror(-r));
 	return SERVICE_COULD_NOT;
 }
 
@@ -493,7 +554,8 @@ static void service_clear(struct service *service)
 	sd_event_source *const sources[] = { service->poll_timer, service->wake_timer,
 					     service->post_timer, service->alive_timer,
 					     service->senders,    service->clock_step,
-					     service->stop_timer, service->hold_timer };
+					     service->heartbeat,  service->stop_timer,
+					     service->hold_timer };
 
 	for (size_t i = 0; i < COUNT(sources); i++)
 		(void)sd_event_source_unref(sources[i]);

@@ -2,17 +2,10 @@
 #include "service/survey.h"
 
 #include "base/list.h"
-#include "service/wording.h"
+#include "core/wording.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Where one challenge stands: what is waited for first, if anything. */
-struct standing {
-	struct timeline_state state;
-	struct owed owed;
-	bool is_owed;
-};
 
 /* A challenge that may become a row. */
 struct candidate {
@@ -77,9 +70,9 @@ static struct instant due_of(const struct standing *standing)
 	return standing->is_owed ? standing->owed.due : INSTANT_NEVER;
 }
 
-static bool is_overdue(const struct task *task, const struct standing *standing)
+static bool is_overdue(const struct standing *standing, struct instant now)
 {
-	return !instant_before(task->now, due_of(standing));
+	return !instant_before(now, due_of(standing));
 }
 
 /* NULL when its policy is not loaded. */
@@ -92,22 +85,36 @@ static const struct policy *policy_of(const struct task *task,
 			     &unknown);
 }
 
-static int look(struct task *task, const struct policy *policy, struct challenge *challenge,
-		struct standing *ret, struct error *error)
+int survey_look(struct timeline *timeline, const struct policy *policy,
+		struct challenge *challenge, struct instant now, struct standing *ret,
+		struct error *error)
 {
 	struct entry entry;
 	int r;
 
 	challenge_settle(challenge);
-	timeline_begin(task->timeline, policy, challenge);
+	timeline_begin(timeline, policy, challenge);
 	do
-		r = timeline_next(task->timeline, task->now, &entry, error);
+		r = timeline_next(timeline, now, &entry, error);
 	while (r == 1);
 	if (r < 0)
 		return r;
-	*ret = (struct standing){ .state = timeline_state(task->timeline) };
-	timeline_owed(task->timeline, note_owed, ret);
+	*ret = (struct standing){ .state = timeline_state(timeline) };
+	timeline_owed(timeline, note_owed, ret);
 	return 0;
+}
+
+void survey_count(struct letter_counts *counts, const struct policy *policy,
+		  const struct standing *standing, struct instant now)
+{
+	struct instant due = due_of(standing);
+
+	counts->open++;
+	if (is_overdue(standing, now))
+		counts->overdue++;
+	else if (!instant_is_never(due) &&
+		 calendar_day(policy->calendar, due) == calendar_day(policy->calendar, now))
+		counts->due_today++;
 }
 
 /* ---- the whole store ----------------------------------------------------------------------
@@ -136,21 +143,6 @@ static void consider(struct task *task, struct candidate candidate)
 	task->candidates[place] = candidate;
 }
 
-static void count(struct task *task, const struct policy *policy,
-		  const struct challenge *challenge, const struct standing *standing)
-{
-	struct letter_counts *counts = &task->survey.counts;
-	struct instant due = due_of(standing);
-
-	counts->open++;
-	if (is_overdue(task, standing))
-		counts->overdue++;
-	else if (!instant_is_never(due) && calendar_day(policy->calendar, due) ==
-						   calendar_day(policy->calendar, task->now))
-		counts->due_today++;
-	consider(task, (struct candidate){ challenge->id, due });
-}
-
 static int walk(struct task *task, struct error *error)
 {
 	struct challenge *challenge = NULL;
@@ -164,9 +156,11 @@ static int walk(struct task *task, struct error *error)
 
 		if (policy == NULL)
 			continue;
-		r = look(task, policy, challenge, &standing, error);
-		if (r == 0 && is_open(&standing))
-			count(task, policy, challenge, &standing);
+		r = survey_look(task->timeline, policy, challenge, task->now, &standing, error);
+		if (r < 0 || !is_open(&standing))
+			continue;
+		survey_count(&task->survey.counts, policy, &standing, task->now);
+		consider(task, (struct candidate){ challenge->id, due_of(&standing) });
 	}
 	if (r < 0 && unreadable.code != 0)
 		return error_set(error, unreadable.code, "%s", unreadable.text);
@@ -186,9 +180,9 @@ static int write_row(struct task *task, const struct policy *policy,
 	int r;
 
 	*ret = (struct letter_notice){
-		.kind = owed == NULL                 ? NOTICE_QUIET
-			: is_overdue(task, standing) ? NOTICE_BREACH
-						     : NOTICE_REMINDER,
+		.kind = owed == NULL                      ? NOTICE_QUIET
+			: is_overdue(standing, task->now) ? NOTICE_BREACH
+							  : NOTICE_REMINDER,
 		.obligation = owed == NULL ? "" : policy->obligations[owed->obligation].id,
 		.feedback = owed != NULL && wording_is_feedback(policy, owed->obligation),
 		.reference = arena_string(arena, challenge->reference),
@@ -201,10 +195,12 @@ static int write_row(struct task *task, const struct policy *policy,
 	};
 	if (ret->reference == NULL)
 		return error_memory(error);
-	r = wording_titles(config, policy, task->language, owed == NULL ? NULL : &owed->owner,
-			   "", arena, &ret->owner_titles, error);
+	r = wording_titles(config->roles, config->role_count, policy, task->language,
+			   owed == NULL ? NULL : &owed->owner, "", arena, &ret->owner_titles,
+			   error);
 	if (r == 0)
-		r = wording_link(config, challenge->reference, arena, &ret->link, error);
+		r = wording_link(config->mail.link, challenge->reference, arena, &ret->link,
+				 error);
 	if (r == 0)
 		wording_time(ret, policy->calendar, task->now);
 	return r;
@@ -230,7 +226,7 @@ static int write_rows(struct task *task, struct error *error)
 		policy = challenge == NULL ? NULL : policy_of(task, challenge);
 		if (policy == NULL)
 			continue;
-		r = look(task, policy, challenge, &standing, error);
+		r = survey_look(task->timeline, policy, challenge, task->now, &standing, error);
 		if (r == 0)
 			r = write_row(task, policy, challenge, &standing,
 				      &survey->rows[survey->row_count], error);

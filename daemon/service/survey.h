@@ -11,6 +11,24 @@
 #include "core/letter.h"
 #include "service/pass.h"
 
+/* Where one challenge stands: what is waited for first, if anything. */
+struct standing {
+	struct timeline_state state;
+	struct owed owed;
+	bool is_owed;
+};
+
+/*
+ * Settles the challenge and reads its timeline, a reusable one, up to `now`. -ENOMEM.
+ */
+MUST_CHECK int survey_look(struct timeline *timeline, const struct policy *policy,
+			   struct challenge *challenge, struct instant now,
+			   struct standing *ret, struct error *error);
+
+/* Counts one that is open: as overdue, or as due today, where it is. */
+void survey_count(struct letter_counts *counts, const struct policy *policy,
+		  const struct standing *standing, struct instant now);
+
 struct survey {
 	struct letter_counts counts; /* open, due_today, overdue, more */
 	struct letter_notice *rows;  /* the most urgent first; strings live in the arena */

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -292,7 +293,22 @@ def verify(house):
           writer_waited_at_most=round(waited, 2))
 
 
+PROOF_PATIENCE = 600
+
+
+def wait_for_proof(house):
+    """Of a large store it goes on for a while after the start, slice by slice: that is not idle yet."""
+    until = time.monotonic() + PROOF_PATIENCE
+    begun = time.monotonic()
+    while struct.unpack_from("q", (house.state / "pulse").read_bytes(), 88)[0] != 1:
+        if time.monotonic() > until:
+            raise RuntimeError("the proof of the store does not end")
+        time.sleep(0.2)
+    return time.monotonic() - begun
+
+
 def idle(house, process, count):
+    say("start to the whole proof", challenges=count, seconds=round(wait_for_proof(house), 1))
     time.sleep(2 * POLL_SECONDS)
     before = run_seconds(process.pid)
     time.sleep(10 * POLL_SECONDS)

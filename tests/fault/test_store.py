@@ -132,13 +132,12 @@ class Scene(unittest.TestCase):
         self.mailed_once("2026-002")
         os.rename(copy, self.there.store)
         self.trouble("opened anew")
-        self.trouble("an older copy")
+        self.trouble("the store is an older copy")
         time.sleep(1.2)
-        self.assertEqual(len(self.server.mails), 2)
-        # As challenge-notifyd(8) says: or what is recorded now gets the numbers of what was lost.
-        self.sql("UPDATE sqlite_sequence SET seq = seq + 1000000")
+        self.assertEqual([mail["to"] for mail in self.server.mails[2:]], [["it@partnership.test"]])
+        self.there.ctl("approve", "store", "--by", "A. Person", "--why", "the disk failed")
         self.mailed_once("2026-003")
-        self.nothing_wrong(3)
+        self.nothing_wrong(4)
 
     def scene_switched_to_wal_and_back(self):
         self.start()

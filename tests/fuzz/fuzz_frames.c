@@ -7,6 +7,8 @@ static void read_payload(enum sender_frame type, const char *payload, size_t len
 	struct sender_relay relay;
 	struct sender_mail mail;
 	struct attempt_result result;
+	struct sender_get get;
+	struct sender_got got;
 	int64_t id;
 
 	switch (type) {
@@ -26,6 +28,14 @@ static void read_payload(enum sender_frame type, const char *payload, size_t len
 		break;
 	case FRAME_RESULT:
 		(void)sender_read_result(payload, length, &id, &result);
+		break;
+	case FRAME_GET:
+		if (sender_read_get(payload, length, &get) == 0)
+			ALWAYS(strlen(get.url) <= length && get.seconds > 0);
+		break;
+	case FRAME_GOT:
+		if (sender_read_got(payload, length, &got) == 0)
+			ALWAYS(strlen(got.words) < sizeof got.words);
 		break;
 	}
 }

@@ -65,6 +65,8 @@ class Assure(Control):
         kinds, said = self.found()
         self.assertIn(("school", "self_escalation"), kinds)
         self.assertNotIn(("council", "self_escalation"), kinds)
+        told = [one["what"] for one in said["findings"] if one["kind"] == "self_escalation"]
+        self.assertEqual(len(told), len(set(told)))  # several clocks of a stage lead to the next
         practitioner = next(r for r in said["reached"] if (r["agency"], r["role"]) == ("school", "practitioner"))
         self.assertEqual((practitioner["reached"], practitioner["how"]), ("manager1@school.example", "stand_in"))
 
@@ -80,6 +82,16 @@ class Assure(Control):
         self.query("UPDATE contact SET deputy = (SELECT id FROM contact WHERE email = 'chair2@partnership.example')"
                    " WHERE email = 'chair1@partnership.example'")
         self.assertNotIn(("partnership", "leave"), self.found("--at", "2026-12-25 10:00")[0])
+
+    def test_a_deputy_who_is_away_as_well_is_none(self):
+        self.query("UPDATE contact SET away_from = 1798070400, away_until = 1798675200, deputy = (SELECT id FROM contact"
+                   " WHERE email = 'chair2@partnership.example') WHERE email = 'chair1@partnership.example'")
+        self.query("UPDATE contact SET away_from = 1798070400 WHERE email = 'chair2@partnership.example'")
+        said = self.found("--at", "2026-12-15 10:00")[1]["findings"]
+        self.assertEqual(["no deputy" in one["what"] for one in said if one["kind"] == "leave"], [False, True])
+        self.query("UPDATE contact SET deputy = (SELECT id FROM contact WHERE email = 'business_unit1@partnership.example')"
+                   " WHERE email = 'chair2@partnership.example'")
+        self.assertNotIn(("partnership", "leave"), self.found("--at", "2026-12-15 10:00")[0])
 
     def test_addresses_that_are_never_mailed(self):
         self.query("UPDATE contact SET email = 'x@elsewhere.test' WHERE email = 'director1@school.example'")

@@ -6,13 +6,17 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 from datetime import datetime, timezone
 from pathlib import Path
 
-DEMO = Path(__file__).resolve().parent.parent.parent / "scripts" / "demo"
+TOP = Path(__file__).resolve().parent.parent.parent
+DEMO = TOP / "scripts" / "demo"
+sys.path.insert(0, str(TOP / "tests" / "lib"))
+import mail_form  # noqa: E402
 
 HOURS = ("2027-06-30T10:00:00Z",  # a working day in summer
          "2027-01-03T03:00:00Z",  # a Sunday, at night
@@ -55,7 +59,9 @@ class Demo(unittest.TestCase):
         kept = [path for place in self.folder.iterdir() for path in place.iterdir()]
         self.assertEqual([path.name for path in kept], ["mails"])
         self.assertIn(str(kept[0]), said)
-        self.assertEqual(len(list(kept[0].glob("new/*"))), int(re.findall(r"(\d+) arrived", said)[0]))
+        mails = [path.read_bytes() for path in kept[0].glob("new/*")]
+        self.assertEqual(len(mails), int(re.findall(r"(\d+) arrived", said)[0]))
+        self.assertEqual([fault for mail in mails for fault in mail_form.faults(mail)], [])
 
     def test_it_shows_the_same_states_and_mails_at_any_hour(self):
         if not shutil.which("faketime"):
@@ -64,7 +70,7 @@ class Demo(unittest.TestCase):
         for hour in HOURS:
             ahead = (datetime.fromisoformat(hour) - datetime.now(timezone.utc)).total_seconds()
             said = self.run_demo("faketime", "-f", f"{ahead:+.0f}s")
-            states = re.findall(r"(?m)^(2026-1\d\d) +example@\S+ +(\S+) +(\S+) +\S+$", said)
+            states = re.findall(r"(?m)^(2026-1\d\d) +(\w+(?:, \w+)?) +(\S+) .* example@\S+$", said)
             mails = re.findall(r"(?m)^(\S+@\S+) +(\S+) +(2026-[\d ]+?) {2,}", said)
             self.assertEqual(len(states), 13, said)
             self.assertGreater(len(mails), 10, said)

@@ -69,10 +69,57 @@ class Views(unittest.TestCase):
         self.assertEqual(reasons["2026-12-26"], ("closed", None))
         self.assertEqual(max(day["number"] for day in cap["days"]), 20)
 
+    def test_working_hours_are_counted_day_by_day_and_pauses_named(self):
+        """12 working hours from Friday 20 February, 18:30: Monday 9 to 12, Wednesday 10 to 17, Thursday 9 to 11."""
+        (self.folder / "policies" / "hours.conf").write_text("""policy = { id = "hours"; version = "1"; title = "Hours";
+          calendar = "england"; stages = ( { id = "one"; title = "One"; owner = "receiving.practitioner"; obligations = (
+            { id = "worked"; starts = "stage"; ends = [ "responded" ]; limit = "12 working hours"; },
+            { id = "elapsed"; starts = "stage"; ends = [ "responded" ]; limit = "100 hours"; } ); } ); };""")
+        self.ctl("raise", "--policy", "hours", "--raising", "health", "--receiving", "council", "--reference", "H-1",
+                 "--at", "2026-02-20 18:30")
+        self.ctl("record", "H-1", "paused", "--at", "2026-02-23 12:00", "--until", "2026-02-25 10:00")
+        at = "2026-02-25 12:00"
+        worked, elapsed = (one for one in self.explain("H-1", at)["owed"] if one["stage"] == "one")
+        self.assertEqual(worked["due"], "2026-02-26T11:00:00+00:00")
+        self.assertEqual([(day["date"][-2:], day["seconds"], day["reason"]) for day in worked["days"]],
+                         [("20", 0, "outside opening hours"), ("21", 0, "closed"), ("22", 0, "closed"),
+                          ("23", 3 * 3600, "paused for a part of it"), ("24", 0, "paused"),
+                          ("25", 7 * 3600, "paused for a part of it"), ("26", 2 * 3600, None)])
+        self.assertEqual(elapsed["days"], [])
+        words = self.ctl("explain", "H-1", "--at", at)
+        self.assertIn("Thu 2026-02-26   2 h 00 min\n", words)
+        self.assertEqual(words.count("paused from Mon 2026-02-23 12:00 to Wed 2026-02-25 10:00: that does not count"), 1)
+
+    def test_without_the_right_to_read_the_ledger_the_count_is_shown(self):
+        """An officer has the store's group, and not the daemon's file."""
+        state = self.folder / "state"
+        state.mkdir(mode=0)
+        self.addCleanup(state.chmod, 0o700)
+        more = {}
+        if os.geteuid() == 0:
+            self.folder.chmod(0o777)
+            (self.folder / "challenges.db").chmod(0o666)
+            program = self.folder / "challengectl"  # the tree may lie where nobody else may look
+            shutil.copy(CTL, program)
+            more = {"user": 65534, "group": 65534, "extra_groups": []}
+        else:
+            program = CTL
+        ask = [program, "--config", self.folder / "challenge-notifyd.conf", "explain", "A-1", "--at", "2026-12-22 12:00"]
+        said = subprocess.run(ask, text=True, capture_output=True, timeout=30, **more)
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        self.assertIn("due     Thu 2026-12-24 17:00", said.stdout)
+        self.assertIn("Decided so far: only root and the daemon's user may see that", said.stdout)
+        document = json.loads(subprocess.run([*ask, "--json"], capture_output=True, timeout=30, **more).stdout)
+        self.assertIsNone(document["decided"])
+        self.assertEqual(self.explain("A-2", "2026-12-22 12:00")["decided"], [] if os.geteuid() == 0 else None)
+
     def test_words_say_the_same(self):
         said = self.ctl("explain", "A-1", "--at", "2026-12-22 12:00")
         self.assertIn("Thu 2026-12-24    3", said)
         self.assertIn("due     Thu 2026-12-24 17:00", said)
+        coming = said.split("Comes next")[1]
+        self.assertRegex(coming, r"(?m)^  \S+ \S+ \S+  reminder +practitioner +to receiving\.practitioner$")
+        self.assertRegex(coming, r"(?m)^  \S+ \S+ \S+  escalation +manager/practitioner +to receiving\.manager, ")
         self.assertRegex(said, r"rule    \S+policies/example\.conf:\d+: 3 working days")
         self.assertIn("stops   when one of these is recorded: a move to another stage, resolved, withdrawn or closed", said)
         self.assertIn("Comes next", said)
@@ -115,6 +162,15 @@ class Views(unittest.TestCase):
                                 ((), "--event"), (("--event", "agreed@2026-12-21", "--immediate"), "raised")):
             with self.subTest(arguments):
                 self.assertIn(word, self.ctl("timeline", "--policy", "example", *arguments, status=2))
+
+    def test_timeline_takes_british_dates_beside_the_slash_of_an_agreed_one(self):
+        said = [self.ctl("timeline", "--policy", "example", "--event", f"raised@{raised}", "--event",
+                         f"paused@{paused}/{until}", "--json")
+                for raised, paused, until in (("2026-12-21 10:00", "2026-12-22", "2026-12-23 12:00"),
+                                              ("21/12/2026 10:00", "22/12/2026", "23/12/2026 12:00"),
+                                              ("21/12/2026 10:00", "2026-12-22", "23/12/2026 12:00"))]
+        self.assertIn("breach", said[0])
+        self.assertEqual(said, [said[0]] * 3)
 
     def test_timeline_warns_of_an_unknown_urgency(self):
         ran = subprocess.run([CTL, "--config", self.folder / "challenge-notifyd.conf", "timeline", "--policy", "example",

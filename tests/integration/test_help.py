@@ -52,16 +52,22 @@ class Completion(Control):
         folder = self.folder / "bin"
         if not folder.exists():
             folder.mkdir()
-            (folder / "challengectl").write_text(f'#!/bin/sh\nexec {CTL} --config {self.main} "$@"\n')
+            # In place of the installed configuration.
+            (folder / "challengectl").write_text(f"""#!/bin/sh
+case "$*" in
+*--config*) exec {CTL} "$@" ;;
+*) exec {CTL} --config {self.main} "$@" ;;
+esac
+""")
             (folder / "challengectl").chmod(0o755)
         ran = subprocess.run(["bash", "--norc", "-c", script, "bash", *words], capture_output=True, text=True,
                              env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}, timeout=60)
         self.assertEqual(ran.stderr, "")
-        return set(ran.stdout.split())
+        return set(ran.stdout.splitlines()) - {""}
 
     def test_every_command_is_offered(self):
         first = self.complete("")
-        self.assertEqual(first, {command.split()[0] for command in listed()})
+        self.assertEqual(first, {"help", *(command.split()[0] for command in listed())})
         for word in {command.split()[0] for command in listed() if " " in command}:
             self.assertEqual(self.complete(word, ""),
                              {command.split()[1] for command in listed() if command.startswith(word + " ")})
@@ -81,6 +87,43 @@ class Completion(Control):
         self.assertEqual(self.complete("raise", "--raising", "s"), {"school", "social-care"})
         self.assertEqual(self.complete("export", "c"), {"contacts", "challenges"})
         self.assertEqual(self.complete("report", "--format", ""), {"table", "csv", "html"})
+        for words, offered in ((("record", ""), {"AB/7"}), (("record", "AB/7", "not"), {"not_agreed"}),
+                               (("record", "AB/7", "agreed", ""), set()), (("help", "sho"), {"show"}),
+                               (("record", "AB/7", "stage", "--stage", "man"), {"manager"}),
+                               (("contact", "away", ""), {"1", "2", "3", "4"}),
+                               (("contact", "away", "3", "--deputy", ""), {"1", "2", "3", "4"}),
+                               (("contact", "add", "--role", "m"), {"manager"}),
+                               (("contact", "change", "3", "--active", ""), {"yes", "no"}),
+                               (("raise", "--policy", "exam"), {"example", "example@2026-01"}),
+                               (("raise", "--receiving", "=", "sc"), {"school"}), (("preview", "esc"), {"escalation"}),
+                               (("adopt", "--restart", "--by", "me", ""), {"AB/7"}),
+                               (("purge", "--hold", ""), {"AB/7"}), (("report", "--quarter", ""), {"last"}),
+                               (("queue", "list", "--state", "in"), {"in_doubt"})):
+            with self.subTest(words):
+                self.assertEqual(self.complete(*words), offered)
+
+    def test_an_options_value_is_no_argument(self):
+        """What stands behind an option that takes a value moves nothing; a flag takes nothing away."""
+        self.assertEqual(self.complete("export", "--at", "2026-01-01", "ag"), {"agencies"})
+        self.assertEqual(self.complete("preview", "--policy", "example", "esc"), {"escalation"})
+        self.assertEqual(self.complete("import", "--update", "con"), {"contacts"})
+        self.assertEqual(self.complete("raise", "--by", ""), set())
+
+    def test_the_configuration_on_the_line_is_the_one_asked(self):
+        self.people()
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "c.conf").write_text(self.main.read_text())
+        for name in ("policies", "templates", "bank-holidays.json"):
+            (elsewhere / name).symlink_to(self.folder / name)
+        self.assertEqual(self.complete("--config", str(self.main), "contact", "away", "1", "--deputy", "2"), {"2"})
+        self.assertEqual(self.complete("--config", str(elsewhere / "c.conf"), "contact", "away", "1", "--deputy", ""),
+                         set())
+
+    def test_files_are_offered_where_files_are_meant(self):
+        (self.folder / "a file.csv").write_text("id\n")
+        for words in (("import", "agencies"), ("check",), ("--config",)):
+            self.assertIn(str(self.folder / "a file.csv"), self.complete(*words, str(self.folder / "a f")))
 
 
 if __name__ == "__main__":

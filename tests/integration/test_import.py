@@ -64,6 +64,36 @@ class Import(Control):
         self.assertIn("faulty.csv:4: role: there is no role", words.stdout)
         self.assertIn("Nothing was written.", words.stdout)
 
+    def test_every_fault_of_a_line_is_told_and_those_of_the_others(self):
+        self.people()
+        found = self.faults("challenges", "reference,policy,raising_agency,receiving_agency,concerns,raised_at,outcome",
+                            "R1,example,school,social-care,child,24/11/2025,",
+                            "R2,exmple,,social-crae,chlid,31/02/2026,stands",
+                            "R1,example,school,social-care,child,24/11/2025,",
+                            "R3,example,nobody,social-care,child,24/11/2025,")
+        self.assertEqual([(line, column) for line, column, _ in found],
+                         [*((3, column) for column in ("raising_agency", "receiving_agency", "concerns", "policy",
+                                                       "outcome", "raised_at")),
+                          (4, "reference"), (5, "raising_agency")])
+
+    def test_rows_that_a_spreadsheet_left_empty_are_passed_over(self):
+        self.people()
+        self.assertEqual(self.take("agencies", "id,name,telephone", "a,b,c", ",,", ", ,", "d,e,f", ",,", ",,,,,"),
+                         (2, 0, 0))
+
+    def test_a_file_divided_by_semicolons_is_told_as_such(self):
+        self.people()
+        self.assertIn("not divided by commas", self.faults("agencies", "id;name", "a;b")[0][2])
+
+    def test_a_file_of_some_size_is_read_and_one_beyond_measure_is_not(self):
+        self.people()
+        rows = [f"a{n},{'name' * 40}" for n in range(8000)]
+        self.assertEqual(self.take("agencies", "id,name", *rows), (8000, 0, 0))
+        path = self.folder / "huge.csv"
+        with path.open("wb") as huge:
+            huge.truncate((64 << 20) + 1)
+        self.refused(COULD_NOT, "larger than 64 MiB", "import", "agencies", path)
+
     def test_a_heading_that_is_unknown_or_lacks(self):
         self.people()
         self.assertIn("--map 'Nme=FIELD'", self.faults("agencies", "id,Nme", "a,b")[0][2])

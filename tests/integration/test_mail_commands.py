@@ -195,6 +195,15 @@ class Queue(MailCommands):
         said = self.words("queue", "show", "1")
         for part in ("rendered", "attempting", "retry", "Subject:", "450"):
             self.assertIn(part, said)
+        # As the reader sees it: nothing encoded, no HTML, no JSON; the bytes when asked.
+        mail = email.message_from_bytes(self.there.ctl("queue", "show", "1")["text"].encode(),
+                                        policy=email.policy.default)
+        self.assertIn(f"\nSubject: {mail['Subject']}\n\n", said)
+        self.assertTrue(said.endswith("\n\n" + mail.get_body(("plain",)).get_content().replace("\r\n", "\n")), said)
+        for part in ("=?UTF-8", "=E2=80=93", "<html", "{"):
+            self.assertNotIn(part, said)
+        for part in ("=?UTF-8", "<html"):
+            self.assertIn(part, self.words("queue", "show", "1", "--source"))
         self.refused(COULD_NOT, "no mail 99", "queue", "show", "99")
         self.refused(USAGE, "not a positive number", "queue", "show", "first")
 

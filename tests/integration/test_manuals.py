@@ -92,6 +92,19 @@ class Settings(unittest.TestCase):
             self.assertGreater(len(settings), 20)
             self.assertEqual(settings - names(page), set(), page)
 
+    def test_every_placeholder_of_a_mail_is_in_the_manual(self):
+        text = (TOP / "daemon" / "core" / "language.c").read_text()
+        fields = set(re.findall(r'\[FIELD_\w+\] = "([a-z_]+)"', text))
+        self.assertGreater(len(fields), 40)
+        page = (MAN / "challenge-notifyd.conf.5").read_text().split(".Ss Placeholders", 1)[1].split(".Sh ", 1)[0]
+        told = {name for line in re.findall(r"(?m)^\.It Cm (.*)$", page) for name in line.split(" , ")}
+        self.assertEqual(told, fields)
+
+    def test_every_template_is_in_the_manual(self):
+        page = (MAN / "challenge-notifyd.conf.5").read_text().split(".Sh TEMPLATES", 1)[1]
+        self.assertEqual([path.stem for path in (TOP / "conf" / "templates" / "en").glob("*.*")
+                          if not re.search(rf"\b{path.stem}\b", page)], [])
+
     def test_the_example_in_the_manual_of_policies_has_no_fault(self):
         page = (MAN / "challenge-policy.5").read_text()
         example = re.search(r"(?s)\.Sh EXAMPLE\n\.Bd -literal\n(.*?)\n\.Ed", page).group(1)

@@ -13,6 +13,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = os.environ.get("BUILD", "build")
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+from mail_form import defects_of  # noqa: E402
 
 ALWAYS = [
     "Date", "From", "To", "Subject", "Message-ID", "Auto-Submitted",
@@ -25,16 +27,6 @@ def read_fields(path):
     """The key=value lines that the unit test left beside a message."""
     lines = path.read_bytes().decode().split("\n")
     return dict(line.split("=", 1) for line in lines if line)
-
-
-def defects_of(message):
-    """All defects: of the parts and of each header."""
-    found = []
-    for part in message.walk():
-        found += part.defects
-        for value in part.values():
-            found += getattr(value, "defects", ())
-    return found
 
 
 def joined(name):
@@ -80,7 +72,7 @@ class MessageTest(unittest.TestCase):
                 if fields["reply_to"]:
                     wanted.append("Reply-To")
                 if fields["root"]:
-                    wanted += ["In-Reply-To", "References"]
+                    wanted += ["In-Reply-To", "References", "Thread-Index"]
                 if fields["important"] == "1":
                     wanted.append("Importance")
                 self.assertEqual(sorted(message.keys()), sorted(wanted))

@@ -102,6 +102,24 @@ class Purge(unittest.TestCase):
         self.assertGreater(verified["purged"], 5)
         self.there.run("--once")  # and the daemon goes on
 
+    def test_what_is_erased_is_in_no_file_of_the_ledger(self):
+        self.there.create_store()
+        with self.there.open_store() as store:
+            store.execute("UPDATE contact SET name = 'Zyzzyva'")
+        self.there.run("--once")
+        self.there.add_challenge("DONE", 73 * HOUR)
+        self.there.run("--once")
+        self.there.record(1, "closed")
+        self.there.run("--once")
+
+        def holding():
+            return [path.name for path in self.there.state.iterdir() if b"Zyzzyva" in path.read_bytes()]
+        self.assertEqual(holding(), ["ledger.db"])  # mails greet by name
+        self.erase(later=40)
+        self.assertEqual(holding(), [])  # nor in the journal that stays beside it
+        self.there.run("--once")
+        self.assertEqual(holding(), [])
+
     def test_what_is_held_stays_until_it_is_released(self):
         self.challenges()
         order = ("--by", "A. Officer", "--why", "case review")

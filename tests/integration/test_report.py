@@ -7,11 +7,15 @@ import io
 import json
 import re
 import sys
+import tempfile
+import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from control import COULD_NOT, USAGE, Control  # noqa: E402
+from partnership import DAY, Partnership  # noqa: E402
+from smtp_server import Server  # noqa: E402
 
 HEAD = "reference,policy,raising_agency,receiving_agency,category,raised_at,resolved_at,outcome,closed_at"
 PERIOD = ("--from", "2026-02-01", "--to", "2026-02-28")
@@ -70,7 +74,7 @@ class Report(Control):
     def test_what_happened_in_february_counted_by_hand(self):
         said = self.numbers(*PERIOD, "--at", "2026-03-10 10:00")
         self.assertEqual(said["totals"], {"Raised": (7, None), "Resolved": (6, None), "Open at the end": (1, None),
-                                          "Overdue at the end": (1, None)})
+                                          "Overdue at the end": (1, None), "Feedback owed at the end": (0, None)})
         self.assertEqual(said["causes"], {"referral criteria": (5, None), "another": (1, None),
                                           "service and timeliness": (1, None)})
         self.assertEqual(said["pairs"], {"Example School to Social Care": (6, None),
@@ -133,9 +137,29 @@ class Report(Control):
         rows = csv.DictReader(io.StringIO(self.run_report(*PERIOD, "--suppress-below", "5", "--format", "csv")))
         self.assertEqual([row["value"] for row in rows if row["label"] == "Open at the end"], [""])
 
+    def test_no_number_left_out_can_be_had_from_those_that_are_shown(self):
+        """One row of causes is small, its neighbour is taken with it, and neither's place tells its size."""
+        rows = [f"S{n},example,school,social-care,{cause},05/02/2026 10:00,,,"
+                for n, cause in enumerate(["service and timeliness"] * 8 + ["referral criteria"] * 6)]
+        self.said("import", "challenges", self.write("d.csv", HEAD, *rows))
+        self.query("UPDATE challenge SET category = 'service and timeliness' WHERE reference LIKE 'R%'")
+        self.query("UPDATE challenge SET category = 'information sharing' WHERE reference = 'R0'")
+        every = self.numbers(*PERIOD)["causes"]
+        self.assertEqual(every, {"service and timeliness": (14, None), "referral criteria": (6, None),
+                                 "information sharing": (1, None)})
+        shown = self.numbers(*PERIOD, "--suppress-below", "5")
+        self.assertEqual(shown["totals"]["Raised"], (21, None))
+        self.assertEqual(list(shown["causes"].items()), [("service and timeliness", (14, None)),
+                                                         ("information sharing", (None, None)),
+                                                         ("referral criteria", (None, None))])
+
     def test_an_empty_period_is_a_report_too(self):
         said = self.numbers("--from", "2020-01-01", "--to", "2020-01-31")
-        self.assertEqual({name for name, rows in said.items() if rows}, {"silent"})
+        self.assertEqual({name for name, rows in said.items() if rows}, {"totals", "silent"})
+        self.assertEqual({value for value, _ in said["totals"].values()}, {0})
+        table = self.run_report("--from", "01/01/2020", "--to", "31/01/2020")
+        self.assertRegex(table, r"(?m)^ *0  Raised$")
+        self.assertRegex(table, r"(?m)^none  Example School$")
         Page(self.run_report("--from", "2020-01-01", "--to", "2020-01-31", "--format", "html"))
 
     def test_a_challenge_without_its_policy_is_told(self):
@@ -155,6 +179,36 @@ class Report(Control):
         for path in self.folder.glob("challenges.db*"):
             path.unlink()
         self.assertEqual(self.ctl("report", *PERIOD).returncode, COULD_NOT)
+
+
+class Punctuality(unittest.TestCase):
+    def counted(self, late_entry):
+        """What is said of the notices of one challenge that was raised four days ago."""
+        with tempfile.TemporaryDirectory(prefix="test-report-") as folder, Server() as server:
+            there = Partnership(folder, server.port)
+            there.create_store()
+            there.run("--once")  # the ledger begins: nothing of later is adopted
+            raised = int(time.time()) - 4 * DAY
+            with there.open_store() as store:
+                challenge = store.execute(
+                    "INSERT INTO challenge (reference, policy, policy_version, raising_agency, receiving_agency)"
+                    " VALUES ('L-1', 'test', '1', 'health', 'council')").lastrowid
+                store.execute("INSERT INTO event (challenge, kind, at, recorded_at) VALUES (?, 'raised', ?, ?)",
+                              (challenge, raised, int(time.time()) if late_entry else raised))
+            there.run("--once")
+            first, last = (time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (raised - DAY, time.time() + DAY))
+            rows = there.ctl("report", "--from", first, "--to", last)["sections"]["service"]["rows"]
+            return [row["now"]["value"] for row in rows]
+
+    def test_what_was_typed_late_is_not_the_services_own_fault(self):
+        accepted, own_fault, typed_late = self.counted(late_entry=True)
+        self.assertGreater(accepted, 1)
+        self.assertEqual((own_fault, typed_late), (0, accepted))
+
+    def test_what_the_service_was_down_for_is(self):
+        accepted, own_fault, typed_late = self.counted(late_entry=False)
+        self.assertGreater(accepted, 1)
+        self.assertEqual((own_fault, typed_late), (accepted, 0))
 
 
 if __name__ == "__main__":

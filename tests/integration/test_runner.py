@@ -125,7 +125,7 @@ class Whole(unittest.TestCase):
                 "    def test_c(self): pass\n")
 
     def test_methods_are_counted_and_failures_shown_in_full(self):
-        status, lines = self.run_tree({"integration/test_x.py": self.UNITTEST}, "integration")
+        status, lines = self.run_tree({"system/test_x.py": self.UNITTEST}, "system")
         self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed, 1 skipped"))
         self.assertTrue(any("mark" in line for line in lines))
         self.assertTrue(any("SKIPPED" in line and "no such thing here" in line for line in lines))

@@ -126,6 +126,48 @@ class StoreCommands(unittest.TestCase):
 
     # --- raising ---------------------------------------------------------------------------------------
 
+    def test_a_contact_is_corrected_confirmed_and_put_out_of_use(self):
+        self.fill()
+        before = self.done("contact", "list")[1]
+        self.done("contact", "change", "2", "--email", "duty@partnership.example", "--name", "Duty", "--role",
+                  "senior_manager", "--language", "cy", "--shared", "no", "--deputy", "none")
+        after = self.done("contact", "list")[1]
+        self.assertEqual(after, {**before, "email": "duty@partnership.example", "name": "Duty", "deputy": None,
+                                 "role": "senior_manager", "language": "cy", "shared": False,
+                                 "confirmed_at": after["confirmed_at"]})
+        self.done("contact", "change", "2", "--active", "no", "--at", "2026-06-01 10:00")
+        gone = self.done("contact", "list")[1]
+        self.assertEqual((gone["active"], gone["confirmed_at"]), (False, "2026-06-01T10:00:00+01:00"))
+        self.assertEqual({**gone, "active": True, "confirmed_at": None}, {**after, "confirmed_at": None})
+        self.done("contact", "change", "2", "--confirm", "--at", "2026-06-02 10:00")
+        self.assertEqual(self.done("contact", "list")[1]["confirmed_at"], "2026-06-02T10:00:00+01:00")
+        self.done("contact", "change", "2", "--name", "Team")
+        self.assertEqual(self.done("contact", "list")[1]["confirmed_at"], "2026-06-02T10:00:00+01:00")
+        for status, text, arguments in (
+                (USAGE, "needs what is to be changed", ["2"]),
+                (COULD_NOT, "no contact 9", ["9", "--name", "X"]),
+                (COULD_NOT, "own", ["2", "--deputy", "2"]),
+                (COULD_NOT, 'the nearest is "manager"', ["2", "--role", "manger"]),
+                (USAGE, "--email", ["2", "--email", "nobody"]),
+                (COULD_NOT, "allowed domain", ["2", "--email", "a@elsewhere.example"]),
+                (USAGE, "yes or no", ["2", "--active", "perhaps"])):
+            with self.subTest(arguments):
+                self.refused(status, text, "contact", "change", *arguments)
+
+    def test_dates_may_be_written_as_people_here_write_them(self):
+        self.fill()
+        self.done("contact", "away", "1", "--from", "24/12/2026", "--until", "2027-01-04")
+        self.assertEqual(self.query("SELECT away_from, away_until FROM contact WHERE id = 1"),
+                         [(1798070400, 1799020800)])
+        self.done("raise", "--policy", "example", "--raising", "school", "--receiving", "social-care",
+                  "--at", "03/02/2026 10:00", "--reference", "R1")
+        self.assertEqual(self.query("SELECT at FROM event"), [(1770112800,)])
+
+    def test_a_usage_error_names_the_help_of_its_command(self):
+        self.fill()
+        self.refused(USAGE, "(see challengectl contact away --help)", "contact", "away", "1", "--from", "24/13/2026")
+        self.refused(USAGE, "(see challengectl --help)", "no-such-command")
+
     def test_a_challenge_is_raised_with_its_event(self):
         self.fill()
         made = self.raise_one("--urgency", "urgent", "--raising-contact", "1", "--immediate")
@@ -214,6 +256,28 @@ class StoreCommands(unittest.TestCase):
         self.assertNotEqual(later["stage"], "practitioner")
         self.assertTrue(later["derived"])
 
+    def test_a_list_says_what_is_due_next_and_who_owes_it(self):
+        self.fill()
+        for reference in ("B2", "A10", "C3"):
+            self.raise_one("--reference", reference)
+        self.done("record", "C3", "withdrawn", "--at", "2026-06-01 12:00")
+        self.done("record", "A10", "acknowledged", "--at", "2026-06-01 12:00")  # the last that changed
+        first, second, ended = self.done("list", "--at", "2026-06-01 13:00")
+        self.assertEqual([first["reference"], second["reference"], ended["reference"]], ["A10", "B2", "C3"])
+        self.assertEqual((first["due"], first["owed_by"], first["overdue"]),
+                         ("2026-06-04T17:00:00+01:00", ["receiving.practitioner"], False))
+        self.assertEqual((ended["due"], ended["owed_by"], ended["overdue"]), (None, [], False))
+        later = ("--at", "2026-06-05 10:00")
+        late = self.done("list", "--overdue", *later)
+        self.assertEqual([one["reference"] for one in late], ["A10", "B2"])
+        self.assertEqual((late[0]["due"], late[0]["owed_by"], late[0]["stage"]),
+                         ("2026-06-08T17:00:00+01:00", ["receiving.manager"], "manager"))
+        words = self.ctl("list", *later).stdout
+        self.assertRegex(words, r"(?m)^A10 +open, overdue +manager +Mon 2026-06-08 17:00 +receiving.manager ")
+        self.assertRegex(words, r"(?m)^C3 +ended +practitioner +- +- ")
+        self.assertEqual(self.done("list", "--overdue", "--at", "2026-06-01 13:00"), [])
+        self.assertEqual([one["reference"] for one in self.done("list", "--open", *later)], ["A10", "B2"])
+
     def test_wrong_events_are_refused(self):
         self.fill()
         self.raise_one()
@@ -274,6 +338,16 @@ class StoreCommands(unittest.TestCase):
         ran = self.ctl("show", "2026-001")
         self.assertEqual(ran.returncode, COULD_NOT)
         self.assertNotIn("\033", ran.stdout + ran.stderr)
+
+    def test_a_note_tells_a_terminal_nothing(self):
+        self.fill()
+        self.raise_one()
+        with contextlib.closing(sqlite3.connect(self.store)) as db:
+            db.execute("INSERT INTO event (challenge, kind, at, by, note) VALUES (1, 'discussed', 1780000000, ?, ?)",
+                       ("B\u009b2J", "one\u009b31m\ntwo\u202e\x1b[2J"))
+            db.commit()
+        said = self.ctl("show", "2026-001", "--notes").stdout
+        self.assertIn("by B?2J\n         | one?31m\n         | two??[2J\n", said)
 
     def test_a_store_that_is_held_by_another_is_told(self):
         self.fill()

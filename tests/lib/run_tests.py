@@ -178,15 +178,16 @@ def run_unittest(path, report):
 
 # --- the things that are run ------------------------------------------------------------------------
 
-def python_file(block, path, limit, *arguments):
+def python_file(block, path, limit, *arguments, environment=None):
     """A unittest file is counted by its methods, any other program by what it says of itself."""
     name = path.name
     if "import unittest" not in path.read_text(errors="replace"):
-        return program(block, name, [str(path.resolve()), *arguments], limit)
+        return program(block, name, [str(path.resolve()), *arguments], limit, environment)
     report = LOGS / block / (path.stem + ".json")
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    status, output = run([sys.executable, "-B", __file__, "--unittest", str(path), str(report)], limit)
+    status, output = run([sys.executable, "-B", __file__, "--unittest", str(path), str(report)],
+                         limit, environment)
     log = log_of(block, name, output)
     if not report.exists():
         return Result(0, [f"{name}: {status_in_words(status)} before it had run"], [], log)
@@ -244,7 +245,12 @@ SANITIZE = ("BUILD=build/san", "HARDEN=", "EXTRA_CFLAGS=-Werror",
             "CFLAGS=-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all")
 
 
+# Leaks it cannot judge: it does not understand __attribute__((cleanup)). LeakSanitizer and valgrind do.
+ANALYZE = "EXTRA_CFLAGS=-Werror -fanalyzer -Wno-analyzer-malloc-leak"
+
+
 def block_build(block):
+    yield make(block, "gcc -fanalyzer, warnings are errors", ANALYZE, "all")
     yield make(block, "gcc, warnings are errors", "EXTRA_CFLAGS=-Werror", "all", "unit-tests")
     yield make(block, "layering", "EXTRA_CFLAGS=-Werror", "layering")
 
@@ -264,33 +270,52 @@ def block_clang(block):
     yield make(block, "clang, warnings are errors", "clang")
 
 
-BANNED = re.compile(r"\b(mktime|gmtime|localtime|sprintf|vsprintf|strcpy|strcat|system|popen|tmpnam|gets)\s*\("
-                    r"|VERIFY(?:PEER|HOST),\s*0")
+# In the words of the source, and as symbols of the objects, where no macro hides them.
+BANNED = ("mktime", "gmtime", "localtime", "ctime", "asctime", "sprintf", "vsprintf", "strcpy", "strcat", "strtok",
+          "atoi", "atol", "atoll", "atof", "system", "popen", "tmpnam", "mktemp", "gets", "signal")
+BANNED_WORDS = re.compile(rf"\b({'|'.join(BANNED)})\s*\(|VERIFY(?:PEER|HOST),\s*0")
 
 
 def block_static(block):
-    """Calls that this code does without, and the hardening that the programs were linked with."""
+    """Calls that this code does without, the hardening of the programs, and the layout of the sources."""
     hits = [f"{path}:{number}: {line.strip()}"
             for path in sorted(Path("daemon").glob("*/*.[ch]"))
             for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
-            if BANNED.search(line) and not line.lstrip().startswith(("*", "/*", "//"))]
-    name = "banned calls"
-    log = log_of(block, name, "".join(hit + "\n" for hit in hits))
-    yield Result(0 if hits else 1, [name] if hits else [], [], log)
+            if BANNED_WORDS.search(line) and not line.lstrip().startswith(("*", "/*", "//"))]
+    yield found_nothing(block, "banned calls in the sources", hits)
+    yield found_nothing(block, "banned symbols in the objects", banned_symbols())
     for path in ("build/challenge-notifyd", "build/challenge-notify-sender", "build/challengectl"):
-        if Path(path).exists():
-            yield hardening(block, path)
+        yield hardening(block, path)
+    yield make(block, "make fmt changes nothing", "fmt-check")
+
+
+def found_nothing(block, name, hits):
+    log = log_of(block, name, "".join(hit + "\n" for hit in hits))
+    return Result(0 if hits else 1, [name] if hits else [], [], log)
+
+
+def banned_symbols():
+    """What an object takes from libc: __sprintf_chk is sprintf, as _FORTIFY_SOURCE names it."""
+    objects = sorted(Path("build/daemon").glob("*/*.o"))
+    status, output = run(["nm", "-A", "-u", *map(str, objects)], 60)
+    if status != 0 or len(objects) < len(list(Path("daemon").glob("*/*.c"))):
+        return [f"only {len(objects)} objects could be looked at: {output}"]
+    return [line for line in output.splitlines()
+            if re.fullmatch(r"(?:__)?(\w+?)(?:_chk)?(?:@\S+)?", line.split()[-1]).group(1) in BANNED]
 
 
 def hardening(block, path):
+    """As checksec does it, for what the Makefile asks for and the compiler may silently leave out."""
     _, output = run(["readelf", "-W", "-h", "-l", "-d", "-s", path], 60)
     wanted = {"position independent": "Type:\\s+DYN", "read-only relocations": "GNU_RELRO",
               "bound at start": "\\b(BIND_)?NOW\\b", "stack canary": "__stack_chk_fail",
-              "stack not executable": "GNU_STACK.* RW "}
-    lacking = [what for what, sign in wanted.items() if not re.search(sign, output)]
-    name = f"hardening of {Path(path).name}"
-    log = log_of(block, name, "".join(f"lacks: {what}\n" for what in lacking))
-    return Result(0 if lacking else 1, [name] if lacking else [], [], log)
+              "stack not executable": "GNU_STACK.* RW ", "checked copies (FORTIFY)": "__(mem|vs?n?printf|f?printf|s)\\w*_chk"}
+    lacking = [f"lacks: {what}" for what, sign in wanted.items() if not re.search(sign, output)]
+    return found_nothing(block, f"hardening of {Path(path).name}", lacking)
+
+
+def block_tidy(block):
+    yield make(block, "clang-tidy and cppcheck find nothing that is not reviewed", "tidy")
 
 
 def block_scripts(block):
@@ -334,6 +359,9 @@ def block_units(block):
     drop_in.mkdir()
     shutil.copy("systemd/remote-relay.conf", drop_in)
     yield exposure(block, "with a relay elsewhere", folder)
+    for name in ("heartbeat.conf", "metrics.conf"):
+        shutil.copy(f"systemd/{name}", drop_in)
+    yield exposure(block, "with a heartbeat and metrics", folder)
 
 
 def exposure(block, name, folder):
@@ -348,8 +376,12 @@ def exposure(block, name, folder):
 
 
 def block_integration(block):
-    for path in executables("integration/test_*.py"):
-        yield runnable(block, path, 300)
+    """Mostly they wait, for a daemon or a relay; each has folders and ports of its own, and only build/ together."""
+    built = make(block, "what they run", "EXTRA_CFLAGS=-Werror", "all")
+    if built.failed:
+        yield built
+        return
+    yield from together(lambda path: runnable(block, path, 300), executables("integration/test_*.py"), 2 * JOBS)
 
 
 def block_fault(block):
@@ -396,15 +428,28 @@ def block_fuzz(block):
 
 def block_valgrind(block):
     tool = ("valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite", "--error-exitcode=99")
-    yield from together(lambda path: once(block, path, 600, tool), unit_programs(layers=("base", "core")))
+    yield from together(lambda path: once(block, path, 600, tool, {"UNDER_VALGRIND": "1"}), unit_programs())
+
+
+def block_cover(block):
+    """Unit and integration tests once more, counted by gcov; the figures are printed, and are no gate."""
+    yield make(block, "unit tests with gcov", "cover")
+    built = {"BUILD": str(Path("build/cover").resolve())}
+    results = together(lambda path: python_file(block, path, 300, environment=built),
+                       executables("integration/test_*.py"), 2 * JOBS)
+    failed = [name for result in results for name in result.failed]
+    yield found_nothing(block, "integration tests with gcov", failed)
+    _, figures = run(["tests/lib/coverage.py", "build/cover"], 60)
+    print("".join(f"   {line}\n" for line in figures.splitlines()), end="")
 
 
 BLOCKS = {
-    "build": ("gcc, and the layers of the code", block_build),
+    "build": ("gcc and its analyzer, and the layers of the code", block_build),
     "unit": ("unit tests", block_unit),
     "san": ("unit test programs under ASan and UBSan", block_san),
     "clang": ("clang", block_clang),
-    "static": ("banned calls, hardening of the programs", block_static),
+    "static": ("banned calls, hardening of the programs, layout of the sources", block_static),
+    "tidy": ("clang-tidy, cppcheck", block_tidy),
     "scripts": ("shellcheck", block_scripts),
     "units": ("systemd-analyze verify and security", block_units),
     "integration": ("integration tests", block_integration),
@@ -412,7 +457,8 @@ BLOCKS = {
     "oracle": ("comparison with independent calculations", block_oracle),
     "system": ("system tests", block_system),
     "fuzz": ("fuzzers, half a minute each", block_fuzz),
-    "valgrind": ("unit test programs of base and core under valgrind", block_valgrind),
+    "valgrind": ("unit test programs under valgrind", block_valgrind),
+    "cover": ("lines and branches that unit and integration tests execute", block_cover),
 }
 
 

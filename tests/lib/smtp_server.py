@@ -7,6 +7,8 @@ As a program it is a plain sink that writes a Maildir:
 
 As a module it plays every fault that a relay can have, at every step of the dialogue (see STEPS
 and FAULTS): server.fault("dot", "drop"). Standard library only; `openssl` makes certificates.
+
+It reads the form of every mail (mail_form), and will not stop without saying what was wrong.
 """
 
 import argparse
@@ -25,6 +27,9 @@ import sys
 import threading
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import mail_form  # noqa: E402
 
 STEPS = ("connect", "greeting", "EHLO", "STARTTLS", "tls", "AUTH", "MAIL", "RCPT", "DATA", "body",
          "dot", "QUIT")
@@ -59,6 +64,15 @@ def path_address(rest):
     return rest.partition("<")[2].partition(">")[0]
 
 
+def form_of(mail, recipients):
+    """What is wrong with a mail that came, one line each."""
+    try:
+        found = mail_form.faults(mail, recipients[0] if len(recipients) == 1 else str(recipients))
+    except Exception as error:  # the parser itself fell over: that is the mail's fault
+        found = [repr(error)]
+    return [f"{fault}, in: {mail[:600]!r}" for fault in found]
+
+
 class Closed(Exception):
     """This connection is over."""
 
@@ -85,7 +99,7 @@ class Server:
             for part in ("tmp", "new", "cur"):
                 (self.maildir / part).mkdir(parents=True, exist_ok=True)
         self.log_file = open(log, "a", encoding="utf-8") if log else None
-        self.events, self.mails, self.rules = [], [], []
+        self.events, self.mails, self.rules, self.arrived = [], [], [], {}
         self.lock, self.stopping = threading.Lock(), threading.Event()
         self.connections, self.sockets = 0, set()
         self.listener = socket.create_server((host, port), backlog=128)
@@ -114,6 +128,10 @@ class Server:
             if self.log_file:
                 self.log_file.close()
                 self.log_file = None
+            arrived, self.arrived = self.arrived, {}
+        malformed = [fault for mail, recipients in arrived.items() for fault in form_of(mail, recipients)]
+        if malformed:
+            raise AssertionError("malformed mails came:\n" + "\n".join(malformed))
 
     def fault(self, step, kind, **how):
         """From now on: this fault at that step, as Rule describes."""
@@ -401,6 +419,8 @@ class Connection:
         mail = {"connection": self.number, "message_id": str(message["Message-ID"] or ""),
                 "from": self.sender, "to": self.recipients, "bytes": content}
         facts = {k: v for k, v in mail.items() if k != "bytes"}
+        with self.server.lock:  # whatever becomes of it
+            self.server.arrived[content] = self.recipients
         self.server.note("dot", sync=True, **facts)
         self.sender = self.recipients = None
         queue_id = f"{self.number:X}{len(self.server.mails):04X}"

@@ -18,6 +18,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests" / "lib"))
 
 import booted  # noqa: E402
+import mail_form  # noqa: E402
 from partnership import HOURS, POLICY  # noqa: E402
 from smtp_server import make_certificate  # noqa: E402
 
@@ -187,8 +188,10 @@ class Booted(unittest.TestCase):
     def mails(self, holding=""):
         """The mails in the relay's one mailbox that hold a word."""
         folder = self.machine.path(INBOX)
-        texts = [path.read_text(errors="replace") for path in folder.iterdir()] if folder.is_dir() else []
-        return [text for text in texts if holding in text]
+        kept = [path.read_bytes() for path in folder.iterdir()] if folder.is_dir() else []
+        kept = [mail for mail in kept if holding.encode() in mail]
+        self.assertEqual([fault for mail in kept for fault in mail_form.faults(mail_form.as_sent(mail))], [])
+        return [mail.decode() for mail in kept]
 
     def raise_challenge(self, reference):
         """A challenge with a reminder due, entered by somebody who only belongs to the store's group."""
@@ -214,8 +217,8 @@ class Booted(unittest.TestCase):
         self.assertEqual(self.run_inside("stat", "-c", "%A %U %G", STORE).stdout.strip(),
                          "drwxrws--- root challenge-store")
         for timer in ("holidays", "backup"):
-            if self.machine.path(f"/lib/systemd/system/challenge-notifyd-{timer}.timer").exists():
-                self.assertEqual(self.machine.show(f"challenge-notifyd-{timer}.timer", "UnitFileState"), "disabled")
+            unit = f"challenge-notifyd-{timer}.timer"
+            self.assertEqual((self.machine.show(unit, "UnitFileState"), self.state(unit)), ("disabled", "inactive"))
 
     def test_02_example_configuration_has_no_fault(self):
         self.run_inside("cp", "-r", "/usr/share/challenge-notifyd/example/.", "/etc/challenge-notifyd/")
@@ -442,6 +445,75 @@ class Booted(unittest.TestCase):
         self.run_inside("systemctl", "start", "challenge-notifyd-holidays.service")
         self.assertEqual(self.machine.path("/etc/challenge-notifyd/bank-holidays.json").read_bytes(), newer)
         self.assertEqual(self.state(), "active")
+
+    def test_13_a_start_waits_for_its_store_and_says_so(self):
+        store, away = (self.machine.path(f"{STORE}/{name}") for name in ("challenges.db", "away.db"))
+        self.run_inside("systemctl", "stop", UNIT)
+        store.rename(away)
+        try:
+            self.run_inside("systemctl", "start", "--no-block", UNIT)
+            self.wait_for("trouble", lambda: "TROUBLE: the store" in self.machine.show(UNIT, "StatusText"))
+            self.assertEqual(self.state(), "activating")
+        finally:
+            away.rename(store)
+        self.wait_for("running", lambda: self.state() == "active")
+
+    def of_the_manual(self, first):
+        """The literal lines of challenge-notifyd(8) that begin with that one, as a reader sees them."""
+        page = (TOP / "daemon" / "man" / "challenge-notifyd.8").read_text()
+        found = re.search(rf"(?m)^\.Bd -literal.*\n({re.escape(first)}(?:.*\n)+?)\.Ed$", page)
+        self.assertIsNotNone(found, first)
+        return found.group(1).replace("\\e", "\\")
+
+    def relay_that_wants_a_login(self, password):
+        """Outside the machine but for its network; the folder of the mails that it took."""
+        folder = self.folder / "relay-with-login"
+        folder.mkdir()
+        relay = subprocess.Popen(["nsenter", "-t", str(self.machine.init), "-n", "--", sys.executable,
+                                  str(TOP / "tests" / "lib" / "smtp_server.py"), "--port", "2525", "--maildir",
+                                  str(folder / "mail"), "--port-file", str(folder / "port"), "--user", "noreply",
+                                  "--password", password, "--tls", "starttls", "--certificate",
+                                  str(self.folder / "relay.pem"), "--key", str(self.folder / "relay.key")],
+                                 stdin=subprocess.DEVNULL)
+        self.addCleanup(relay.wait)
+        self.addCleanup(relay.terminate)
+        self.wait_for("the relay", (folder / "port").exists)
+        return folder / "mail"
+
+    def test_13_a_login_with_a_secret_that_is_encrypted_for_this_machine(self):
+        """As the manual says how; the relay takes nothing without the right password."""
+        secret, plain = "only-for-this-machine", "/etc/challenge-notifyd/smtp-password"
+        taken = self.relay_that_wants_a_login(secret)
+        before = self.machine.path(CONFIG).read_text()
+        self.run_inside("sh", "-c", self.of_the_manual("systemd-creds encrypt"), text_in=secret)
+        self.assertNotIn(secret.encode(), self.machine.path(f"{plain}.cred").read_bytes())
+        self.run_inside("rm", plain)
+        self.drop_in("encrypted", self.of_the_manual("[Service]"))
+        try:
+            self.configure(**{'relay = "smtp://127.0.0.1:25";': 'relay = "smtp://relay.test:2525"; ca = "relay-ca.pem"; '
+                              'login = { user = "noreply"; mechanism = "PLAIN"; credential = "smtp-password"; };'})
+            self.restart()
+            self.raise_challenge("T-encrypted")
+            self.wait_for("a mail after a login", lambda: any(
+                "T-encrypted" in path.read_text() for path in (taken / "new").glob("*")))
+            given = f"/run/credentials/{UNIT}/smtp-password"
+            for user in ("caseworker", "stranger"):
+                self.assertNotEqual(self.run_inside("cat", given, user=user, check=False).returncode, 0)
+            self.assertNotIn(secret, self.journal())
+            # A file that was damaged, or encrypted for another machine, starts nothing.
+            self.run_inside("systemctl", "stop", UNIT)
+            whole = self.machine.path(f"{plain}.cred").read_text()
+            self.machine.write(f"{plain}.cred", whole[:40] + ("A" if whole[40] != "A" else "B") + whole[41:])
+            self.assertNotEqual(self.run_inside("systemctl", "start", UNIT, check=False).returncode, 0)
+            self.assertEqual(self.machine.show(UNIT, "ExecMainStatus"), "243", "EXIT_CREDENTIALS of systemd.exec(5)")
+        finally:
+            self.run_inside("systemctl", "stop", UNIT)
+            self.run_inside("rm", "-f", f"{plain}.cred", f"/etc/systemd/system/{UNIT}.d/encrypted.conf")
+            self.machine.write(plain, SECRET, 0o600)
+            self.machine.write(CONFIG, before)
+            self.run_inside("systemctl", "daemon-reload")
+            self.restart()
+        self.is_told("T-in-plain-again")
 
     def test_14_upgrades_while_sending_lose_and_double_nothing(self):
         """Ten upgrades; a conffile that somebody changed stays as it is."""

@@ -63,7 +63,7 @@ static void refuses_a_newer_file(void **state)
 {
 	struct fixture *f = of(state);
 
-	assert_int_equal(-EINVAL, spoil(f, "PRAGMA user_version = 2"));
+	assert_int_equal(-EPROTO, spoil(f, "PRAGMA user_version = 2"));
 	assert_non_null(strstr(f->error.text, "newer"));
 }
 

@@ -585,15 +585,14 @@ static void the_same_randomness_makes_the_same_chain(void **state)
 		void *made = NULL;
 		struct fixture *f;
 		unsigned seed = 1;
-		struct ledger_random random = { counting_fill, &seed };
+		struct ledger_setup setup = { .random = { counting_fill, &seed } };
 		struct ledger_verification found = { 0 };
 
 		assert_int_equal(0, set_up(&made));
 		f = made;
 		ledger_closep(&f->ledger);
 		unlink(f->path);
-		OK(f,
-		   ledger_open_with(f->folder, LEDGER_WRITE, &random, &f->ledger, &f->error));
+		OK(f, ledger_open_with(f->folder, LEDGER_WRITE, &setup, &f->ledger, &f->error));
 		live(f);
 		OK(f, ledger_verify(f->ledger, &found, &f->error));
 		memcpy(heads[i], found.head, sizeof heads[i]);

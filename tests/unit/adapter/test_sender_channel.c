@@ -147,6 +147,44 @@ static void steps_go_over(void **state)
 	free(payload.data);
 }
 
+static void heartbeats_go_over(void **state)
+{
+	struct text out = { 0 };
+	struct sender_get get;
+	struct sender_got got;
+	struct bytes payload;
+
+	(void)state;
+	sender_put_get(&out, &(struct sender_get){ "https://hc.test/x", "url", "/ca.pem", 30 });
+	payload = payload_of(&out, FRAME_GET);
+	for (size_t i = 0; i < payload.length; i++)
+		assert_int_equal(sender_read_get(payload.data, i, &get), -EPROTO);
+	assert_int_equal(sender_read_get(payload.data, payload.length, &get), 0);
+	assert_string_equal(get.url, "https://hc.test/x");
+	assert_string_equal(get.credential, "url");
+	assert_string_equal(get.ca, "/ca.pem");
+	assert_int_equal(get.seconds, 30);
+	free(payload.data);
+
+	sender_put_got(&out, &(struct sender_got){ true, "HTTP 200" });
+	payload = payload_of(&out, FRAME_GOT);
+	for (size_t i = 0; i < payload.length; i++)
+		assert_int_equal(sender_read_got(payload.data, i, &got), -EPROTO);
+	assert_int_equal(sender_read_got(payload.data, payload.length, &got), 0);
+	assert_true(got.well);
+	assert_string_equal(got.words, "HTTP 200");
+	free(payload.data);
+
+	sender_put_got(&out, &(struct sender_got){ true, "two\nlines" });
+	payload = payload_of(&out, FRAME_GOT);
+	assert_int_equal(sender_read_got(payload.data, payload.length, &got), -EPROTO);
+	free(payload.data);
+	sender_put_get(&out, &(struct sender_get){ "", "", "", 0 });
+	payload = payload_of(&out, FRAME_GET);
+	assert_int_equal(sender_read_get(payload.data, payload.length, &get), -EPROTO);
+	free(payload.data);
+}
+
 static void answers_go_over(void **state)
 {
 	struct text out = { 0 };
@@ -415,7 +453,7 @@ static void a_mail_that_is_too_large_fails(void **state)
 	text_clear(&out);
 }
 
-enum { OTHERS = 10 };
+enum { OTHERS = 11 };
 
 int main(void)
 {
@@ -424,6 +462,7 @@ int main(void)
 		mail_goes_over,
 		answers_go_over,
 		steps_go_over,
+		heartbeats_go_over,
 		frames_are_taken_one_by_one,
 		no_part_is_taken_for_the_whole,
 		changed_frames_do_no_harm,
@@ -436,6 +475,7 @@ int main(void)
 		"a mail goes over whole, NUL and all",
 		"answers go over whole",
 		"steps go over whole, in one line each",
+		"heartbeats go over whole",
 		"frames are taken one by one, never before they are whole",
 		"no part of a frame is taken for the whole",
 		"changed frames do no harm",

@@ -35,6 +35,7 @@ static const struct address_case {
 	{ "255 octets in all", "abcdefghi@" LABEL60 LABEL60 LABEL60 SIXTY ".a", "254" },
 	{ "a label of 64", "a@" SIXTY "abcd.example", "63" },
 	{ "no dot in the domain", "a@intranet", "no dot" },
+	{ "as long as localhost, and without a dot", "a@localnost", "no dot" },
 	{ "a dot first", ".a@b.example", "dot" },
 	{ "a dot last before the @", "a.@b.example", "dot" },
 	{ "two dots", "a..b@c.example", "dot" },

@@ -103,7 +103,61 @@ static void refuses_a_plan_without_working_days(void **state)
 	assert_non_null(strstr(error.text, "no day of the week"));
 	england.plan.week[0] = (struct day_hours){ { { 10, 20 }, { 15, 30 } }, 2 };
 	assert_int_equal(calendar_create(&england.plan, &calendar, &error), -22);
+	england.plan.week[0] = (struct day_hours){ { { 20, 20 } }, 1 };
+	assert_int_equal(calendar_create(&england.plan, &calendar, &error), -22);
+	england.plan.week[0] = (struct day_hours){ { { 20, 86401 } }, 1 };
+	assert_int_equal(calendar_create(&england.plan, &calendar, &error), -22);
+	assert_non_null(strstr(error.text, "follow each other"));
+	england.plan.week[0] = (struct day_hours){ { { 20, 30 } }, CALENDAR_OPENINGS + 1 };
+	assert_int_equal(calendar_create(&england.plan, &calendar, &error), -22);
+	assert_non_null(strstr(error.text, "more than"));
 	assert_null(calendar);
+}
+
+static void past_its_holidays_a_day_is_provisional(void **state)
+{
+	const struct calendar *calendar = ((struct england *)*state)->calendar;
+
+	assert_false(calendar_is_provisional(calendar, time_of(calendar, "2028-12-31 23:59")));
+	assert_true(calendar_is_provisional(calendar, time_of(calendar, "2029-01-01 00:00")));
+	assert_false(calendar_is_provisional(calendar, INSTANT_NEVER));
+}
+
+static void the_second_of_two_closures_has_its_own_name(void **state)
+{
+	struct england england;
+	const char *name;
+
+	(void)state;
+	england_plan(&england);
+	england.closures[1] = (struct closure){ day_of("2026-08-03"), day_of("2026-08-04"),
+						"Building works" };
+	england.plan.closure_count = 2;
+	england_create(&england);
+	assert_int_equal(calendar_day_kind(england.calendar, day_of("2026-08-04"), &name),
+			 DAY_CLOSURE);
+	assert_string_equal(name, "Building works");
+	assert_int_equal(calendar_day_kind(england.calendar, day_of("2026-08-05"), &name),
+			 DAY_WORKING);
+	calendar_destroy(england.calendar);
+}
+
+static void outside_its_years_nothing_is_counted(void **state)
+{
+	const struct calendar *calendar = ((struct england *)*state)->calendar;
+	int32_t first = day_of("2010-01-01");
+	int32_t last = day_of("2059-12-31");
+	int32_t all = calendar_count_days(calendar, first, last);
+
+	assert_in_range(all, 50 * 250, 50 * 262);
+	assert_int_equal(calendar_count_days(calendar, first - 1000, last + 1000), all);
+	assert_int_equal(calendar_count_days(calendar, first - 9, first - 1), 0);
+	assert_int_equal(calendar_count_days(calendar, last + 1, last + 9), 0);
+	/* From before the tables to behind them: all of their hours, and not one more. */
+	assert_int_equal(calendar_open_between(calendar, time_of(calendar, "1999-01-01"),
+					       time_of(calendar, "2070-01-01")),
+			 calendar_open_between(calendar, time_of(calendar, "2010-01-01"),
+					       time_of(calendar, "2059-12-31 23:59")));
 }
 
 /* A generator of our own, so that a seed replays on every machine (xorshift64*). */
@@ -202,6 +256,14 @@ static void an_opening_that_spring_skips_is_none(void **state)
 			 0);
 	assert_string_equal(local_text(england.calendar, next, got), "2027-03-30 09:00");
 	calendar_destroy(england.calendar);
+	/* Where the day's second opening is left, that is where it opens. */
+	england.plan.week[6] = (struct day_hours){ { { 3600, 7200 }, { 36000, 39600 } }, 2 };
+	england_create(&england);
+	assert_string_equal(local_text(england.calendar,
+				       calendar_opens(england.calendar, day_of("2027-03-28")),
+				       got),
+			    "2027-03-28 10:00");
+	calendar_destroy(england.calendar);
 }
 
 static void what_two_openings_share_after_a_spring_gap_counts_once(void **state)
@@ -248,6 +310,9 @@ int main(void)
 		cmocka_unit_test(knows_when_it_is_open),
 		cmocka_unit_test(ends_where_its_years_end),
 		cmocka_unit_test(refuses_a_plan_without_working_days),
+		cmocka_unit_test(past_its_holidays_a_day_is_provisional),
+		cmocka_unit_test(the_second_of_two_closures_has_its_own_name),
+		cmocka_unit_test(outside_its_years_nothing_is_counted),
 		cmocka_unit_test(adding_in_two_steps_is_adding_at_once),
 		cmocka_unit_test(a_holiday_more_never_makes_anything_earlier),
 		cmocka_unit_test(an_opening_that_spring_skips_is_none),

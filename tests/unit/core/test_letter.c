@@ -29,6 +29,8 @@
 enum {
 	TUESDAY_1000 = 1795514400,
 	MONDAY_1100 = TUESDAY_1000 - 23 * 3600,
+	MONDAY_1700 = TUESDAY_1000 - 17 * 3600,
+	WEEK = 7 * 86400,
 	THURSDAY_1700 = TUESDAY_1000 + 2 * 86400 + 7 * 3600,
 	WEDNESDAY_0900 = TUESDAY_1000 + 23 * 3600,
 	NEXT_JANUARY = TUESDAY_1000 + 45 * 86400,
@@ -124,21 +126,22 @@ struct languages {
 	}
 
 /* What the notices of these tests have in common. */
-#define COMMON                                                                                \
-	.obligation = "practitioner", .reference = "2026-014",                                \
-	.policy_title = "Professional Challenge and Resolution",                              \
-	.stage_title = "Stage 1: practitioner to practitioner",                               \
-	.owner_titles = "Practitioner", .due = { THURSDAY_1700 }, .at = { TUESDAY_1000 },     \
-	.since = { MONDAY_1100 }, .open_seconds = 8 * 3600 * 2 + 7 * 3600, .working_days = 2, \
-	.next_at = NEVER, .link = "https://cases.example/challenge/2026-014",                 \
-	.guidance = "https://partnership.example/challenge",                                  \
-	.learning_title = "Slides for your team",                                             \
-	.learning_url = "https://partnership.example/learning",                               \
-	.raising_agency = "Oak School", .raising_telephone = "01632 960001",                  \
+#define COMMON                                                                         \
+	.obligation = "practitioner", .reference = "2026-014",                         \
+	.policy_title = "Professional Challenge and Resolution",                       \
+	.stage_title = "Stage 1: practitioner to practitioner",                        \
+	.owner_titles = "the Practitioner (answering side)", .due = { THURSDAY_1700 }, \
+	.at = { TUESDAY_1000 }, .since = { MONDAY_1100 },                              \
+	.open_seconds = 8 * 3600 * 2 + 7 * 3600, .working_days = 2, .next_at = NEVER,  \
+	.link = "https://cases.example/challenge/2026-014",                            \
+	.guidance = "https://partnership.example/challenge",                           \
+	.learning_title = "Slides for your team",                                      \
+	.learning_url = "https://partnership.example/learning",                        \
+	.raising_agency = "Oak School", .raising_telephone = "01632 960001",           \
 	.receiving_agency = "Children's Services", .receiving_telephone = "01632 960002"
-#define LATE .open_seconds = -(2 * 3600 + 60), .working_days = 0
-#define OWNER .is_owner = true, .role_title = "Practitioner"
-#define TOLD .role_title = "Business unit"
+#define LATE .due = { MONDAY_1700 }, .open_seconds = -3600, .working_days = 0
+#define OWNER .is_owner = true, .role_title = "Practitioner", .role_side = SIDE_RECEIVING
+#define TOLD .role_title = "Business unit", .role_side = SIDE_PARTNERSHIP
 #define NEXT(kind, titles) \
 	.next_at = { THURSDAY_1700 }, .next_kind = kind, .next_titles = titles
 
@@ -153,24 +156,27 @@ static const struct letter_case {
 	const char *summary;
 	int64_t summary_count;
 	struct letter_counts counts;
-	const char *summary_text;
+	struct instant summary_at; /* zero: on Monday */
 	const char *trouble;
 	size_t count;
 	struct letter_notice notices[4];
 } cases[] = {
 	{ "inform-owner", .name = "Sam Jones", .count = 1,
-	  .notices = { { COMMON, .kind = NOTICE_INFORM, OWNER,
-			 NEXT(NOTICE_REMINDER, "Practitioner"),
-			 .next_at = { WEDNESDAY_0900 } } } },
+	  .notices = { { COMMON, .kind = NOTICE_INFORM, OWNER, NEXT(NOTICE_REMINDER, ""),
+			 .next_to_reader = true, .next_at = { WEDNESDAY_0900 } } } },
 	{ "inform-told", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_INFORM, TOLD,
-			 .told_titles = "Practitioner" } } },
+			 .told_titles = "the Practitioner (raising side)" } } },
 	{ "reminder-owner", .name = "Sam Jones", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER,
-			 NEXT(NOTICE_ESCALATION, "Line manager") } } },
+			 NEXT(NOTICE_ESCALATION,
+			      "the Line manager (answering side) and the Business unit") } } },
 	{ "reminder-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, TOLD,
-			 NEXT(NOTICE_BREACH, "Line manager") } } },
+			 NEXT(NOTICE_BREACH, "the Line manager (answering side)"),
+			 .next_to_reader = true } } },
+	{ "reminder-late", .name = "Sam Jones", .count = 1,
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER, LATE } } },
 	{ "reminder-provisional-next-year", .name = "Sam Jones", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER, .due = { NEXT_JANUARY },
 			 .working_days = 28, .provisional = true } } },
@@ -180,26 +186,29 @@ static const struct letter_case {
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER, .feedback = true,
 			 .working_days = 1 } } },
 	{ "reminder-misdirected", .misdirected = true, .count = 1,
-	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER } } },
+	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER,
+			 NEXT(NOTICE_BREACH, "the Line manager (answering side)"),
+			 .next_to_reader = true } } },
 	{ "reminder-welsh", .welsh = true, .name = "Siân Puw", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER } } },
 	{ "breach-owner", .name = "Sam Jones", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_BREACH, OWNER, LATE,
-			 .told_titles = "Designated lead",
-			 NEXT(NOTICE_OVERDUE, "Practitioner") } } },
+			 .told_titles = "the Designated lead (raising side)",
+			 NEXT(NOTICE_OVERDUE, ""), .next_to_reader = true,
+			 .next_at = { WEDNESDAY_0900 } } } },
 	{ "breach-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_BREACH, TOLD, LATE } } },
 	{ "escalation-owner", .name = "Kim Lee", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_ESCALATION, OWNER, .role_title = "Line manager",
-			 .owner_titles = "Line manager",
+			 .owner_titles = "the Line manager (answering side)",
 			 .stage_title = "Stage 2: line managers", .obligation = "agree" } } },
 	{ "escalation-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_ESCALATION, TOLD,
-			 .owner_titles = "Line manager",
+			 .owner_titles = "the Line manager (answering side)",
 			 .stage_title = "Stage 2: line managers" } } },
 	{ "overdue-owner", .name = "Sam Jones", .count = 1,
-	  .notices = { { COMMON, .kind = NOTICE_OVERDUE, OWNER, .open_seconds = -200000,
-			 .working_days = -5 } } },
+	  .notices = { { COMMON, .kind = NOTICE_OVERDUE, OWNER, .open_seconds = -147600,
+			 .due = { MONDAY_1700 - WEEK }, .working_days = -5 } } },
 	{ "overdue-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_OVERDUE, TOLD, LATE } } },
 	{ "risk-told", .name = "Ann Other", .count = 1,
@@ -207,40 +216,48 @@ static const struct letter_case {
 			 .role_title = "Designated lead" } } },
 	{ "quiet-told", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_QUIET, TOLD, .due = NEVER, .open_seconds = 0,
-			 .working_days = 0, NEXT(NOTICE_QUIET, "Business unit") } } },
+			 .since = { MONDAY_1100 - WEEK }, .working_days = 0,
+			 NEXT(NOTICE_QUIET, ""), .next_to_reader = true } } },
 	{ "cleared-owner", .name = "Sam Jones", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_CLEARED, OWNER } } },
 	{ "cleared-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_CLEARED, TOLD } } },
 	{ "digest", .name = "Sam Jones", .count = 4,
 	  .notices = { { COMMON, .kind = NOTICE_REMINDER, OWNER,
-			 NEXT(NOTICE_ESCALATION, "Line manager") },
+			 NEXT(NOTICE_ESCALATION,
+			      "the Line manager (answering side) and the Business unit") },
 		       { COMMON, .kind = NOTICE_BREACH, OWNER, LATE, .reference = "2026-015",
 			 .link = "https://cases.example/challenge/2026-015" },
 		       { COMMON, .kind = NOTICE_QUIET, TOLD, .reference = "2026-016",
-			 .due = NEVER, .link = "" },
+			 .due = NEVER, .since = { MONDAY_1100 - WEEK }, .link = "" },
 		       { COMMON, .kind = NOTICE_CLEARED, TOLD, .reference = "2026-016",
-			 .told_titles = "Line manager", .link = "" } } },
+			 .told_titles = "the Line manager (answering side)", .link = "" } } },
+	{ "digest-in-time", .name = "Sam Jones", .count = 2,
+	  .notices = { { COMMON, .kind = NOTICE_CLEARED, TOLD, .reference = "2026-016",
+			 .link = "" },
+		       { COMMON, .kind = NOTICE_REMINDER, OWNER } } },
 	{ "digest-risk", .count = 2,
-	  .notices = { { COMMON, .kind = NOTICE_QUIET, TOLD, .due = NEVER },
-		       { COMMON, .kind = NOTICE_RISK, TOLD, .reference = "2026-017" } } },
+	  .notices = { { COMMON, .kind = NOTICE_QUIET, TOLD, .due = NEVER,
+			 .since = { MONDAY_1100 - WEEK } },
+		       { COMMON, .kind = NOTICE_RISK, TOLD, .reference = "2026-017",
+			 .link = "https://cases.example/challenge/2026-017" } } },
 	{ "reminder-feedback-told", .name = "Ann Other", .count = 1,
 	  .notices = { { COMMON, .kind = NOTICE_OVERDUE, TOLD, LATE, .feedback = true } } },
-	{ "adoption", .summary = "adoption", .summary_count = 12,
-	  .summary_text = "7 open challenges were in the store." },
+	{ "adoption", .summary = "adoption", .summary_count = 12 },
 	{ "watch", .name = "Ann Other", .summary = "watch",
 	  .counts = { .open = 4, .overdue = 1, .more = 1 }, .count = 3,
 	  .notices = { { COMMON, .kind = NOTICE_BREACH, TOLD, LATE },
 		       { COMMON, .kind = NOTICE_REMINDER, TOLD, .reference = "2026-015",
 			 .link = "" },
 		       { COMMON, .kind = NOTICE_QUIET, TOLD, .reference = "2026-016",
-			 .due = NEVER, .link = "" } } },
+			 .due = NEVER, .since = { MONDAY_1100 - WEEK }, .link = "" } } },
 	{ "daily", .summary = "daily",
-	  .counts = { .open = 12, .due_today = 2, .overdue = 1, .waiting = 3, .held = 0 } },
+	  .counts = { .open = 12, .due_today = 2, .overdue = 1, .waiting = 3, .held = 0 },
+	  .summary_at = { WEDNESDAY_0900 } },
 	{ "test", .summary = "test" },
 	{ "refused", .summary = "refused", .summary_count = 17 },
 	{ "flood", .summary = "flood", .summary_count = 1000 },
-	{ "alarm", .summary = "alarm", .summary_text = "The relay refuses the login (535)." },
+	{ "alarm", .summary = "alarm" },
 	{ "alarm-paused", .summary = "alarm", .trouble = "paused" },
 	{ "alarm-held", .summary = "alarm", .trouble = "held", .summary_count = 3 },
 };
@@ -265,9 +282,9 @@ static struct letter letter_of(const struct letter_case *c)
 		.summary = c->summary,
 		.summary_count = c->summary_count,
 		.counts = c->counts,
-		.summary_text = c->summary_text,
 		.trouble = c->trouble,
-		.summary_at = { MONDAY_1100 },
+		.summary_at = c->summary_at.seconds > 0 ? c->summary_at
+							: (struct instant){ MONDAY_1100 },
 	};
 }
 
@@ -663,20 +680,49 @@ static void without_any_words_the_reference_is_left(void **state)
 	language_destroy(empty);
 }
 
-static void titles_are_joined(void **state)
+static void one_blank_follows_a_prefix(void **state)
 {
-	static const char *const titles[] = { "A", "B", "C" };
-	static const char *const wanted[] = { "", "A", "A and B", "A, B and C" };
+	static const char *const prefixes[] = { "[secure]", "[secure] ", "[secure]  " };
 	struct language *english = read_language("en", NULL);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(wanted); i++) {
-		struct text joined = { 0 };
+	for (size_t i = 0; i < COUNT(prefixes); i++) {
+		struct letter letter = letter_of(&cases[2]);
+		struct letter_text text = { 0 };
 
-		letter_join(english, titles, i, &joined);
+		letter.subject_prefix = prefixes[i];
+		assert_int_equal(letter_write(english, &letter, &text, NULL), LETTER_WHOLE);
+		assert_int_equal(
+			strncmp(text_string(&text.subject), "[secure] Reply needed", 21), 0);
+		letter_text_clear(&text);
+	}
+	language_destroy(english);
+}
+
+static void roles_are_joined(void **state)
+{
+	static const struct letter_role roles[] = { { "A", SIDE_RAISING },
+						    { "A", SIDE_RECEIVING },
+						    { "B", SIDE_PARTNERSHIP } };
+	static const char *const wanted[] = {
+		"", "the A (raising side)", "the A (raising side) and the A (answering side)",
+		"the A (raising side), the A (answering side) and "
+		"the B"
+	};
+	struct language *english = read_language("en", NULL);
+	struct language *bare = language_create("xx", NULL);
+	struct text joined = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wanted); i++) {
+		letter_join(english, roles, i, &joined);
 		assert_string_equal(text_string(&joined), wanted[i]);
 		text_clear(&joined);
 	}
+	letter_join(bare, roles, 1, &joined);
+	assert_string_equal(text_string(&joined), "A");
+	text_clear(&joined);
+	language_destroy(bare);
 	language_destroy(english);
 }
 
@@ -693,7 +739,8 @@ int main(void)
 		cmocka_unit_test(failing_html_leaves_the_text),
 		cmocka_unit_test(a_very_long_digest_is_text_alone),
 		cmocka_unit_test(without_any_words_the_reference_is_left),
-		cmocka_unit_test(titles_are_joined),
+		cmocka_unit_test(one_blank_follows_a_prefix),
+		cmocka_unit_test(roles_are_joined),
 	};
 	struct CMUnitTest letters[COUNT(cases)];
 	struct CMUnitTest hostile[COUNT(hostile_values)];

@@ -7,6 +7,7 @@
  */
 #include "core/message.h"
 
+#include "core/mail_text.h"
 #include "core/unicode.h"
 
 #include <errno.h>
@@ -61,6 +62,7 @@ static const struct message_case {
 	    .important = true },
 	  "Message-ID: <1.ab@board.example>\r\nReply-To: replies@board.example\r\n"
 	  "In-Reply-To: <root.7@board.example>\r\nReferences: <root.7@board.example>\r\n"
+	  "Thread-Index: AQHcerGSJFiFHPqmnr5q/OgO+UAObUBSP7At\r\n"
 	  "Auto-Submitted: auto-generated\r\n"
 	  "X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply\r\nImportance: high\r\n"
 	  "MIME-Version: 1.0\r\n",
@@ -114,11 +116,26 @@ static const struct message_case {
 	  "?=\r\n =?UTF-8?Q?",
 	  NULL,
 	  NULL },
-	{ "a dash in the subject is encoded",
+	{ "a subject is encoded from its first word that must be",
 	  { PLAIN,
 	    .subject = "Reply needed by Thursday 26 November, 17:00 \xe2\x80\x93 2026-014" },
-	  "Subject: =?UTF-8?Q?Reply_needed_by_Thursday_26_November=2C_17=3A00_?=\r\n"
+	  "Subject: Reply needed by Thursday 26 November, 17:00\r\n"
 	  " =?UTF-8?Q?=E2=80=93_2026-014?=\r\n",
+	  NULL,
+	  NULL },
+	{ "what a gateway looks for stays readable",
+	  { PLAIN, .subject = "[secure] \xc3\xa9" },
+	  "Subject: [secure] =?UTF-8?Q?=C3=A9?=\r\n",
+	  NULL,
+	  NULL },
+	{ "two blanks within a subject are two",
+	  { PLAIN, .subject = "one  two" },
+	  "Subject: one =?UTF-8?Q?_two?=\r\n",
+	  NULL,
+	  NULL },
+	{ "a blank at the end of a subject stays",
+	  { PLAIN, .subject = "one two " },
+	  "Subject: =?UTF-8?Q?one_two_?=\r\n",
 	  NULL,
 	  NULL },
 	{ "a subject of whole characters only",
@@ -331,6 +348,28 @@ static void assert_short_words(const struct text *bytes)
 	}
 }
 
+/* A person is shown what was written. */
+static void assert_read_back(const struct message_case *c, const struct text *bytes)
+{
+	struct text subject = { 0 };
+	struct text body = { 0 };
+
+	mail_text_read(text_string(bytes), bytes->length, &subject, &body);
+	assert_string_equal(text_string(&subject), c->message.subject);
+	assert_string_equal(text_string(&body), c->read != NULL ? c->read : c->message.body);
+	/* Cut anywhere, it is read without a step past its end. */
+	for (size_t length = 0; length < bytes->length; length += 7) {
+		char *cut = malloc(length + 1);
+
+		assert_non_null(cut);
+		memcpy(cut, text_string(bytes), length);
+		mail_text_read(cut, length, &subject, &body);
+		free(cut);
+	}
+	text_clear(&subject);
+	text_clear(&body);
+}
+
 static void writes_or_refuses(void **state)
 {
 	const struct message_case *c = *state;
@@ -353,6 +392,7 @@ static void writes_or_refuses(void **state)
 		fail_msg("this is not in it:\n%s\n---\n%s", c->has, text_string(&bytes));
 	assert_int_equal(message_write(&c->message, &again, &error), 0);
 	assert_string_equal(text_string(&bytes), text_string(&again));
+	assert_read_back(c, &bytes);
 	keep_for_python(c, &bytes);
 	text_clear(&bytes);
 	text_clear(&again);

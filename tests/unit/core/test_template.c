@@ -69,6 +69,9 @@ static const struct template_case {
 	{ "a brace at the end is refused", "a {", NULL, 1 },
 	{ "an unfinished gap is refused", "{full", NULL, 1 },
 	{ "an empty gap is refused", "{}", NULL, 1 },
+	{ "a name that anything else follows is refused", "{full }", NULL, 1 },
+	{ "blanks around marks alone leave no line", "a\n \t{?full} \nb\n{/full}\nc\n",
+	  "a\nb\nc\n", 0 },
 	{ "capitals are refused", "{FULL}", NULL, 1 },
 	{ "a name too long is refused", "{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}", NULL, 1 },
 	{ "eight sections deep is enough", DEEP_7("{?full}x{/full}"), "x", 0 },
@@ -95,13 +98,37 @@ static void fills_or_refuses(void **state)
 	text_clear(&text);
 }
 
+/* Nothing is said, and the lines in it still count. */
+static void a_repeat_of_nothing_says_nothing(void **state)
+{
+	const struct template_data none = {
+		.names = names, .values = values, .count = COUNT(names), .repeat = "items"
+	};
+	struct text text = { 0 };
+	struct error error = { 0 };
+	int line = 0;
+
+	(void)state;
+	assert_int_equal(
+		template_render("a\n{#items}\n{number}\n{/items}\nb\n", &none, &text, &error),
+		0);
+	assert_string_equal(text_string(&text), "a\nb\n");
+	assert_int_equal(
+		template_check("{#items}\n\n{number}{/items}\n{secret}", &none, &line, &error),
+		-EINVAL);
+	assert_int_equal(line, 4);
+	text_clear(&text);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(cases)];
+	struct CMUnitTest tests[COUNT(cases) + 1];
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
 						.test_func = fills_or_refuses,
 						.initial_state = (void *)&cases[i] };
+	tests[COUNT(cases)] =
+		(struct CMUnitTest)cmocka_unit_test(a_repeat_of_nothing_says_nothing);
 	return cmocka_run_group_tests_name("template", tests, NULL, NULL);
 }

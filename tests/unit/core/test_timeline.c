@@ -252,6 +252,9 @@ static const struct timeline_case {
 	const char *urgency;
 	const char *protect_by;
 	bool cap_escalates; /* to the chair */
+	bool letter_agreed; /* its limit is the date that was agreed at the meeting */
+	bool never_mutes;
+	unsigned problems; /* that the history has besides */
 } cases[] = {
 	{ "a silent stage escalates by itself, and the next one runs",
 	  "raised 2026-11-23 10:00", "2026-12-02 12:00", RAISED REMINDED LATE AGREE_LATE },
@@ -351,6 +354,38 @@ static const struct timeline_case {
 	  "raised 2026-11-23 10:00; paused 2026-11-24 10:00", "2026-11-26 18:00", RAISED REMINDED LATE },
 	{ "an acknowledgement mutes reminders, not the breach",
 	  "raised 2026-11-23 10:00; acknowledged 2026-11-24 10:00", "2026-11-26 18:00", RAISED LATE },
+	{ "where the policy says nothing of it, an acknowledgement mutes nothing",
+	  "raised 2026-11-23 10:00; acknowledged 2026-11-24 10:00", "2026-11-26 18:00", RAISED REMINDED LATE,
+	  .never_mutes = true },
+	{ "a pause that ends before it begins stops nothing",
+	  "raised 2026-11-23 10:00; paused 2026-11-24 10:00 / 2026-11-24 09:00", "2026-11-26 18:00", RAISED REMINDED LATE,
+	  .problems = PROBLEM_PAUSE_NO_END },
+	{ "of two pauses that begin together the one recorded last counts",
+	  "raised 2026-11-23 10:00; paused 2026-11-25 10:00 / 2026-12-25 10:00; paused 2026-11-25 10:00 / 2026-11-27 10:00",
+	  "2026-11-30 18:00",
+	  RAISED REMINDED
+	  "2026-11-30 17:00 breach practitioner (practitioner): receiving.practitioner raising.practitioner\n"
+	  "2026-11-30 17:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n" },
+	{ "a stage that the policy does not have is a problem, and changes nothing",
+	  "raised 2026-11-23 10:00; stage ombudsman 2026-11-23 12:00", "2026-11-26 18:00", RAISED REMINDED LATE,
+	  .problems = PROBLEM_STAGE },
+	{ "at the raising, too: then it is the first",
+	  "raised 2026-11-23 10:00; stage ombudsman 2026-11-23 10:00", "2026-11-26 18:00", RAISED REMINDED LATE,
+	  .problems = PROBLEM_STAGE },
+	{ "an event that the policy does not know is a problem, and changes nothing",
+	  "raised 2026-11-23 10:00; telephoned 2026-11-23 12:00", "2026-11-26 18:00", RAISED REMINDED LATE,
+	  .problems = PROBLEM_KIND },
+	{ "reopened without having been raised, it is in the first stage",
+	  "reopened 2026-11-23 10:00", "2026-11-23 12:00", RAISED },
+	{ "what was agreed is when it is due",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; meeting_held 2026-11-23 15:00 / 2026-11-24 12:30",
+	  "2026-11-25 16:00",
+	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n"
+	         "2026-11-24 12:30 breach manager (letter): receiving.manager\n", .letter_agreed = true },
+	{ "nothing agreed is a problem, and no deadline",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; meeting_held 2026-11-23 15:00", "2026-11-25 16:00",
+	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n",
+	  .letter_agreed = true, .problems = PROBLEM_NO_AGREED_DATE },
 	{ "immediate risk is told at once",
 	  "raised 2026-11-21 03:00; immediate_risk 2026-11-21 03:00", "2026-11-23 09:00",
 	  "2026-11-21 03:00 inform practitioner: receiving.practitioner\n"
@@ -409,6 +444,10 @@ static void says(void **state)
 	example(&policy, england.calendar);
 	if (c->cap_escalates)
 		policy.obligations[5].escalate_to = CHAIR;
+	if (c->letter_agreed)
+		policy.obligations[3].limit[0].unit = TIMESCALE_AS_AGREED;
+	if (c->never_mutes)
+		policy.acknowledge_mutes = (struct timescale){ .unit = TIMESCALE_NONE };
 	tell(&history, england.calendar, c->history);
 	history.challenge.urgency = c->urgency != NULL ? c->urgency : "";
 	history.challenge.protect_by =
@@ -420,6 +459,39 @@ static void says(void **state)
 		write_entry(&policy, &entry, &got);
 	assert_int_equal(r, 0);
 	assert_string_equal(text_string(&got), c->want);
+	assert_int_equal(timeline_state(timeline).problems & c->problems, c->problems);
+	calendar_destroy(england.calendar);
+}
+
+/* Where the list of holidays ends, what is due and what is said become provisional. */
+static void knows_what_is_provisional(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	struct error error = { 0 };
+	struct entry entry;
+	int provisional = 0;
+
+	(void)state;
+	england_plan(&england);
+	england.plan.covered_until = day_of("2026-11-25");
+	england_create(&england);
+	example(&policy, england.calendar);
+	tell(&history, england.calendar, "raised 2026-11-23 10:00");
+	history.challenge.urgency = "";
+	history.challenge.protect_by = INSTANT_NEVER;
+	challenge_settle(&history.challenge);
+	timeline_begin(timeline, &policy, &history.challenge);
+	while (timeline_next(timeline, time_of(england.calendar, "2026-11-26 18:00"), &entry,
+			     &error) > 0) {
+		/* The reminders lie before the end of the list, what they remind of after it.
+		 */
+		assert_int_equal(entry.provisional, entry.kind != NOTICE_INFORM);
+		provisional += entry.provisional;
+	}
+	assert_int_equal(provisional, 4);
 	calendar_destroy(england.calendar);
 }
 
@@ -547,7 +619,7 @@ static void a_longer_history_never_changes_the_past(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(cases) + 2];
+	struct CMUnitTest tests[COUNT(cases) + 3];
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
@@ -560,6 +632,10 @@ int main(void)
 	tests[COUNT(cases) + 1] = (struct CMUnitTest){
 		.name = "a longer history never changes the past",
 		.test_func = a_longer_history_never_changes_the_past,
+	};
+	tests[COUNT(cases) + 2] = (struct CMUnitTest){
+		.name = "past the list of holidays all is provisional",
+		.test_func = knows_what_is_provisional,
 	};
 	return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
 }

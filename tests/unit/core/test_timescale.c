@@ -170,16 +170,36 @@ static const struct moment_case {
 	const char *from; /* the due instant for BEFORE, the start for PERCENT */
 	const char *due;
 	const char *want;
+	const char *pause_from;
+	const char *pause_to;
 } moment_cases[] = {
 	{ "a repeat speaks at the opening of the next working day", REPEAT, "1 working day", 1, "2026-11-27 17:00", "", "2026-11-30 09:00" },
 	{ "the third repeat", REPEAT, "2 working days", 3, "2026-11-23 17:00", "", "2026-12-01 09:00" },
 	{ "a monthly repeat moves off a Sunday", REPEAT, "1 month", 2, "2026-11-13 11:00", "", "2027-01-13 09:00" },
 	{ "a month from the 31st ends with the month", REPEAT, "1 month", 1, "2027-01-31 11:00", "", "2027-03-01 09:00" },
+	{ "a month from the 30th of January meets a leap day", REPEAT, "1 month", 1, "2028-01-30 11:00", "", "2028-02-29 09:00" },
+	{ "a weekly repeat keeps the day of the week", REPEAT, "1 week", 2, "2026-11-23 10:00", "", "2026-12-07 09:00" },
+	{ "a working week is five working days, and over Christmas longer", REPEAT, "1 working week", 1, "2026-12-23 10:00", "", "2027-01-07 09:00" },
+	{ "a repeat after days that ends on a Saturday speaks on Monday", REPEAT, "3 days", 1, "2026-11-25 10:00", "", "2026-11-30 09:00" },
+	{ "a repeat after working hours is walked through the nights", REPEAT, "4 working hours", 2, "2026-11-23 16:00", "", "2026-11-24 16:00" },
+	{ "a repeat passes over a day at whose closing it is paused", REPEAT, "1 working day", 1, "2026-11-23 17:00", "", "2026-11-25 09:00", "2026-11-23 18:00", "2026-11-25 08:00" },
+	{ "a pause moves an hourly repeat by its length", REPEAT, "6 hours", 1, "2026-11-23 17:00", "", "2026-11-24 01:00", "2026-11-23 20:00", "2026-11-23 22:00" },
 	{ "hourly repeats are exact", REPEAT, "6 hours", 2, "2026-11-23 17:00", "", "2026-11-24 05:00" },
 	{ "one working day before a closing is the opening of the day before", BEFORE, "1 working day", 0, "2026-11-26 17:00", "", "2026-11-25 09:00" },
 	{ "one working day before Monday is Friday", BEFORE, "1 working day", 0, "2026-11-30 17:00", "", "2026-11-27 09:00" },
 	{ "four working hours before a morning", BEFORE, "4 working hours", 0, "2026-11-24 11:00", "", "2026-11-23 15:00" },
 	{ "a day before Sunday is moved back to Friday", BEFORE, "1 day", 0, "2026-11-29 12:00", "", "2026-11-27 09:00" },
+	{ "a working week before", BEFORE, "1 working week", 0, "2026-11-30 17:00", "", "2026-11-23 09:00" },
+	{ "a week before", BEFORE, "1 week", 0, "2026-12-04 12:00", "", "2026-11-27 09:00" },
+	{ "hours before are elapsed time", BEFORE, "6 hours", 0, "2026-11-24 03:00", "", "2026-11-23 21:00" },
+	{ "a pause within the hours before moves them back by its length", BEFORE, "6 hours", 0, "2026-11-24 03:00", "", "2026-11-23 18:00", "2026-11-23 22:00", "2026-11-24 01:00" },
+	{ "a pause that was over before them moves nothing", BEFORE, "2 hours", 0, "2026-11-24 03:00", "", "2026-11-24 01:00", "2026-11-23 12:00", "2026-11-23 18:00" },
+	{ "a pause that begins when it is due moves nothing", BEFORE, "2 hours", 0, "2026-11-24 03:00", "", "2026-11-24 01:00", "2026-11-24 03:00", "2026-11-24 09:00" },
+	{ "a working day before is none at whose closing it is paused", BEFORE, "1 working day", 0, "2026-11-26 17:00", "", "2026-11-23 09:00", "2026-11-24 12:00", "2026-11-25 18:00" },
+	{ "working hours before leave a pause out", BEFORE, "4 working hours", 0, "2026-11-24 11:00", "", "2026-11-23 13:00", "2026-11-23 16:00", "2026-11-24 10:00" },
+	{ "working hours that end where a pause ended are not touched by it", BEFORE, "1 working hour", 0, "2026-11-24 11:00", "", "2026-11-24 10:00", "2026-11-23 16:00", "2026-11-24 10:00" },
+	{ "working hours before a pause that is still to come", BEFORE, "1 working hour", 0, "2026-11-24 11:00", "", "2026-11-24 10:00", "2026-11-24 12:00", "2026-11-24 15:00" },
+	{ "half of the working time without a pause", PERCENT, "", 50, "2026-11-23 10:00", "2026-11-25 17:00", "2026-11-24 15:30", "2026-11-24 09:00", "2026-11-24 13:00" },
 	{ "half of the working time", PERCENT, "", 50, "2026-11-23 10:00", "2026-11-25 17:00", "2026-11-24 13:30" },
 	{ "half of a weekend is none of it", PERCENT, "", 50, "2026-11-28 10:00", "2026-11-29 10:00", "2026-11-28 10:00" },
 };
@@ -193,28 +213,124 @@ static void speaks(void **state)
 	struct instant from;
 	struct instant at;
 	struct error error = { 0 };
+	struct pause pause;
+	size_t pauses = c->pause_from != NULL;
 	char got[40];
 	int r = 0;
 
 	england_plan(&england);
 	england_create(&england);
+	if (pauses > 0)
+		pause = (struct pause){ .from = time_of(england.calendar, c->pause_from),
+					.to = time_of(england.calendar, c->pause_to) };
 	from = time_of(england.calendar, c->from);
 	if (c->what != PERCENT)
 		assert_int_equal(timescale_parse(c->distance, &distance, &error), 0);
 	switch (c->what) {
 	case REPEAT:
-		r = timescale_repeat(distance, c->n, england.calendar, from, NULL, 0, &at);
+		r = timescale_repeat(distance, c->n, england.calendar, from, &pause, pauses,
+				     &at);
 		break;
 	case BEFORE:
-		r = timescale_before(distance, england.calendar, from, NULL, 0, &at);
+		r = timescale_before(distance, england.calendar, from, &pause, pauses, &at);
 		break;
 	case PERCENT:
 		r = timescale_percent(c->n, england.calendar, from,
-				      time_of(england.calendar, c->due), NULL, 0, &at);
+				      time_of(england.calendar, c->due), &pause, pauses, &at);
 		break;
 	}
 	assert_int_equal(r, 0);
 	assert_string_equal(local_text(england.calendar, at, got), c->want);
+	calendar_destroy(england.calendar);
+}
+
+static void what_was_agreed_is_when_it_is_due(void **state)
+{
+	const struct timescale agreed = { .unit = TIMESCALE_AS_AGREED };
+	struct timescale_start start = { .agreed = { 1795514400 } };
+	struct england england;
+	struct instant due = { 7 };
+
+	(void)state;
+	england_plan(&england);
+	england_create(&england);
+	start.at = time_of(england.calendar, "2026-11-23 10:00");
+	assert_int_equal(timescale_due(agreed, england.calendar,
+				       (struct counting){ .due = DUE_CLOSE }, &start, &due),
+			 0);
+	assert_int_equal(due.seconds, 1795514400);
+	calendar_destroy(england.calendar);
+}
+
+/* Each is refused as what it is, and nothing is written. */
+static void what_is_no_distance_is_refused(void **state)
+{
+	static const enum timescale_unit no_repeat[] = { TIMESCALE_NONE,
+							 TIMESCALE_SAME_WORKING_DAY,
+							 TIMESCALE_END_OF_NEXT_WORKING_DAY,
+							 TIMESCALE_AS_AGREED };
+	struct england england;
+	struct instant at = { 7 };
+
+	(void)state;
+	england_plan(&england);
+	england_create(&england);
+	for (size_t i = 0; i < COUNT(no_repeat); i++) {
+		const struct timescale distance = { .amount = 1, .unit = no_repeat[i] };
+
+		assert_int_equal(timescale_repeat(distance, 1, england.calendar,
+						  (struct instant){ 1795514400 }, NULL, 0, &at),
+				 -22);
+		assert_int_equal(timescale_before(distance, england.calendar,
+						  (struct instant){ 1795514400 }, NULL, 0, &at),
+				 -22);
+	}
+	assert_int_equal(
+		timescale_before((struct timescale){ .amount = 1, .unit = TIMESCALE_MONTHS },
+				 england.calendar, (struct instant){ 1795514400 }, NULL, 0,
+				 &at),
+		-22);
+	assert_int_equal(at.seconds, 7);
+	calendar_destroy(england.calendar);
+}
+
+/* The tables end with 2059: what lies beyond is said, not made up. */
+static void what_lies_past_the_tables_is_out_of_range(void **state)
+{
+	static const char *const limits[] = { "1 working day", "1 working hour",
+					      "1 working week", "same working day",
+					      "end of next working day" };
+	const struct counting counting = { FIRST_DAY_NEXT, LATE_SAME_DAY, DUE_CLOSE };
+	struct england england;
+	struct timescale limit;
+	struct error error = { 0 };
+	struct timescale_start start = { .agreed = INSTANT_NEVER };
+	struct instant due = { 7 };
+
+	(void)state;
+	england_plan(&england);
+	england_create(&england);
+	start.at = time_of(england.calendar, "2059-12-31 18:00");
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		assert_int_equal(timescale_parse(limits[i], &limit, &error), 0);
+		assert_int_equal(timescale_due(limit, england.calendar, counting, &start, &due),
+				 -34);
+	}
+	assert_int_equal(timescale_parse("1 working day", &limit, &error), 0);
+	assert_int_equal(timescale_repeat(limit, 1, england.calendar, start.at, NULL, 0, &due),
+			 -34);
+	assert_int_equal(timescale_repeat(limit, INT32_MAX / 8 + 1, england.calendar, start.at,
+					  NULL, 0, &due),
+			 -34);
+	assert_int_equal(timescale_parse("2 days", &limit, &error), 0);
+	assert_int_equal(timescale_repeat(limit, 1, england.calendar, start.at, NULL, 0, &due),
+			 -34);
+	assert_int_equal(timescale_parse("30 working days", &limit, &error), 0);
+	assert_int_equal(timescale_before(limit, england.calendar,
+					  time_of(england.calendar, "2010-01-08 12:00"), NULL,
+					  0, &due),
+			 -34);
+	assert_int_equal(due.seconds, 7);
 	calendar_destroy(england.calendar);
 }
 
@@ -285,7 +401,7 @@ static void later_and_longer_is_never_earlier(void **state)
 int main(void)
 {
 	struct CMUnitTest
-		tests[COUNT(due_cases) + COUNT(parse_cases) + COUNT(moment_cases) + 1];
+		tests[COUNT(due_cases) + COUNT(parse_cases) + COUNT(moment_cases) + 4];
 	size_t n = 0;
 
 	for (size_t i = 0; i < COUNT(due_cases); i++)
@@ -304,5 +420,9 @@ int main(void)
 		.name = "a later start or a longer limit is never due earlier",
 		.test_func = later_and_longer_is_never_earlier
 	};
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(what_was_agreed_is_when_it_is_due);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(what_is_no_distance_is_refused);
+	tests[n++] =
+		(struct CMUnitTest)cmocka_unit_test(what_lies_past_the_tables_is_out_of_range);
 	return cmocka_run_group_tests_name("timescale", tests, NULL, NULL);
 }

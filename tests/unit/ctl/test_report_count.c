@@ -95,8 +95,8 @@ static const struct row {
 		"closed@2026-11-05 12:00" } } },
 	  "totals/Raised=1 of 0; totals/Resolved=1 of 0; policies/Test=1 of 0;"
 	  " concerns/child=1 of 0; causes/service=1 of 0; pairs/A to B=1 of 0;"
-	  " timescales/Stage 1=1 of 1; timescales/Test: cap=1 of 1;"
-	  " timescales/Test: feedback=1 of 1; first_stage/Test=1 of 1;"
+	  " timescales/Stage 1=1 of 1; timescales/cap (Test)=1 of 1;"
+	  " timescales/feedback (Test)=1 of 1; first_stage/Test=1 of 1;"
 	  " outcomes/changed=1 of 0; stage_time/Stage 1=180000 of 1; " },
 	{ "one that nobody answered at all",
 	  { { "referral", { "raised@2026-11-02 10:00" } } },
@@ -104,13 +104,13 @@ static const struct row {
 	  " totals/Overdue at the end=1 of 0; policies/Test=1 of 0; concerns/child=1 of 0;"
 	  " causes/referral=1 of 0; pairs/A to B=1 of 0; stages/Stage 2=1 of 0;"
 	  " timescales/Stage 1=0 of 1; timescales/Stage 2=0 of 1;"
-	  " timescales/Test: cap=0 of 1; stage_time/Stage 1=284400 of 1;"
+	  " timescales/cap (Test)=0 of 1; stage_time/Stage 1=284400 of 1;"
 	  " oldest/Test=2469600 of 0; " },
 	{ "one of October, resolved in November at the second stage, feedback owed",
 	  { { "", { "raised@2026-10-30 10:00", "resolved:stands@2026-11-10 12:00" } } },
 	  "totals/Resolved=1 of 0; totals/Feedback owed at the end=1 of 0;"
 	  " timescales/Stage 1=0 of 1; timescales/Stage 2=1 of 1;"
-	  " timescales/Test: cap=1 of 1; timescales/Test: feedback=0 of 1;"
+	  " timescales/cap (Test)=1 of 1; timescales/feedback (Test)=0 of 1;"
 	  " first_stage/Test=0 of 1; outcomes/stands=1 of 0;"
 	  " stage_time/Stage 1=457200 of 1; stage_time/Stage 2=500400 of 1; " },
 	{ "what happens in December is not known yet",
@@ -131,9 +131,15 @@ static const struct row {
 	      { "raised@2026-11-02 10:00", "stage:two@2026-11-03 10:00",
 		"stage:one@2026-11-04 10:00", "withdrawn@2026-11-04 12:00" } } },
 	  "totals/Raised=1 of 0; policies/Test=1 of 0; concerns/child=1 of 0;"
-	  " causes/not said=1 of 0; pairs/A to B=1 of 0; timescales/Stage 1=2 of 2;"
-	  " timescales/Stage 2=1 of 1; timescales/Test: cap=1 of 1;"
+	  " causes/not said=1 of 0; pairs/A to B=1 of 0; timescales/Stage 1=1 of 1;"
+	  " timescales/Stage 2=1 of 1;"
 	  " stage_time/Stage 1=93600 of 2; stage_time/Stage 2=86400 of 1; " },
+	{ "what was withdrawn in time was not answered in time, and what was late stays late",
+	  { { "", { "raised@2026-11-02 10:00", "withdrawn@2026-11-03 12:00" } },
+	    { "", { "raised@2026-11-02 10:00", "withdrawn@2026-11-09 12:00" } } },
+	  "totals/Raised=2 of 0; policies/Test=2 of 0; concerns/child=2 of 0;"
+	  " causes/not said=2 of 0; pairs/A to B=2 of 0; timescales/Stage 1=0 of 1;"
+	  " stage_time/Stage 1=378000 of 2; stage_time/Stage 2=327600 of 1; " },
 	{ "words that are not the policy's are not repeated",
 	  { { "about Jo Bloggs",
 	      { "raised@2026-11-30 10:00",
@@ -155,7 +161,7 @@ static const struct row {
 		"reopened@2026-11-30 10:00" } } },
 	  "totals/Raised=1 of 0; totals/Open at the end=1 of 0; policies/Test=1 of 0;"
 	  " concerns/child=1 of 0; causes/not said=1 of 0; pairs/A to B=1 of 0;"
-	  " stages/Stage 1=1 of 0; timescales/Stage 1=1 of 1; timescales/Test: cap=1 of 1;"
+	  " stages/Stage 1=1 of 0; timescales/Stage 1=1 of 1; timescales/cap (Test)=1 of 1;"
 	  " stage_time/Stage 1=7200 of 1; oldest/Test=309600 of 0; " },
 };
 
@@ -328,8 +334,26 @@ static const struct suppression {
 	  0,
 	  0,
 	  "...." },
-	{ "small numbers are marked", REPORT_CAUSES, { 9, 4, 4, 5 }, 0, 5, ".xx." },
-	{ "none is no small number", REPORT_CAUSES, { 9, 0, 4, 4 }, 0, 5, "..xx" },
+	{ "small numbers are marked", REPORT_CAUSES, { 9, 4, 3, 5 }, 0, 5, ".xx." },
+	{ "none is no small number", REPORT_CAUSES, { 9, 0, 3, 4 }, 0, 5, "..xx" },
+	{ "two that can only be one each take another with them",
+	  REPORT_CAUSES,
+	  { 9, 1, 1, 7 },
+	  0,
+	  5,
+	  ".xxx" },
+	{ "so do two that can only be as many as may be marked",
+	  REPORT_CAUSES,
+	  { 9, 4, 4, 7 },
+	  0,
+	  5,
+	  ".xxx" },
+	{ "where one more leaves one way to make the sum, two more are taken",
+	  REPORT_CAUSES,
+	  { 5, 1, 0, 8 },
+	  0,
+	  5,
+	  "xx.x" },
 	{ "a single one takes the next smallest with it",
 	  REPORT_CAUSES,
 	  { 9, 7, 20, 1 },
@@ -349,12 +373,24 @@ static const struct suppression {
 	  3,
 	  5,
 	  "xx" },
-	{ "a share of many is shown, even if small",
+	{ "a share of many is shown, if as many or none of them are and are not",
 	  REPORT_TIMESCALES,
-	  { 1, 0, -1 },
-	  8,
+	  { 0, 5, 10, -1 },
+	  10,
 	  5,
-	  ".." },
+	  "..." },
+	{ "a share that few of many have, or lack, is marked",
+	  REPORT_TIMESCALES,
+	  { 1, 9, 5, -1 },
+	  10,
+	  5,
+	  "xx." },
+	{ "the first stage's shares are of parts of those resolved",
+	  REPORT_FIRST,
+	  { 1, 5, -1 },
+	  10,
+	  5,
+	  "xx" },
 	{ "the service itself is nobody", REPORT_SERVICE, { 1, 2, -1 }, 0, 5, ".." },
 };
 

@@ -219,6 +219,27 @@ static inline void room_close(struct room *room)
 	assert_int_equal(system(command), 0);
 }
 
+/* The relay has taken everything that is ready then. */
+static inline void room_accept_mails(struct room *room, struct instant now)
+{
+	const struct ledger_outcome taken = { .state = DELIVERY_ACCEPTED,
+					      .reply = "250 ok",
+					      .next_attempt = INSTANT_NEVER,
+					      .reason = "" };
+	struct error error = { 0 };
+	int found;
+
+	do {
+		CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
+
+		ROOM_MUST(ledger_begin(room->ledger, &error));
+		ROOM_MUST(found = ledger_claim(room->ledger, now, &mail, &error));
+		if (found == 1)
+			ROOM_MUST(ledger_record(room->ledger, mail.id, &taken, now, &error));
+		ROOM_MUST(ledger_commit(room->ledger, &error));
+	} while (found == 1);
+}
+
 /* Appends "recipient: subject\n" of a mail whose subject needs no encoding. */
 static inline int room_say_mail(struct room *room, int64_t id, struct text *ret)
 {

@@ -47,6 +47,10 @@ static const struct scene {
 	{ "the end of the holiday list", { { T0, { [ALARM_HOLIDAYS] = 1 } } }, ALARM("The list of bank holidays ends soon") },
 	{ "notices without their challenge", { { T0, { [ALARM_ORPHANS] = 1 } }, { T5, { [ALARM_ORPHANS] = 1 } } },
 	  ALARM("Some notices wait for their challenge or its policy") },
+	{ "challenges that are not watched, once that lasts", { { T0, { [ALARM_PROMISE] = 2 } }, { T1, { [ALARM_PROMISE] = 2 } },
+	    { T5, { [ALARM_PROMISE] = 2 } } }, ALARM("Some open challenges are not watched") },
+	{ "a proof that has not spoken yet tells nothing", { { T0, { [ALARM_PROMISE] = ALARM_UNKNOWN } },
+	    { T5, { [ALARM_PROMISE] = ALARM_UNKNOWN } } }, "" },
 	/* clang-format on */
 };
 

@@ -34,6 +34,8 @@ static const struct health_case {
 	{ "trouble stands first", { WELL, .trouble = "the store is gone" }, true, "TROUBLE: the store is gone; ", "Watching" },
 	{ "a pause is told with its reason", { WELL, .pause = "certificate expired" }, true, "sending is PAUSED: certificate expired", NULL },
 	{ "held mails are told with what to do", { WELL, .held = 2 }, true, "2 mails are HELD for a person: challengectl queue list", NULL },
+	{ "challenges that are not watched stand before the counts", { WELL, .unwatched = 3 }, true,
+	  "Watching the store; 3 open challenges are NOT WATCHED: challengectl status; 0 mails ready", NULL },
 	{ "a refused reload is told", { WELL, .reload = "the last reload was REFUSED" }, true, "; the last reload was REFUSED", NULL },
 	{ "an unapproved configuration is told", { WELL, .approval = "configuration 1 is NOT APPROVED" }, true, "; configuration 1 is NOT APPROVED", NULL },
 	{ "what is being sent is counted", { WELL, .in_hand = 1, .ready = 3, .decided = 4 }, true, "3 mails ready, 4 notices wait for sending hours, 1 being sent", "HELD" },

@@ -81,6 +81,7 @@ struct bench {
 	struct instant now;
 	int64_t boot;
 	int64_t challenge;
+	bool lost; /* one was raised under a policy version that is not loaded */
 	int64_t events[8];
 	size_t event_count;
 	int standard_error;
@@ -264,6 +265,7 @@ static void raise(struct bench *bench, const char *version, struct instant when)
 
 	MUST(register_challenge(bench->registrar, &challenge, 2026, &raised, 1, &made, &error));
 	bench->challenge = made.id;
+	bench->lost = bench->lost || strcmp(version, "1") != 0;
 }
 
 /* --- scenes ----------------------------------------------------------------------------------
@@ -803,7 +805,10 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 		bench->now = at(when);
 		do
 			MUST(pass_run(bench->pass, &report, &error));
-		while (report.more);
+		while (report.more || report.proving);
+		if (report.trouble == PASS_GOOD)
+			assert_int_equal(report.proof.verdict,
+					 bench->lost ? PROOF_BROKEN : PROOF_KEPT);
 		return;
 	case MAILED:
 		mark_accepted(bench);

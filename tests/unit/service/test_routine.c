@@ -8,7 +8,9 @@ enum act {
 	END,
 	RAISE,   /* a challenge `word` is raised then */
 	RECORD,  /* an event of kind `word` on the last one */
-	ASK,     /* what is due at that time is sent */
+	ASK,     /* what is due at that time is sent; every open challenge is watched */
+	DOUBT,   /* the same, but whether they are is not known */
+	BREACH,  /* the same, but they are not */
 	RESTART, /* the ledger is closed and opened */
 	UNIT,    /* the business unit gets somebody, whose language is `word` */
 };
@@ -42,6 +44,15 @@ static const struct scene {
 	  LIFE("0 open, 0 past their time"), "2026-11-25T08:30:00Z" },
 	{ "what was missed on another day stays unsent", { { ASK, MON9 }, { ASK, "2026-11-26T08:00:00Z" } },
 	  "", "2026-11-26T08:30:00Z" },
+	{ "while a challenge is not watched it stays away", { { ASK, SUN }, { BREACH, MON830 } }, "", MON9 },
+	{ "nor does it come before that is known", { { ASK, SUN }, { DOUBT, MON830 } }, "", MON9 },
+	{ "it comes late when all of them are watched again", { { ASK, SUN }, { BREACH, MON830 }, { DOUBT, MON830 }, { ASK, MON9 } },
+	  LIFE("0 open, 0 past their time"), TUE830 },
+	{ "but not on another day", { { ASK, SUN }, { BREACH, MON830 }, { BREACH, MON9 }, { ASK, "2026-11-24T08:00:00Z" } },
+	  "", TUE830 },
+	{ "the list of open challenges is no sign of life",
+	  { { RAISE, "2026-11-20T10:00:00Z", "2026-1" }, { ASK, SUN }, { BREACH, MON9 } },
+	  WATCH("1, past their time: 0"), "2026-11-24T08:30:00Z" },
 	{ "on weekends too", { { ASK, MON9 }, { ASK, "2026-11-28T08:30:00Z" } },
 	  LIFE("0 open, 0 past their time"), "2026-11-29T08:30:00Z" },
 	{ "a list of nothing is not sent", { { ASK, SUN }, { ASK, MON830 }, { ASK, MON9 } },
@@ -78,17 +89,22 @@ static const struct scene {
 	/* clang-format on */
 };
 
-static struct instant ask(struct room *room, const char *when)
+static struct instant ask_when(struct room *room, enum proof_verdict verdict, const char *when)
 {
 	struct error error = { 0 };
 	struct instant next = INSTANT_NEVER;
 	size_t mails = 0;
 	bool store_failed = false;
 
-	ROOM_MUST(routine_run(&room->world, room->store, room_time(when), &mails, &next,
-			      &store_failed, &error));
+	ROOM_MUST(routine_run(&room->world, room->store, verdict, room_time(when), &mails,
+			      &next, &store_failed, &error));
 	assert_false(store_failed);
 	return next;
+}
+
+static struct instant ask(struct room *room, const char *when)
+{
+	return ask_when(room, PROOF_KEPT, when);
 }
 
 static void plays(void **state)
@@ -116,6 +132,12 @@ static void plays(void **state)
 			break;
 		case ASK:
 			next = ask(&room, when);
+			break;
+		case DOUBT:
+			next = ask_when(&room, PROOF_UNKNOWN, when);
+			break;
+		case BREACH:
+			next = ask_when(&room, PROOF_BROKEN, when);
 			break;
 		case RESTART:
 			room_reopen_ledger(&room);

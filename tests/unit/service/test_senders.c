@@ -381,6 +381,10 @@ static void a_program_that_is_not_there_is_said(void **state)
 	struct error error = { 0 };
 
 	(void)state;
+	/* There vfork copies, and posix_spawn's answer never comes back: a flaw of valgrind's.
+	 */
+	if (getenv("UNDER_VALGRIND") != NULL)
+		skip();
 	assert_int_equal(senders_create("/nonexistent/sender", &relay, 1, &senders, &error), 0);
 	assert_int_equal(senders_give(senders, &mail, 100, &error), -ENOENT);
 	assert_non_null(strstr(error.text, "/nonexistent/sender"));

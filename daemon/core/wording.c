@@ -1,5 +1,5 @@
 /* wording.c - see wording.h. */
-#include "service/wording.h"
+#include "core/wording.h"
 
 #include <string.h>
 
@@ -10,28 +10,49 @@ static int keep(struct arena *arena, const struct text *text, const char **ret,
 	return *ret == NULL ? error_memory(error) : 0;
 }
 
-int wording_titles(const struct config *config, const struct policy *policy,
-		   const struct language *language, const struct role_set *set,
-		   const char *without, struct arena *arena, const char **ret,
-		   struct error *error)
+int wording_titles(const struct role_rule *rules, size_t rule_count,
+		   const struct policy *policy, const struct language *language,
+		   const struct role_set *set, const char *without, struct arena *arena,
+		   const char **ret, struct error *error)
 {
-	const char *titles[POLICY_TOLD];
+	struct letter_role roles[POLICY_TOLD];
 	CLEANUP(text_clear) struct text joined = { 0 };
 	size_t count = 0;
 
 	for (size_t i = 0; set != NULL && i < set->count; i++) {
 		const struct role *role = &policy->roles[set->role[i]];
-		const char *title = role_title(config->roles, config->role_count, role->name);
+		const char *title = role_title(rules, rule_count, role->name);
 		bool known = strcmp(role->token, without) == 0;
 
 		for (size_t j = 0; j < count; j++)
-			known = known || strcmp(titles[j], title) == 0;
+			known = known || (strcmp(roles[j].title, title) == 0 &&
+					  roles[j].side == role->side);
 		if (!known)
-			titles[count++] = title;
+			roles[count++] = (struct letter_role){ title, role->side };
 	}
 	if (count > 0)
-		letter_join(language, titles, count, &joined);
+		letter_join(language, roles, count, &joined);
 	return keep(arena, &joined, ret, error);
+}
+
+/* Where a time runs out and the challenge moves up, two notices speak of one moment. */
+static bool is_half_of_moment(const struct entry *entry)
+{
+	return entry->kind == NOTICE_BREACH || entry->kind == NOTICE_ESCALATION;
+}
+
+struct role_set wording_told(const struct entry *entries, size_t count,
+			     const struct entry *entry)
+{
+	struct role_set told = entry->to;
+
+	for (size_t i = 0; is_half_of_moment(entry) && i < count; i++)
+		if (is_half_of_moment(&entries[i]) && entries[i].run == entry->run &&
+		    instant_equal(entries[i].at, entry->at))
+			for (size_t j = 0; j < entries[i].to.count; j++)
+				/* Full: some are not named. */
+				(void)role_set_add(&told, entries[i].to.role[j]);
+	return told;
 }
 
 static bool is_unreserved(char c)
@@ -40,11 +61,10 @@ static bool is_unreserved(char c)
 	       c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-int wording_link(const struct config *config, const char *reference, struct arena *arena,
-		 const char **ret, struct error *error)
+int wording_link(const char *link, const char *reference, struct arena *arena, const char **ret,
+		 struct error *error)
 {
 	static const char place[] = "{reference}";
-	const char *link = config->mail.link;
 	CLEANUP(text_clear) struct text made = { 0 };
 	const char *hole;
 
