@@ -3,8 +3,6 @@
 
 import hashlib
 import json
-import os
-import pty
 import random
 import shutil
 import sqlite3
@@ -17,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from partnership import BUILD, DAY, Partnership  # noqa: E402
 from smtp_server import Server  # noqa: E402
+from terminal import shown  # noqa: E402
 
 HOUR = 3600
 # These can be worked out anew at any time, or only guard the clock: no evidence.
@@ -88,26 +87,11 @@ class Audit(unittest.TestCase):
             command = [BUILD / "challengectl", "--config", there.config, "audit", "verify"]
             slow = [strace, "-f", "-o", "/dev/null", "-e", "trace=pread64",
                     "-e", "inject=pread64:delay_enter=40000:when=40..70", *command]
-            shown = self.on_terminal(slow, there)
-            self.assertRegex(shown, r"^\rrows checked: \d{4,}")
-            self.assertTrue(shown.endswith("\r\033[K"), repr(shown))  # wiped when it is done
-            self.assertEqual(self.on_terminal(command, there), "")  # in no time: not a word
-
-    def on_terminal(self, command, there):
-        """What a terminal at its standard error is shown."""
-        leader, follower = pty.openpty()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, stdin=subprocess.DEVNULL,
-                              env=there.environment()) as program:
-            os.close(follower)
-            said = b""
-            try:
-                while data := os.read(leader, 4096):
-                    said += data
-            except OSError:  # the other end is closed
-                pass
-            os.close(leader)
-            self.assertIn(b"intact", program.stdout.read())
-        return said.decode()
+            progress, answer = shown(slow, there.environment(), "stderr")
+            self.assertRegex(progress, r"^\rrows checked: \d{4,}")
+            self.assertTrue(progress.endswith("\r\033[K"), repr(progress))  # wiped when it is done
+            self.assertIn("intact", answer)
+            self.assertEqual(shown(command, there.environment(), "stderr")[0], "")  # in no time: not a word
 
     def tables(self, ledger):
         names = [name for name, in ledger.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]

@@ -1,37 +1,23 @@
 #!/usr/bin/python3
 """challengectl on a terminal: lines that fit, colour that NO_COLOR takes away, and neither in a pipe."""
 
-import fcntl
 import os
-import pty
-import struct
-import subprocess
 import sys
-import termios
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from control import CTL, Control  # noqa: E402
+from terminal import shown  # noqa: E402
 
 
 class Terminal(Control):
     def on_terminal(self, *arguments, columns=60, **environment):
         """What a terminal of so many columns is shown."""
-        leader, follower = pty.openpty()
-        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        with subprocess.Popen([CTL, "--config", self.main, *arguments], stdout=follower, stderr=subprocess.PIPE,
-                              stdin=subprocess.DEVNULL, env={**kept, "TERM": "xterm", **environment}) as program:
-            os.close(follower)
-            said = b""
-            try:
-                while data := os.read(leader, 4096):
-                    said += data
-            except OSError:  # the other end is closed
-                pass
-            os.close(leader)
-        return said.decode().replace("\r\n", "\n")
+        said, _ = shown([CTL, "--config", self.main, *arguments], {**kept, "TERM": "xterm", **environment},
+                        columns=columns)
+        return said.replace("\r\n", "\n")
 
     def setUp(self):
         super().setUp()
