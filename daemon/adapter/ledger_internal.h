@@ -95,7 +95,8 @@ MUST_CHECK int ledger_change(struct ledger *ledger, const char *sql,
 			     const struct database_value *values, size_t count,
 			     struct error *error);
 
-/* What a follower asks: the key stands in `column` of both. */
+/* What a follower asks: the key stands in `column` of both. No other follower asks the same:
+ * the statement is one, and stands in one place. */
 struct following {
 	const char *sql_one; /* the rows of key ?1 */
 	const char *sql_on;  /* those of ?1 and of all behind it, in order of the key */
