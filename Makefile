@@ -91,6 +91,16 @@ unit-tests: $(UNIT)
 $(BUILD)/tests/oracle/count: $(BUILD)/tests/oracle/count.o $(below_adapter)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
 
+# A disk in memory, a relay of the test's own and the shipped engine; what defines senders_* and
+# journal_* stands before the archives, which then have nothing to add.
+, := ,
+SIM_SHARED := $(patsubst %,$(BUILD)/tests/sim/%.o,disk relay scene)
+SIMS       := $(patsubst %,$(BUILD)/tests/sim/%,power simulate faults)
+$(BUILD)/tests/sim/faults: LDFLAGS += $(addprefix -Wl$(,)--wrap=,malloc calloc realloc strdup strndup)
+$(SIMS): %: %.o $(SIM_SHARED) $(call archive,service) $(below_adapter)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
+sim: $(SIMS)
+
 # Figures, one JSON line each; what they need besides comes with `scripts/deps bench`.
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(call archive,service) $(below_adapter)
 	@mkdir -p $(@D)
@@ -193,6 +203,6 @@ install: all units
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all always units bench crash unit-tests print-unit layering check san cover clang tidy fmt fmt-check install clean
+.PHONY: all always units bench crash sim unit-tests print-unit layering check san cover clang tidy fmt fmt-check install clean
 .SECONDARY:
 -include $(shell find $(BUILD)/daemon $(BUILD)/tests -type f -name '*.d' 2>/dev/null)

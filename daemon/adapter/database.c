@@ -426,13 +426,13 @@ static int tell_watch(void *context)
 	return 0; /* go on */
 }
 
-void database_watch(sqlite3 *db, const struct database_watch *watch)
+void database_watch(sqlite3 *db, struct database_watch *watch)
 {
 	enum { OPERATIONS = 1000000 }; /* of SQLite's machine: some tens of milliseconds */
 	bool watched = watch->tell != NULL;
 
 	sqlite3_progress_handler(db, watched ? OPERATIONS : 0, watched ? tell_watch : NULL,
-				 (void *)(uintptr_t)watch);
+				 watch);
 }
 
 static int copy_pages(sqlite3 *from, sqlite3 *to, const char *path,
@@ -479,12 +479,13 @@ static int check_copy(sqlite3 *db, const char *path, struct error *error)
 static int backup_into(sqlite3 *from, const char *path, const struct database_watch *watch,
 		       struct error *error)
 {
+	struct database_watch own = *watch;
 	CLEANUP(database_closep) sqlite3 *to = NULL;
 	int result = database_open(path, &(struct database_options){ 0 }, &to, error);
 
 	if (result < 0)
 		return result;
-	database_watch(to, watch);
+	database_watch(to, &own);
 	result = copy_pages(from, to, path, watch, error);
 	if (result == 0)
 		result = check_copy(to, path, error);

@@ -71,10 +71,10 @@ bool database_change_counter(sqlite3 *db, uint32_t *ret);
 /* Called over and over while something takes long; `tell` NULL: nobody is. */
 struct database_watch {
 	void (*tell)(void *context);
-	void *context; /* borrowed for as long as it is watched */
+	void *context; /* borrowed, as the watch is, for as long as it is watched */
 };
 /* While statements of this connection run, several times a second. */
-void database_watch(sqlite3 *db, const struct database_watch *watch);
+void database_watch(sqlite3 *db, struct database_watch *watch);
 
 /*
  * Copies the whole database, as it stands at one moment, to a file of mode 0600 that must not

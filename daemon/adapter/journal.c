@@ -80,6 +80,7 @@ static const struct {
 struct cap {
 	_Atomic int64_t minute;
 	_Atomic int lines;
+	_Atomic int errors; /* of them apart: what goes well must not drown what does not */
 	_Atomic int left_out;
 };
 
@@ -191,33 +192,41 @@ static int64_t this_minute(void)
 	return now.tv_sec / 60;
 }
 
-static bool is_capped(enum journal_event event)
+/* What the event's lines are counted in; NULL: they are never left out. Those that are worse
+ * than errors come once, not once for each challenge or mail. */
+static _Atomic int *lines_of(enum journal_event event)
 {
-	return events[event].priority > LOG_ERR;
+	struct cap *cap = cap_of_process();
+
+	if (events[event].priority < LOG_ERR)
+		return NULL;
+	return events[event].priority == LOG_ERR ? &cap->errors : &cap->lines;
 }
 
 bool journal_is_open(enum journal_event event)
 {
-	struct cap *cap = cap_of_process();
+	_Atomic int *lines = lines_of(event);
 
-	return !is_capped(event) || atomic_load(&cap->lines) < LINES_A_MINUTE ||
-	       atomic_load(&cap->minute) != this_minute();
+	return lines == NULL || atomic_load(lines) < LINES_A_MINUTE ||
+	       atomic_load(&cap_of_process()->minute) != this_minute();
 }
 
 /* Counts the line; false when it is one too many. */
 static bool may_write(enum journal_event event)
 {
 	struct cap *cap = cap_of_process();
+	_Atomic int *lines = lines_of(event);
 	int64_t minute = this_minute();
 
 	if (atomic_exchange(&cap->minute, minute) != minute) {
 		int left_out = atomic_exchange(&cap->left_out, 0);
 
 		atomic_store(&cap->lines, 0);
+		atomic_store(&cap->errors, 0);
 		if (left_out > 0)
 			tell_left_out(left_out);
 	}
-	if (!is_capped(event) || atomic_fetch_add(&cap->lines, 1) < LINES_A_MINUTE)
+	if (lines == NULL || atomic_fetch_add(lines, 1) < LINES_A_MINUTE)
 		return true;
 	if (atomic_fetch_add(&cap->left_out, 1) == 0)
 		write_line(JOURNAL_SUPPRESSED, NULL, 0,

@@ -69,7 +69,7 @@ struct journal_field {
 /*
  * Logs; never fails a caller: a journal that is away costs a line, not a mail. Of more than
  * a hundred lines within a minute the rest is left out, and one JOURNAL_SUPPRESSED line tells
- * how many; what is LOG_ERR or worse is never left out.
+ * how many; errors have a hundred of their own, and what is worse (LOG_CRIT) is never left out.
  */
 void journal_send(enum journal_event event, const struct journal_field *fields,
 		  size_t field_count, const char *format, ...) PRINTF_LIKE(4, 5);

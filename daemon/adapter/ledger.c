@@ -779,14 +779,21 @@ static const char witness_name[] = "store_witness";
 int ledger_witness(struct ledger *ledger, struct ledger_witness *ret, struct error *error)
 {
 	CLEANUP(text_clear) struct text text = { 0 };
-	long long n[5] = { 0 };
+	const char *rest;
+	int64_t n[5];
 	int result = ledger_get(ledger, witness_name, &text, error);
 
 	if (result <= 0)
 		return result;
-	if (sscanf(text_string(&text), "%lld %lld %lld %lld %lld", &n[0], &n[1], &n[2], &n[3],
-		   &n[4]) != 5)
-		return 0; /* confirmed just now, and not looked at yet */
+	rest = text_string(&text);
+	for (size_t i = 0; i < COUNT(n); i++) {
+		char *end;
+
+		n[i] = strtoll(rest, &end, 10);
+		if (end == rest)
+			return 0; /* confirmed just now, and not looked at yet */
+		rest = end;
+	}
 	*ret = (struct ledger_witness){ n[0], n[1], n[2], n[3], n[4] };
 	return 1;
 }

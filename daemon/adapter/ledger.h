@@ -494,8 +494,9 @@ MUST_CHECK int ledger_count(struct ledger *ledger, int64_t ret[static DELIVERY_S
 
 /*
  * A person's decision about one mail: HELD, READY (retry now, release) or CANCELLED; who and
- * why are chained. -EBUSY: it is being attempted; -EINVAL: not possible from its state, and the
- * text says from which; -ENOENT.
+ * why are chained. What becomes READY may be over: its challenges are scheduled for `now`, to
+ * be held against the facts again. -EBUSY: it is being attempted; -EINVAL: not possible from
+ * its state, and the text says from which; -ENOENT.
  */
 MUST_CHECK int ledger_decide_mail(struct ledger *ledger, int64_t mail,
 				  enum delivery_state state, const char *by, const char *why,

@@ -168,13 +168,30 @@ static int append_text(struct ledger *ledger, const struct chain_entry *entry,
 	return 0;
 }
 
+/*
+ * As json_dumps does, on one line, but into a room of the right size: json_dumps passes over a
+ * key for which there was no memory, and what it answers then is no JSON. NULL: out of memory.
+ */
+static char *write_json(const json_t *json, size_t flags)
+{
+	size_t length = json == NULL ? 0 : json_dumpb(json, NULL, 0, JSON_COMPACT | flags);
+	char *text = length == 0 ? NULL : malloc(length + 1);
+
+	if (text == NULL)
+		return NULL;
+	if (json_dumpb(json, text, length, JSON_COMPACT | flags) != length) {
+		free(text);
+		return NULL;
+	}
+	text[length] = '\0';
+	return text;
+}
+
 int chain_append(struct ledger *ledger, const struct chain_entry *entry, json_t *payload,
 		 struct error *error)
 {
-	CLEANUP(freep) char *text = NULL;
+	CLEANUP(freep) char *text = write_json(payload, 0);
 
-	if (payload != NULL)
-		text = json_dumps(payload, JSON_COMPACT);
 	json_decref(payload);
 	if (text == NULL) {
 		/* Also where a string is not UTF-8, which jansson does not take. */
@@ -391,7 +408,7 @@ static int add_row(struct ledger *ledger, int64_t seq, struct sha256_ctx *sha,
 		      : notice_row(ledger, sqlite3_column_int64(statement, 0), error);
 	if (row == NULL)
 		return -error->code;
-	text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
+	text = write_json(row, JSON_ENCODE_ANY);
 	json_decref(row);
 	if (text == NULL)
 		return error_memory(error);

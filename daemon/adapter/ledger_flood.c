@@ -78,7 +78,9 @@ int ledger_flood(struct ledger *ledger, struct ledger_flood *ret, struct error *
 	if (result < 0)
 		return result;
 	ret->holds = since != 0;
-	ret->until = until != 0 ? (struct instant){ until } : INSTANT_NEVER;
+	ret->until = INSTANT_NEVER;
+	if (until != 0)
+		ret->until.seconds = until;
 	return 0;
 }
 

@@ -912,6 +912,21 @@ int ledger_mail(struct ledger *ledger, int64_t id, struct ledger_mail *ret, stru
 /* --- a person's decision -------------------------------------------------------------------
  */
 
+/* What a mail says may be over by the time somebody lets it go: its challenges are looked at
+ * before it is claimed. */
+static int look_again(struct ledger *ledger, int64_t mail, struct instant now,
+		      struct error *error)
+{
+	static const char sql[] =
+		"INSERT INTO schedule (challenge, next) SELECT DISTINCT n.challenge, ?2"
+		" FROM mail_notice mn JOIN notice n ON n.id = mn.notice"
+		" WHERE mn.mail = ?1 AND n.mail = mn.mail"
+		" ON CONFLICT (challenge) DO UPDATE SET next = min(next, excluded.next)";
+
+	return ledger_change(ledger, sql, VALUES(value_number(mail), value_number(now.seconds)),
+			     error);
+}
+
 static int decide_mail(struct ledger *ledger, int64_t id, enum delivery_state state,
 		       const struct remark *remark, struct instant now, struct error *error)
 {
@@ -930,7 +945,9 @@ static int decide_mail(struct ledger *ledger, int64_t id, enum delivery_state st
 	from = mail.state;
 	mail.state = state;
 	mail.next_attempt = INSTANT_NEVER;
-	return put(ledger, &mail, from, "person", remark, now, error);
+	result = put(ledger, &mail, from, "person", remark, now, error);
+	return result == 0 && state == DELIVERY_READY ? look_again(ledger, id, now, error)
+						      : result;
 }
 
 int ledger_decide_mail(struct ledger *ledger, int64_t mail, enum delivery_state state,

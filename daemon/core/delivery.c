@@ -91,6 +91,15 @@ static bool had_died_idle(const struct attempt_result *result)
 		result->curl_code == CURL_GOT_NOTHING);
 }
 
+/* It took the connection and let it go without a word: a balancer before relays that are down.
+ */
+static bool never_greeted(const struct attempt_result *result)
+{
+	return !result->greeted && !result->reused &&
+	       (result->curl_code == CURL_GOT_NOTHING || result->curl_code == CURL_SEND_ERROR ||
+		result->curl_code == CURL_RECV_ERROR || result->curl_code == CURL_TIMED_OUT);
+}
+
 enum delivery_verdict delivery_classify(const struct attempt_result *result)
 {
 	int code = result->curl_code;
@@ -101,7 +110,7 @@ enum delivery_verdict delivery_classify(const struct attempt_result *result)
 		return VERDICT_RELAY_FAULT;
 	if (result->body_sent)
 		return classify_after_body(result);
-	if (is_relay_code(code) || (code == CURL_TIMED_OUT && !result->greeted))
+	if (is_relay_code(code) || never_greeted(result))
 		return VERDICT_RELAY_FAULT;
 	if (code == CURL_ACCESS_DENIED && result->reply_code / 100 == 5)
 		return VERDICT_RELAY_FAULT; /* EHLO refused: no mail had been named yet */

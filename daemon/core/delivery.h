@@ -74,7 +74,10 @@ int delivery_enhanced(const char *reply);
  */
 int64_t delivery_backoff(int attempts, uint32_t random);
 
-/* A mail that keeps failing is parked (held) so long after it was decided. */
-enum { DELIVERY_PARK_SECONDS = 5 * SECONDS_PER_DAY };
+/*
+ * A mail that keeps failing is parked (held) so long after it was written, once it has been
+ * tried so often: one that had waited for days, held or for a relay that was down, has not.
+ */
+enum { DELIVERY_PARK_SECONDS = 5 * SECONDS_PER_DAY, DELIVERY_PARK_ATTEMPTS = 8 };
 
 #endif

@@ -171,7 +171,19 @@ static int adopt_all(struct all *all, const char *by, const char *why, struct er
 	return result < 0 ? result : adopt_note(&all->adopting, by, why, error);
 }
 
-static int run_all(struct ctl *ctl, const char *by, const char *why)
+static int ask(struct ctl *ctl, struct instant until, bool yes)
+{
+	char question[160];
+	char when[WHEN_TEXT_SIZE];
+
+	(void)snprintf(
+		question, sizeof question,
+		"Nothing that fell due by %s and has no mail yet will ever be sent. Go on?",
+		ctl_when(ctl, until, when)); /* fits */
+	return ctl_confirm(ctl, yes, question);
+}
+
+static int run_all(struct ctl *ctl, const char *by, const char *why, bool yes)
 {
 	CLEANUP(store_closep) struct store *store = NULL;
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
@@ -192,6 +204,9 @@ static int run_all(struct ctl *ctl, const char *by, const char *why)
 		(void)error_memory(&error);
 		return ctl_fail(ctl, &error, "");
 	}
+	status = ask(ctl, now, yes);
+	if (status != EXIT_DONE)
+		return status;
 	all.store = store;
 	all.adopting = (struct adopting){ .ledger = ledger,
 					  .timeline = timeline,
@@ -228,27 +243,25 @@ static int run_adopt(struct ctl *ctl, int argc, char **argv)
 		return status;
 	if (is_restart && ctl->at == NULL)
 		return ctl_usage(ctl, "from when are the clocks to run? --at TIME");
-	if (!is_restart && restart.yes)
-		return ctl_usage(ctl, "--yes goes with --restart only");
-	return is_restart ? adopt_restart(&restart) : run_all(ctl, restart.by, restart.why);
+	return is_restart ? adopt_restart(&restart)
+			  : run_all(ctl, restart.by, restart.why, restart.yes);
 }
 
 const struct command command_adopt = {
 	.name = "adopt",
 	.summary = "leave unsent what is past, or give open challenges fresh clocks",
 	.usage =
-		"Usage: challengectl adopt --by NAME --why TEXT [--at TIME]\n"
-		"       challengectl adopt --restart --at TIME --by NAME --why TEXT [--yes] "
-		"[REFERENCE "
-		"...]\n"
+		"Usage: challengectl adopt --by NAME --why TEXT [--at TIME] [--yes]\n"
+		"       challengectl adopt --restart --at TIME --by NAME --why TEXT [--yes]\n"
+		"         [REFERENCE ...]\n"
 		"\n"
 		"Every notice that fell due by now (or --at), and that has no mail yet, is "
 		"recorded as\n"
 		"adopted and never sent: for a ledger from an old backup, for old challenges "
 		"entered\n"
 		"late, and for what a flood or a restore has held. Stop the daemon before, or "
-		"it may be "
-		"faster.\n"
+		"it may\n"
+		"be faster. Asks, or takes --yes.\n"
 		"\n"
 		"--restart gives each open challenge fresh clocks from TIME on, at the stage "
 		"that was\n"

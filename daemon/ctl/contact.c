@@ -252,6 +252,8 @@ static int write_absence(struct ctl *ctl, struct absence *absence, const char *t
 	CLEANUP(register_closep) struct registrar *registrar = NULL;
 	struct directory directory = { 0 };
 	struct error error = { 0 };
+	char from[WHEN_TEXT_SIZE];
+	char until[WHEN_TEXT_SIZE];
 	int status = ctl_open_store(ctl, &store);
 
 	if (status == EXIT_DONE)
@@ -271,8 +273,17 @@ static int write_absence(struct ctl *ctl, struct absence *absence, const char *t
 	if (ctl->json)
 		return ctl_print_json(
 			ctl, json_pack("{s:I}", "contact", (json_int_t)absence->contact));
-	(void)fprintf(ctl->out, "contact %lld: %s\n", (long long)absence->contact,
-		      instant_is_never(absence->from) ? "back" : "away");
+	if (instant_is_never(absence->from)) {
+		(void)fprintf(ctl->out, "contact %lld: back\n", (long long)absence->contact);
+		return EXIT_DONE;
+	}
+	(void)fprintf(ctl->out, "contact %lld: away from %s until %s",
+		      (long long)absence->contact, ctl_when(ctl, absence->from, from),
+		      instant_is_never(absence->until) ? "further notice"
+						       : ctl_when(ctl, absence->until, until));
+	if (absence->deputy != 0)
+		(void)fprintf(ctl->out, "; deputy: %lld", (long long)absence->deputy);
+	(void)fputc('\n', ctl->out);
 	return EXIT_DONE;
 }
 

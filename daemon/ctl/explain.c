@@ -415,7 +415,7 @@ static void print_sent(const struct explanation *explanation)
 		CLEANUP(text_clear) struct text about = { 0 };
 
 		about_text(notice->stage, notice->obligation, &about);
-		(void)fprintf(out, "  %s  %-10s  %-20s  to %-24s  %s%s%s\n",
+		(void)fprintf(out, "  %s  %-10s  %-20s  to %-26s  %s%s%s\n",
 			      moment_text(policy->calendar, notice->at, at),
 			      notice_kind_name(notice->kind), text_string(&about), notice->role,
 			      delivery_state_name(notice->state),

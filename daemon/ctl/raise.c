@@ -210,6 +210,9 @@ static int raise_challenge(struct ctl *ctl, const struct typed *typed)
 	    !ctl_time(ctl, calendar_zone(policy->calendar), "--protect-by", typed->protect_by,
 		      &challenge.protect_by))
 		return EXIT_USAGE;
+	if (instant_before(challenge.protect_by, at))
+		return ctl_usage(ctl, "--protect-by: %s lies before the raising",
+				 typed->protect_by);
 	status = check_people(ctl, typed, &challenge);
 	if (status == EXIT_DONE)
 		status = write_challenge(ctl, typed, policy, &challenge, at);

@@ -8,13 +8,13 @@
 #include "ctl/commands.h"
 #include "ctl/entry.h"
 #include "ctl/lookup.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	DAYS = 60, /* as far as `timeline` looks */
@@ -22,8 +22,6 @@ enum {
 	/* Both are read so much further than they are shown: what moves across the end of the
 	 * days shown was neither added nor dropped. */
 	MARGIN_DAYS = 90,
-	PROGRESS_SECONDS = 1,
-	PROGRESS_EVERY = 256, /* challenges between two looks at the clock */
 };
 
 /* Why a mail stands in the answer. */
@@ -52,8 +50,7 @@ struct simulation {
 	json_t *problems; /* NULL as well */
 	json_t *object;   /* of the challenge at hand; NULL: nothing differs so far */
 	struct summary summary;
-	int64_t begun; /* seconds of CLOCK_BOOTTIME */
-	bool shows_progress;
+	struct progress progress;
 };
 
 static void simulation_clear(struct simulation *simulation)
@@ -63,30 +60,6 @@ static void simulation_clear(struct simulation *simulation)
 	json_decref(simulation->found);
 	json_decref(simulation->problems);
 	json_decref(simulation->object);
-}
-
-/* --- progress
- * ----------------------------------------------------------------------------------
- */
-
-static void show_progress(struct simulation *simulation)
-{
-	const struct clock *clock = simulation->ctl->clock;
-
-	if (!simulation->shows_progress || simulation->summary.challenges % PROGRESS_EVERY != 0)
-		return;
-	if (clock->boot_seconds(clock->self) - simulation->begun > PROGRESS_SECONDS)
-		(void)fprintf(simulation->ctl->err, "\r%zu challenges compared ...",
-			      simulation->summary.challenges);
-}
-
-static void end_progress(struct simulation *simulation)
-{
-	const struct clock *clock = simulation->ctl->clock;
-
-	if (simulation->shows_progress &&
-	    clock->boot_seconds(clock->self) - simulation->begun > PROGRESS_SECONDS)
-		(void)fprintf(simulation->ctl->err, "\r%40s\r", "");
 }
 
 /* --- telling
@@ -99,6 +72,7 @@ static int begin_object(struct simulation *simulation, const struct challenge *c
 {
 	if (simulation->object != NULL)
 		return 0;
+	progress_end(&simulation->progress); /* what differs is printed now */
 	simulation->summary.differing++;
 	simulation->object =
 		json_pack("{s:s, s:s, s:s, s:b, s:[], s:[], s:[], s:[]}", "reference",
@@ -177,6 +151,7 @@ static int tell_problem(struct simulation *simulation, const char *which,
 {
 	const char *reference = challenge != NULL ? challenge->reference : NULL;
 
+	progress_end(&simulation->progress);
 	simulation->summary.problems++;
 	if (simulation->problems == NULL) {
 		(void)fprintf(simulation->ctl->out, "%-14s  PROBLEM   %s: %s\n",
@@ -319,6 +294,7 @@ static int compare_all(struct simulation *simulation, struct store *store, struc
 	struct error bad = { 0 };
 	int r = store_changed_since(store, 0, error);
 
+	simulation->progress = progress_begin(simulation->ctl, "challenges compared");
 	while (r >= 0 && (r = store_next(store, &challenge, &bad)) > 0) {
 		if (challenge == NULL) {
 			r = tell_problem(simulation, "store", NULL, &bad, error);
@@ -327,9 +303,9 @@ static int compare_all(struct simulation *simulation, struct store *store, struc
 		}
 		r = compare(simulation, challenge, error);
 		simulation->summary.challenges++;
-		show_progress(simulation);
+		progress_step(&simulation->progress, simulation->summary.challenges);
 	}
-	end_progress(simulation);
+	progress_end(&simulation->progress);
 	if (r < 0 && error->code == 0)
 		return error_set(error, bad.code, "%s", bad.text);
 	return r;
@@ -410,10 +386,6 @@ static int prepare(struct simulation *simulation, int64_t days)
 	if (!ctl_now(ctl, calendar_zone(ctl->config->calendars[0].calendar), &simulation->now))
 		return EXIT_USAGE;
 	simulation->until = instant_add(simulation->now, days * SECONDS_PER_DAY);
-	simulation->shows_progress = ctl->err == stderr && isatty(STDERR_FILENO) != 0;
-	simulation->begun = ctl->clock->boot_seconds != NULL
-				    ? ctl->clock->boot_seconds(ctl->clock->self)
-				    : 0;
 	if (ctl->json) {
 		simulation->found = json_array();
 		simulation->problems = json_array();

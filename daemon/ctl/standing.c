@@ -14,7 +14,8 @@ int standing_find(const struct config *config, struct timeline *timeline,
 
 	challenge_settle(challenge);
 	for (size_t i = 0; i < challenge->event_count; i++)
-		if (strcmp(challenge->events[i].kind, "raised") == 0) {
+		if (strcmp(challenge->events[i].kind, "raised") == 0 &&
+		    !instant_before(now, challenge->events[i].at)) {
 			standing.raised = challenge->events[i].at;
 			break;
 		}

@@ -8,7 +8,7 @@
 struct standing {
 	const struct policy *policy; /* NULL: no such policy is loaded, and nothing is known */
 	struct timeline_state state;
-	struct instant raised; /* INSTANT_NEVER: it was not */
+	struct instant raised; /* INSTANT_NEVER: it was not, by then */
 };
 
 /*

@@ -172,7 +172,7 @@ static int judge_promise(struct status *status, const struct challenge *challeng
 	enum promise promise;
 	int result = 0;
 
-	if (status->ledger == NULL ||
+	if (status->ledger == NULL || status->doubted != 0 ||
 	    strcmp(text_string(&status->in_force), status->ctl->config->digest) != 0 ||
 	    (challenge != NULL && challenge->change_seq > status->seen))
 		return 0;

@@ -349,9 +349,13 @@ int engine_cycle(struct engine *engine, struct pass_report *ret, struct error *e
 	r = pass_run(engine->pass, &report, error);
 	if (r < 0)
 		return r;
-	post_allow(engine->post, report.trouble != PASS_CLOCK);
-	if (report.trouble != PASS_CLOCK) {
+	if (report.trouble == PASS_CLOCK) {
+		post_allow(engine->post, false);
+	} else {
 		r = recover(engine, error);
+		/* Not sooner: what is given out before would be taken for what was left. */
+		if (r == 0)
+			post_allow(engine->post, true);
 		if (r == 0)
 			r = engine_alarm(engine, &report, error);
 		if (r < 0)
@@ -412,7 +416,7 @@ void engine_note(struct engine *engine, const char *kind)
 	(void)snprintf(payload, sizeof payload,
 		       "{\"version\": \"" VERSION "\", \"configuration\": \"%.64s\"}",
 		       engine->setup.config->digest);
-	if (ledger_note(engine->ledger, kind, payload, clock_now(engine->clock), &ignored) < 0)
+	if (ledger_note(engine->ledger, kind, payload, post_now(engine->post), &ignored) < 0)
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "%s", ignored.text);
 }
 

@@ -216,6 +216,12 @@ static int check_clock(struct pass *pass, struct instant now, struct pass_report
 /* --- store -----------------------------------------------------------------------------------
  */
 
+static void forget_proof(struct pass *pass, struct pass_report *report)
+{
+	proof_forget(pass->proof);
+	report->proof = proof_state(pass->proof, pass->world.clock);
+}
+
 /* The store is other people's: that it is away is a state, not an error. */
 static void store_lost(struct pass *pass, const struct error *why, struct pass_report *report)
 {
@@ -227,6 +233,7 @@ static void store_lost(struct pass *pass, const struct error *why, struct pass_r
 	store_close(pass->store);
 	pass->store = NULL;
 	pass->reread = true;
+	forget_proof(pass, report);
 	report->trouble = PASS_STORE;
 	(void)snprintf(report->text, sizeof report->text,
 		       "the store cannot be read: %.180s; %s; trying again at every poll",
@@ -317,6 +324,7 @@ static int check_lineage(struct pass *pass, struct pass_report *report, bool *st
 		return 1;
 	}
 	pass->reread = true;
+	forget_proof(pass, report);
 	report->trouble = PASS_DOUBT;
 	(void)snprintf(report->text, sizeof report->text, "%s", text);
 	if (!pass->doubt_told)
@@ -800,7 +808,7 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 {
 	struct instant now = clock_now(pass->world.clock);
-	struct pass_report report = { .wake = INSTANT_NEVER };
+	struct pass_report report = { .wake = INSTANT_NEVER, .proof.at = INSTANT_NEVER };
 	struct trouble trouble = { false };
 	struct error why = { 0 };
 	int r = check_clock(pass, now, &report, error);

@@ -8,6 +8,7 @@
 #include "service/render.h"
 #include "service/senders.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,10 @@ struct post {
 	struct rate rate;
 	struct in_hand hand[SENDERS_MOST];
 	bool stopping;
-	bool barred;        /* by an insane clock */
+	bool barred;     /* by an insane clock */
+	bool clock_seen; /* the two below hold when the clock was last found sane */
+	struct instant sane;
+	int64_t sane_boot;
 	size_t pause_level; /* 0: none; else pauses[level - 1] */
 	int64_t paused_until;
 	char pause_text[REPLY_SIZE + 200];
@@ -60,6 +64,28 @@ struct post {
 static int64_t boot_seconds(const struct post *post)
 {
 	return post->world.clock->boot_seconds(post->world.clock->self);
+}
+
+/* What the clock must show by now, if nobody has set it since it was last found sane. */
+static struct instant expected_now(const struct post *post)
+{
+	return instant_add(post->sane, boot_seconds(post) - post->sane_boot);
+}
+
+/* Set wrong while mails are out, it would date their outcomes, and bar all that comes after. */
+static bool clock_strayed(const struct post *post)
+{
+	struct instant now = clock_now(post->world.clock);
+	struct instant expected = expected_now(post);
+
+	return post->clock_seen &&
+	       (instant_before(now, instant_add(expected, -CLOCK_BACKWARD_SECONDS)) ||
+		instant_before(instant_add(expected, CLOCK_FORWARD_SECONDS), now));
+}
+
+struct instant post_now(const struct post *post)
+{
+	return clock_strayed(post) ? expected_now(post) : clock_now(post->world.clock);
 }
 
 static int connections_of(const struct mail_settings *mail)
@@ -247,7 +273,7 @@ static size_t room(const struct post *post)
 
 	if (!has_free_hand(post))
 		return 0; /* outcomes that could not be recorded yet */
-	if (post->stopping || post->barred || is_paused(post) ||
+	if (post->stopping || post->barred || clock_strayed(post) || is_paused(post) ||
 	    rate_wait_until(&post->rate, boot_seconds(post)) > 0)
 		return 0;
 	if (post->pause_level > 0)
@@ -289,7 +315,7 @@ static struct finding try_later(const struct in_hand *hand, struct instant now,
 	int64_t wait = delivery_backoff(hand->attempts, random_number());
 	int64_t age = now.seconds - hand->created.seconds;
 
-	if (age > DELIVERY_PARK_SECONDS)
+	if (age > DELIVERY_PARK_SECONDS && hand->attempts >= DELIVERY_PARK_ATTEMPTS)
 		return hold_it(reply, "kept failing for days");
 	return (struct finding){ age < FAILING_SECONDS ? JOURNAL_RETRY : JOURNAL_FAILING,
 				 { .state = DELIVERY_RETRY,
@@ -436,7 +462,8 @@ static void note_relay(struct post *post, const struct sent *sent)
 	if (verdict == VERDICT_RELAY_FAULT)
 		pause_queue(post, sent->result.reply);
 	else if (verdict == VERDICT_ACCEPTED || verdict == VERDICT_ADDRESS ||
-		 (verdict == VERDICT_RETRY && sent->result.at_rcpt) ||
+		 (verdict == VERDICT_RETRY && sent->result.reply_code / 100 == 4 &&
+		  (sent->result.at_rcpt || sent->result.body_sent)) ||
 		 (verdict == VERDICT_HOLD && !sent->result.unfit))
 		relay_is_well(post);
 }
@@ -457,12 +484,17 @@ static int warn_of_refusal(struct post *post, int64_t contact, struct instant no
 	return render_refusal(&post->world, contact, now, error);
 }
 
-/* Records one outcome, inside a transaction. */
+/*
+ * Records one outcome, inside a transaction. 1: there is nothing to record it in, since
+ * somebody else has settled the mail (another daemon, when the lock was deleted).
+ */
 static int record(struct post *post, const struct in_hand *hand, const struct finding *finding,
 		  struct instant now, struct error *error)
 {
 	int r = ledger_record(post->world.ledger, hand->id, &finding->outcome, now, error);
 
+	if (r == -EINVAL || r == -ENOENT)
+		return 1;
 	if (r < 0 || !finding->fall_through)
 		return r < 0 ? r : 0;
 	r = warn_of_refusal(post, hand->contact, now, error);
@@ -487,7 +519,7 @@ static int claim(struct post *post, struct instant until, struct ledger_mail *re
  */
 static int return_claim(struct post *post, int64_t mail, struct error *error)
 {
-	struct instant now = clock_now(post->world.clock);
+	struct instant now = post_now(post);
 	struct finding finding = put_back(now, "no sender could be started");
 	int r = ledger_begin(post->world.ledger, error);
 
@@ -572,6 +604,17 @@ int post_run(struct post *post, struct instant until, struct error *error)
 	return 0;
 }
 
+/* It stays as that one left it; to try again for ever would hold up all others. */
+static void give_up_outcome(struct post *post, struct in_hand *hand,
+			    const struct finding *finding, const struct error *why)
+{
+	ledger_rollback(post->world.ledger);
+	journal_send(JOURNAL_SENDER_FAULT, NULL, 0,
+		     "mail %lld was %s, and that is not recorded: %s", (long long)hand->id,
+		     delivery_state_name(finding->outcome.state), why->text);
+	let_go(hand);
+}
+
 /*
  * The outcome of one mail and the claim of the next, in one commit. When that fails (a full
  * disk) the outcome is kept in hand, and recorded later.
@@ -582,7 +625,8 @@ static int record_and_claim(struct post *post, struct in_hand *hand, struct inst
 	CLEANUP(ledger_mail_clear) struct ledger_mail next = { 0 };
 	struct ledger *ledger = post->world.ledger;
 	const struct sent *sent = &hand->sent;
-	struct instant now = clock_now(post->world.clock);
+	struct instant now = post_now(post);
+	struct error why = { 0 };
 	struct finding finding = sent->has_result ? judge(hand, &sent->result, now)
 						  : judge_lost(hand, sent, now);
 	int claimed = 0;
@@ -590,7 +634,13 @@ static int record_and_claim(struct post *post, struct in_hand *hand, struct inst
 
 	if (r < 0)
 		return r;
-	r = record(post, hand, &finding, now, error);
+	r = record(post, hand, &finding, now, &why);
+	if (r == 1) {
+		give_up_outcome(post, hand, &finding, &why);
+		return 0;
+	}
+	if (r < 0)
+		(void)error_set(error, why.code, "%s", why.text);
 	if (r == 0 && room(post) > 0)
 		claimed = claim(post, until, &next, error);
 	crash_point("outcome recorded, not committed");
@@ -646,6 +696,11 @@ int post_take(struct post *post, struct instant until, struct error *error)
 void post_allow(struct post *post, bool allowed)
 {
 	post->barred = !allowed;
+	if (!allowed)
+		return;
+	post->clock_seen = true;
+	post->sane = clock_now(post->world.clock);
+	post->sane_boot = boot_seconds(post);
 }
 
 int post_descriptor(const struct post *post)
@@ -680,7 +735,8 @@ struct post_state post_state(struct post *post)
 	state.rate_limited = rate > 0;
 	if (rate > 0 && rate < state.deadline)
 		state.deadline = rate;
-	if (post->pause_level > 0 && post->paused_until < state.deadline)
+	/* One that is over has nothing to wait for: the next mail is the next thing to do. */
+	if (is_paused(post) && post->paused_until < state.deadline)
 		state.deadline = post->paused_until;
 	return state;
 }

@@ -35,8 +35,14 @@ MUST_CHECK int post_run(struct post *post, struct instant until, struct error *e
 MUST_CHECK int post_take(struct post *post, struct instant until, struct error *error);
 
 /* With `allowed` false nothing is claimed until it is true again: the clock cannot be trusted.
- */
+ * To be said at each cycle. */
 void post_allow(struct post *post, bool allowed);
+
+/*
+ * By this time outcomes are recorded: the clock's; or, when that was set to where it cannot be
+ * since it was last allowed, what it would show now by CLOCK_BOOTTIME.
+ */
+struct instant post_now(const struct post *post);
 
 /* Readable when post_take has something to do. */
 int post_descriptor(const struct post *post);

@@ -41,6 +41,7 @@ struct proof {
 	int64_t rests_until; /* CLOCK_BOOTTIME */
 	int64_t told;        /* broken promises that were told of; 0: none */
 	int64_t told_ids[PROOF_NAMED];
+	size_t told_count;
 };
 
 int proof_create(struct proof **ret, struct error *error)
@@ -196,34 +197,31 @@ static void tell_one(const struct broken *broken)
 			     (long long)broken->challenge, reason);
 }
 
-static bool is_told(const struct proof *proof)
+static bool is_told(const struct proof *proof, int64_t challenge)
 {
-	const struct round *last = &proof->last;
-
-	if (proof->told != last->broken)
-		return false;
-	for (size_t i = 0; i < last->named_count; i++)
-		if (proof->told_ids[i] != last->named[i].challenge)
-			return false;
-	return true;
+	for (size_t i = 0; i < proof->told_count; i++)
+		if (proof->told_ids[i] == challenge)
+			return true;
+	return false;
 }
 
+/* Each once, and of many the number when it changes: no line a poll. */
 static void tell(struct proof *proof)
 {
 	const struct round *last = &proof->last;
 
-	if (is_told(proof))
-		return;
-	if (last->broken == 0)
+	for (size_t i = 0; i < last->named_count; i++)
+		if (!is_told(proof, last->named[i].challenge))
+			tell_one(&last->named[i]);
+	if (last->broken > PROOF_NAMED && last->broken != proof->told)
+		journal_send(JOURNAL_PROMISE_BROKEN, NULL, 0,
+			     "%lld challenges are not watched; challengectl status",
+			     (long long)last->broken);
+	if (last->broken == 0 && proof->told > 0)
 		journal_send(JOURNAL_PROMISE_KEPT, NULL, 0,
 			     "every open challenge is watched again: signs of life go on");
-	for (size_t i = 0; i < last->named_count; i++)
-		tell_one(&last->named[i]);
-	if (last->broken > PROOF_NAMED)
-		journal_send(JOURNAL_PROMISE_BROKEN, NULL, 0,
-			     "%lld more challenges are not watched; challengectl status",
-			     (long long)(last->broken - PROOF_NAMED));
 	proof->told = last->broken;
+	proof->told_count = last->named_count;
 	for (size_t i = 0; i < last->named_count; i++)
 		proof->told_ids[i] = last->named[i].challenge;
 }

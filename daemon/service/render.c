@@ -1200,7 +1200,8 @@ int render_summary(const struct world *world, const struct summary *summary, str
 	return store_mail(world, &out, error);
 }
 
-/* To the partnership's inbox, with one number. */
+/* To the partnership's inbox, with one number. What cannot be written is told loudly, and holds
+ * up nothing: it comes with outcomes that must be recorded. */
 static int tell_inbox(const struct world *world, const char *name, int64_t count,
 		      struct instant now, struct error *error)
 {
@@ -1215,7 +1216,15 @@ static int tell_inbox(const struct world *world, const char *name, int64_t count
 		.language = "en",
 	};
 
-	return render_summary(world, &summary, now, error);
+	struct error why = { 0 };
+	int r = render_summary(world, &summary, now, &why);
+
+	if (r == -EINVAL) {
+		journal_send(JOURNAL_HELD, NULL, 0, "the %s mail cannot be written: %s", name,
+			     why.text);
+		return 0;
+	}
+	return r < 0 ? error_set(error, why.code, "%s", why.text) : r;
 }
 
 int render_adoption(const struct world *world, size_t adopted, struct instant now,

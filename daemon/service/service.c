@@ -195,19 +195,29 @@ static void stop(struct service *service, int status)
 /* --- the cycle -------------------------------------------------------------------------------
  */
 
+/* The disk may have lost what it said it wrote, or not have given what is there; SQLite writes
+ * no more to what it once found damaged. Only a new start knows (facts.md 1.1). */
+static bool needs_new_start(const struct error *error)
+{
+	return error->code == EIO || error->code == EBADMSG;
+}
+
 static void ledger_failed(struct service *service, const struct error *error)
 {
 	(void)snprintf(service->trouble, sizeof service->trouble,
 		       "the ledger cannot be used: %.200s", error->text);
-	if (!service->ledger_told)
+	if (!service->ledger_told && error->code == EBADMSG)
+		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0,
+			     "%s: nothing is decided or sent; starting anew, and should that "
+			     "not help, put back a backup as challenge-notifyd(8) says",
+			     error->text);
+	else if (!service->ledger_told)
 		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0,
 			     "%s: nothing is decided or sent; check the space and the "
 			     "permissions of the state folder; trying again at every poll",
 			     error->text);
 	service->ledger_told = true;
-	/* The disk may have lost what it said it wrote: only a new start knows (facts.md 1.1).
-	 */
-	if (error->code == EIO)
+	if (needs_new_start(error))
 		(void)sd_event_exit(service->event, SERVICE_COULD_NOT);
 }
 

@@ -222,6 +222,32 @@ class Disk(unittest.TestCase):
                     self.skipTest(why)
                 self.assertEqual(wrong, "")
 
+    def test_a_ledger_that_is_read_damaged_and_then_whole(self):
+        """SQLite writes no more to what it found damaged: the daemon ends, to be started again."""
+        folder = tempfile.TemporaryDirectory(prefix="test-damage-")
+        self.addCleanup(folder.cleanup)
+        server = Server()
+        self.addCleanup(server.stop)
+        there = Partnership(folder.name, server.port)
+        there.create_store()
+        with Watched(there) as daemon:
+            daemon.ready()
+            there.add_challenge("first", 71 * HOUR)
+            daemon.wait("the first mail", lambda: daemon.logged("accepted") == 1)
+            time.sleep(1.2)  # idle: its pages are given back
+            whole = there.ledger.read_bytes()
+            with open(there.ledger, "r+b") as file:
+                file.seek(STEP)
+                file.write(b"\xff" * (len(whole) - STEP))
+            there.add_challenge("second", 71 * HOUR)
+            self.assertEqual(daemon.process.wait(timeout=20), 3)
+            daemon.wait("a line that says what to do", lambda: daemon.logged("put back a backup") == 1)
+        there.ledger.write_bytes(whole)
+        with Watched(there) as daemon:
+            daemon.wait("the second mail", lambda: len(server.mails) == 2)
+            self.assertEqual(daemon.stop(), 0)
+        self.assertTrue(there.ctl("audit", "verify")["intact"])
+
     def test_a_limit_of_the_size_of_files(self):
         scene = Scene()
         self.addCleanup(scene.close)

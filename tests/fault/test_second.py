@@ -9,13 +9,17 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from delivered import complaints_of_notices, copies, settle, told  # noqa: E402
+from partnership import Partnership  # noqa: E402
+from smtp_server import Server  # noqa: E402
 from traced import WORKERS, Scene, make_crash_build  # noqa: E402
+from watched import Watched  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", "150"))
 ROUNDS = int(os.environ.get("SECOND", "100"))
@@ -108,6 +112,28 @@ class Second(unittest.TestCase):
 
     def test_two_daemons_when_the_lock_was_deleted(self):
         self.play(True)
+
+    def test_a_mail_that_another_daemon_settled_holds_up_no_other(self):
+        folder = tempfile.TemporaryDirectory(prefix="test-second-")
+        self.addCleanup(folder.cleanup)
+        server = Server()
+        self.addCleanup(server.stop)
+        there = Partnership(folder.name, server.port)
+        there.create_store()
+        server.fault("dot", "late", seconds=3)
+        with Watched(there) as daemon:
+            daemon.ready()
+            there.add_challenge("first", 71 * 3600)
+            daemon.wait("the text", lambda: "DATA" in server.verbs())
+            (there.state / "lock").unlink()
+            self.assertIn("they are in doubt", there.run("--once"))
+            daemon.wait("a line about it", lambda: daemon.logged("that is not recorded"))
+            there.add_challenge("second", 71 * 3600)
+            daemon.wait("the next mail", lambda: len(server.mails) == 2)
+            self.assertEqual(daemon.stop(), 0)
+        states = there.remember("SELECT state FROM mail ORDER BY id")
+        self.assertEqual(states[0], ("in_doubt",))
+        self.assertTrue(there.ctl("audit", "verify")["intact"])
 
     def test_killed_at_random_moments(self):
         with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:

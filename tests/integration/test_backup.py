@@ -158,7 +158,7 @@ class Backup(unittest.TestCase):
             self.restore()
             if not adopt_first:
                 self.there.run("--once")
-            adopted = self.ctl("adopt", "--by", "A. Person", "--why", "the copy of this morning")
+            adopted = self.ctl("adopt", "--yes", "--by", "A. Person", "--why", "the copy of this morning")
             self.assertEqual(adopted.returncode, 0, adopted.stderr)
             self.there.run("--once")
             self.assertEqual(self.people(), sent)

@@ -322,7 +322,6 @@ class Hostile(unittest.TestCase):
         for signal_number in (signal.SIGABRT, signal.SIGSEGV):
             with self.subTest(signal_number.name), \
                     Watched(house.there, CREDENTIALS_DIRECTORY=str(secrets)) as daemon:
-                resource.prlimit(daemon.process.pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
                 daemon.ready()
                 before = len(house.server.mails)
                 challenge = house.there.add_challenge(f"2026-{signal_number}", 71 * HOUR)
@@ -336,6 +335,10 @@ class Hostile(unittest.TestCase):
                 for pid in processes:
                     for file in ("cmdline", "environ", "comm", "status"):
                         self.assertNotIn(CANARY.encode(), Path(f"/proc/{pid}/{file}").read_bytes())
+                for sender in processes[1:]:  # they hold the password
+                    self.assertEqual(resource.prlimit(sender, resource.RLIMIT_CORE), (0, 0))
+                _, most = resource.prlimit(processes[0], resource.RLIMIT_CORE)
+                resource.prlimit(processes[0], resource.RLIMIT_CORE, (most, most))
                 daemon.process.send_signal(signal_number)
                 self.assertEqual(daemon.process.wait(timeout=20), -signal_number)
                 self.assertNotIn(CANARY, "\n".join(daemon.lines + daemon.said))

@@ -297,12 +297,12 @@ class Adopt(MailCommands):
     def test_what_is_past_is_never_mailed(self):
         for number in range(3):
             self.there.add_challenge(f"2026-{number}", 4 * DAY)
-        told = self.there.ctl("adopt", *WHO)
+        told = self.there.ctl("adopt", "--yes", *WHO)
         self.assertEqual((told["adopted"], told["passed_over"]), (15, 0))
         self.there.run("--once")
         self.assertEqual(self.told(), [])
         self.assertEqual(self.there.remember("SELECT DISTINCT state, reason FROM notice"), [("cancelled", "adopted")])
-        self.assertEqual(self.there.ctl("adopt", *WHO)["adopted"], 0)
+        self.assertEqual(self.there.ctl("adopt", "--yes", *WHO)["adopted"], 0)
         self.there.add_challenge("new", 71 * HOUR)
         self.there.run("--once")
         self.assertEqual(self.told(), ["cora@council.test"])
@@ -314,7 +314,7 @@ class Adopt(MailCommands):
         self.there.run("--once")
         self.assertEqual(self.told(), ["cora@council.test"])
         self.there.ledger.write_bytes(before)
-        self.there.ctl("adopt", *WHO)
+        self.there.ctl("adopt", "--yes", *WHO)
         self.there.run("--once")
         self.assertEqual(self.told(), ["cora@council.test"])
 
@@ -324,7 +324,7 @@ class Adopt(MailCommands):
         self.there.run("--once")
         held = self.there.remember("SELECT count(*) FROM notice WHERE state = 'held'")[0][0]
         self.assertGreater(held, 50)
-        self.assertEqual(self.there.ctl("adopt", *WHO)["adopted"], held)
+        self.assertEqual(self.there.ctl("adopt", "--yes", *WHO)["adopted"], held)
         self.server.mails.clear()
         self.there.add_challenge("new", 71 * HOUR)
         self.there.run("--once")
@@ -332,16 +332,16 @@ class Adopt(MailCommands):
 
     def test_who_and_why_are_needed_and_kept(self):
         self.refused(USAGE, "who decides and why", "adopt")
-        self.refused(USAGE, "--restart only", "adopt", "--yes", *WHO)
+        self.refused(USAGE, "say --yes", "adopt", *WHO)
         self.refused(USAGE, "too many", "adopt", "2026-0", *WHO)
         self.refused(USAGE, "future", "adopt", "--at", "2099-01-01 10:00", *WHO)
-        self.there.ctl("adopt", *WHO)
+        self.there.ctl("adopt", "--yes", *WHO)
         trail = self.there.remember("SELECT text FROM payload JOIN chain USING (seq) WHERE kind = 'adopted'")
         self.assertIn("asked by telephone", trail[0][0])
 
     def test_without_a_ledger_there_is_nothing_to_adopt(self):
         self.there.forget_everything()
-        self.refused(COULD_NOT, "The daemon makes it", "adopt", *WHO)
+        self.refused(COULD_NOT, "The daemon makes it", "adopt", "--yes", *WHO)
 
 
 class Restart(MailCommands):

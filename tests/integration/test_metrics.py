@@ -135,6 +135,26 @@ class Metrics(unittest.TestCase):
         self.assertTrue(self.file.exists())
         self.assertEqual(daemon.stop(), 0)
 
+    def test_while_the_store_is_away_nothing_is_said_of_challenges(self):
+        daemon = Watched(self.there)
+        self.addCleanup(daemon.__exit__)
+        daemon.ready()
+        daemon.wait("figures", lambda: self.file.exists() and self.figures().get("promise_kept") == 1)
+        good = self.figures()["last_good_poll_timestamp_seconds"]
+        self.there.store.rename(self.there.folder / "away")
+        daemon.wait("the trouble", lambda: daemon.logged("the store cannot be read"))
+        self.file.unlink()
+        daemon.reload()
+        daemon.wait("figures", self.file.exists)
+        found = self.figures()
+        self.assertNotIn("promise_kept", found)
+        self.assertNotIn("challenges_open", found)
+        self.assertLess(found["last_good_poll_timestamp_seconds"] - good, 5)
+
+    def test_under_a_wrong_clock_nothing_is_said_of_challenges(self):
+        self.there.run("--once", status=3, later=int(1e9 - time.time()))
+        self.assertNotIn("last_proof_timestamp_seconds", self.figures())
+
     def test_it_grows_old_when_no_poll_is_good(self):
         self.there.run("--once")
         before = self.figures()["last_good_poll_timestamp_seconds"]

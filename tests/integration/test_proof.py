@@ -135,6 +135,20 @@ class Pulse(Room):
         time.sleep(2.5)
         self.assertGreaterEqual(self.status()["poll"]["seconds_ago"], 2)
 
+    def test_beside_another_store_no_poll_is_good_and_nothing_is_named(self):
+        self.there.run("--once")
+        self.there.add_challenge("2026-014", 50 * HOUR)
+        daemon = self.start()
+        daemon.wait("a proof", lambda: (self.status()["poll"] or {}).get("promise") == "kept")
+        self.there.store.rename(self.there.folder / "the-right-one")
+        self.there.create_store()
+        self.there.add_challenge("OTHER", 3000 * HOUR)
+        daemon.wait("the doubt", lambda: daemon.logged("the store is another one than the ledger knows"))
+        time.sleep(2.5)
+        said = self.status()
+        self.assertGreaterEqual(said["poll"]["seconds_ago"], 2)
+        self.assertEqual(said["unwatched"], [])
+
     def test_without_its_page_the_daemon_works_and_says_so(self):
         daemon = self.start(RUNTIME_DIRECTORY="/nowhere")
         self.assertEqual(daemon.logged("will not know when the last good poll was"), 1)

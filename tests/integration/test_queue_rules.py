@@ -75,6 +75,29 @@ class NotNow(QueueRules):
         self.run_at(self.mail()["created"] + 6 * DAY)
         self.assertEqual((self.mail()["state"], self.mail()["attempts"]), ("held", attempts))
 
+    def test_days_of_waiting_for_a_person_are_not_days_of_failing(self):
+        self.there.add_challenge("2026-014", 71 * HOUR)
+        self.server.fault("RCPT", "4xx", times=None)
+        self.there.run("--once")
+        self.there.ctl("queue", "hold", 1, "--by", "A. Person", "--why", "asking")
+        self.run_at(time.time() + 6 * DAY)
+        self.there.ctl("queue", "release", 1, "--by", "A. Person", "--why", "asked")
+        said = self.run_at(time.time() + 6 * DAY + HOUR)
+        self.assertNotIn("kept failing for days", said)
+        self.assertEqual((self.mail()["state"], self.mail()["attempts"]), ("retry", 2))
+
+    def test_what_is_over_when_a_person_lets_it_go_is_cancelled(self):
+        number = self.there.add_challenge("2026-014", 71 * HOUR)
+        self.server.fault("dot", "5xx")
+        self.there.run("--once")
+        self.assertEqual(self.mail()["state"], "held")
+        self.there.record(number, "closed")
+        self.there.run("--once")
+        self.there.ctl("queue", "release", 1, "--by", "A. Person", "--why", "the relay takes it now")
+        self.there.run("--once")
+        self.assertEqual((self.mail()["state"], self.mail()["attempts"]), ("cancelled", 1))
+        self.assertEqual(self.told(), [])
+
     def test_gets_through_when_the_relay_is_ready(self):
         self.there.add_challenge("2026-014", 71 * HOUR)
         self.server.fault("dot", "4xx")
@@ -168,6 +191,14 @@ class RelayDown(QueueRules):
         self.assertEqual(self.told(), ["colm@council.test", "cora@council.test"])
         alarms = [mail for mail in self.server.mails if mail["to"] == ["it@partnership.test"]]
         self.assertEqual(len(alarms), 1, "one alarm for all of it, which could go only now")
+
+
+    def test_a_balancer_before_relays_that_are_down_is_a_relay_that_is_down(self):
+        self.there.add_challenge("2026-014", 71 * HOUR)
+        self.server.fault("greeting", "drop", times=None)
+        said = self.there.run("--once")
+        self.assertEqual(said.count("sending is paused"), 1, said)
+        self.assertEqual((self.mail()["state"], self.mail()["attempts"]), ("ready", 0))
 
 
 class InDoubt(QueueRules):

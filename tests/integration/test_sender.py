@@ -92,8 +92,8 @@ FAULTS = ("drop", "rst", "hang", "slow", "421", "4xx", "5xx", "garbage", "huge",
 # place of a handshake together with the 220 before them or alone.
 EXPECTED = {
     #            drop rst  hang slow 421  4xx  5xx  garb huge nul  extra tls_eof
-    "connect":  "r    rf   f    a    r    r    r    f    r    f    r     r",
-    "greeting": "r    rf   f    a    r    r    r    f    r    a    f     r",
+    "connect":  "f    f    f    a    r    r    r    f    r    f    r     f",
+    "greeting": "f    f    f    a    r    r    r    f    r    a    f     f",
     "EHLO":     "r    r    r    a    r    r    f    r    r    a    f     r",
     "STARTTLS": "r    r    r    a    f    f    f    r    r    a    r     r",
     "tls":      "f    f    r    a    rf   rf   rf   rf   rf   rf   rf    f",

@@ -159,6 +159,8 @@ class StoreCommands(unittest.TestCase):
         self.done("contact", "away", "1", "--from", "24/12/2026", "--until", "2027-01-04")
         self.assertEqual(self.query("SELECT away_from, away_until FROM contact WHERE id = 1"),
                          [(1798070400, 1799020800)])
+        self.assertEqual(self.ctl("contact", "away", "2", "--from", "24/12/2026 12:00", "--deputy", "1").stdout,
+                         "contact 2: away from Thu 2026-12-24 12:00 until further notice; deputy: 1\n")
         self.done("raise", "--policy", "example", "--raising", "school", "--receiving", "social-care",
                   "--at", "03/02/2026 10:00", "--reference", "R1")
         self.assertEqual(self.query("SELECT at FROM event"), [(1770112800,)])
@@ -205,6 +207,7 @@ class StoreCommands(unittest.TestCase):
                 (USAGE, "--at", ["--at", "31.12.2026"]),
                 (USAGE, "future", ["--at", "2059-01-01 10:00"]),
                 (USAGE, "--protect-by", ["--protect-by", "soon"]),
+                (USAGE, "lies before the raising", ["--at", "2026-06-02", "--protect-by", "2026-06-01"]),
                 (USAGE, "--outcome", ["--already-resolved"]),
                 (COULD_NOT, 'the nearest is "changed"', ["--already-resolved", "--outcome", "chnged"]),
                 (USAGE, "--nosuch", ["--nosuch", "x"])):
@@ -277,6 +280,15 @@ class StoreCommands(unittest.TestCase):
         self.assertRegex(words, r"(?m)^C3 +ended +practitioner +- +- ")
         self.assertEqual(self.done("list", "--overdue", "--at", "2026-06-01 13:00"), [])
         self.assertEqual([one["reference"] for one in self.done("list", "--open", *later)], ["A10", "B2"])
+
+    def test_before_it_was_raised_it_was_not(self):
+        self.fill()
+        self.raise_one()
+        self.done("record", "2026-001", "resolved", "--value", "stands", "--at", "2026-06-01 12:00")
+        early = ("--at", "2026-05-31 12:00")
+        self.assertEqual((self.done("list", *early)[0]["state"], self.done("show", "2026-001", *early)["state"]),
+                         ("not raised", "not raised"))
+        self.assertEqual(self.done("list", "--at", "2026-06-01 11:00")[0]["state"], "open")
 
     def test_wrong_events_are_refused(self):
         self.fill()

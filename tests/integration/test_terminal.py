@@ -1,14 +1,17 @@
 #!/usr/bin/python3
 """challengectl on a terminal: lines that fit, colour that NO_COLOR takes away, and neither in a pipe."""
 
+import json
 import os
+import pty
+import subprocess
 import sys
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from control import CTL, Control  # noqa: E402
-from terminal import shown  # noqa: E402
+from terminal import heard, shown  # noqa: E402
 
 
 class Terminal(Control):
@@ -44,6 +47,20 @@ class Terminal(Control):
         self.assertIn("\033[", self.on_terminal("status", NO_COLOR=""))
         self.assertNotIn("\033", self.ctl("status").stdout)
         self.assertIn("PROBLEM", self.ctl("status").stdout)  # without colour it is said, too
+
+    def test_long_work_shows_its_progress_on_a_terminal_alone(self):
+        """Twenty thousand challenges take more than a second to import; standard error is the terminal."""
+        head = "reference,policy,raising_agency,receiving_agency,raised_at"
+        path = self.write("c.csv", head, *(f"R{n},example,school,social-care,03/02/2026" for n in range(20000)))
+        command = [CTL, "--config", self.main, "--json", "import", "challenges", path, "--dry-run"]
+        leader, follower = pty.openpty()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, stdin=subprocess.DEVNULL) as program:
+            os.close(follower)
+            said = heard(leader)
+            document = json.load(program.stdout)
+        self.assertEqual(document["added"], 20000)
+        self.assertRegex(said, rb"\A\rchallenges: [1-9]\d*\r")
+        self.assertTrue(said.endswith(b"\r\033[K"), said[-40:])  # and wiped away
 
     def test_json_has_no_colour_on_a_terminal_either(self):
         self.assertNotIn("\033", self.on_terminal("--json", "status"))

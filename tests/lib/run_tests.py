@@ -28,6 +28,9 @@ JOBS = os.cpu_count() or 1
 # Random cases of each comparison: enough for every change, not for a night. Where a case is a process, fewer.
 ORACLE_CASES = {"compare_counting.py": "500000"}
 ORACLE_CASES_ELSE = "1000"
+# Half a minute each on two cores: what `simulate`, `power` and `faults` say of themselves tells how to play more.
+SIMULATIONS = (("simulate", {}), ("power", {}),
+               ("faults", {"FAULTS_EVERY": "11"}, "disk"), ("faults", {"FAULTS_EVERY": "31"}, "memory"))
 FUZZ_SECONDS = 30  # for each fuzzer: under two minutes for seven on two cores, besides building
 SKIP_STATUS = 77  # of a program that could not run here; its last line says why
 
@@ -389,6 +392,13 @@ def block_fault(block):
         yield runnable(block, path, 600)  # one runs a cycle for every system call
 
 
+def block_sim(block):
+    """Programs with a disk in memory and a relay of their own (tests/sim): each uses both cores."""
+    yield make(block, "build the simulations", "sim")
+    for name, environment, *arguments in SIMULATIONS:
+        yield program(block, " ".join((name, *arguments)), [f"build/tests/sim/{name}", *arguments], 400, environment)
+
+
 def block_oracle(block):
     for source in sorted(Path("tests/oracle").glob("*.c")):  # what the comparisons ask
         yield make(block, f"build {source.stem}", f"build/{source.with_suffix('')}")
@@ -454,6 +464,7 @@ BLOCKS = {
     "units": ("systemd-analyze verify and security", block_units),
     "integration": ("integration tests", block_integration),
     "fault": ("fault tests", block_fault),
+    "sim": ("simulated months, power failures, every operation and allocation failing", block_sim),
     "oracle": ("comparison with independent calculations", block_oracle),
     "system": ("system tests", block_system),
     "fuzz": ("fuzzers, half a minute each", block_fuzz),

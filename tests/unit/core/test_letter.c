@@ -706,8 +706,7 @@ static void roles_are_joined(void **state)
 						    { "B", SIDE_PARTNERSHIP } };
 	static const char *const wanted[] = {
 		"", "the A (raising side)", "the A (raising side) and the A (answering side)",
-		"the A (raising side), the A (answering side) and "
-		"the B"
+		"the A (raising side), the A (answering side) and the B"
 	};
 	struct language *english = read_language("en", NULL);
 	struct language *bare = language_create("xx", NULL);
