@@ -27,6 +27,7 @@ const char *const letter_field_names[LETTER_FIELDS] = {
 	[FIELD_SINCE] = "since",
 	[FIELD_PROVISIONAL] = "provisional",
 	[FIELD_TOLD] = "told",
+	[FIELD_AGENCY_CLOSED] = "agency_closed",
 	[FIELD_NEXT] = "next",
 	[FIELD_NEXT_AT] = "next_at",
 	[FIELD_NEXT_TO] = "next_to",

@@ -395,6 +395,7 @@ static void set_facts(struct writer *writer, const struct letter_notice *notice,
 	values->of[FIELD_YOU_OWE] = is_asked(writer, notice) ? yes : "";
 	values->of[FIELD_FEEDBACK] = notice->feedback ? yes : "";
 	values->of[FIELD_PROVISIONAL] = notice->provisional ? yes : "";
+	values->of[FIELD_AGENCY_CLOSED] = notice->agency_closed ? yes : "";
 }
 
 static void set_times(struct writer *writer, const struct letter_notice *notice,

@@ -33,6 +33,7 @@ struct letter_notice {
 	int64_t open_seconds; /* working time until `due` (> 0) or since it (< 0) */
 	int32_t working_days; /* the same in working days, rounded down, signed alike */
 	bool provisional;     /* due lies past the published holidays */
+	bool agency_closed; /* the role's agency is, for long: so the reader hears of it, too */
 	const char *told_titles; /* who else is told: role titles, joined */
 	struct instant next_at;  /* what follows unless an answer is recorded; NEVER: nothing */
 	enum notice_kind next_kind;

@@ -120,9 +120,8 @@ static int say_agencies(struct batch *batch, const struct directory *directory,
 	return r;
 }
 
-static int say_next(struct batch *batch, const struct language *language,
-		    const struct role *role, size_t place, struct letter_notice *letter,
-		    struct error *error)
+static int say_next(struct batch *batch, const struct language *language, const char *own,
+		    size_t place, struct letter_notice *letter, struct error *error)
 {
 	struct entry next;
 	int r;
@@ -143,10 +142,11 @@ static int say_next(struct batch *batch, const struct language *language,
 		}
 	letter->next_at = next.at;
 	letter->next_kind = next.kind;
-	letter->next_to_reader = set_has(&next.to, batch->facts->policy, role->token);
-	return join_titles(batch, language, &next.to, role->token, &letter->next_titles, error);
+	letter->next_to_reader = set_has(&next.to, batch->facts->policy, own);
+	return join_titles(batch, language, &next.to, own, &letter->next_titles, error);
 }
 
+/* `role` is the reader's; NULL: they are told of what others are asked. */
 static int say(struct batch *batch, const struct language *language,
 	       const struct directory *directory, const struct role *role, size_t place,
 	       struct letter_notice *letter, struct error *error)
@@ -156,6 +156,7 @@ static int say(struct batch *batch, const struct language *language,
 	const struct policy *policy = facts->policy;
 	const struct entry *entry = &facts->entries[place];
 	const struct role_set *owner = facts_owner(facts, entry);
+	const char *own = role != NULL ? role->token : "";
 	struct role_set told = wording_told(facts->entries, facts->count, entry);
 	int stage = entry->stage >= 0 ? entry->stage : facts->state.stage;
 	int r;
@@ -166,9 +167,11 @@ static int say(struct batch *batch, const struct language *language,
 		.feedback = wording_is_feedback(policy, entry->obligation),
 		.policy_title = policy->title,
 		.stage_title = stage >= 0 ? policy->stages[stage].title : "",
-		.role_title = role_title(config->roles, config->role_count, role->name),
-		.role_side = role->side,
-		.is_owner = set_has(owner, policy, role->token),
+		.role_title = role == NULL ? ""
+					   : role_title(config->roles, config->role_count,
+							role->name),
+		.role_side = role == NULL ? SIDE_PARTNERSHIP : role->side,
+		.is_owner = set_has(owner, policy, own),
 		.due = entry->due,
 		.at = entry->at,
 		.since = entry->started,
@@ -184,15 +187,14 @@ static int say(struct batch *batch, const struct language *language,
 	if (r == 0)
 		r = join_titles(batch, language, owner, "", &letter->owner_titles, error);
 	if (r == 0)
-		r = join_titles(batch, language, &told, role->token, &letter->told_titles,
-				error);
+		r = join_titles(batch, language, &told, own, &letter->told_titles, error);
 	if (r == 0)
 		r = wording_link(config->mail.link, facts->challenge->reference, &batch->arena,
 				 &letter->link, error);
 	if (r == 0)
 		r = say_agencies(batch, directory, letter, error);
 	if (r == 0)
-		r = say_next(batch, language, role, place, letter, error);
+		r = say_next(batch, language, own, place, letter, error);
 	if (r == 0)
 		wording_time(letter, policy->calendar, batch->now);
 	return r;
@@ -435,11 +437,11 @@ static int plan_notice(struct batch *batch, const struct directory *directory,
 	if (r < 0)
 		return r;
 	language = template_file_language(batch->world->languages, planned.language);
-	r = say(batch, language, directory, role, (size_t)place, &planned.letter, error);
+	r = say(batch, language, directory, reach == REACH_CLOSED ? NULL : role, (size_t)place,
+		&planned.letter, error);
 	if (r < 0)
 		return r;
-	if (reach == REACH_CLOSED)
-		planned.letter.is_owner = false; /* told, not asked */
+	planned.letter.agency_closed = reach != REACH_HOLDER;
 	if (list_reserve(&batch->planned, batch->planned_count, &batch->planned_capacity,
 			 sizeof *batch->planned) < 0)
 		return error_memory(error);

@@ -258,7 +258,9 @@ class Hostile(unittest.TestCase):
         said, mails = house.send()
         self.assertGreater(used, 15 * CHALLENGES)
         self.assertNotIn(CANARY, said)
-        self.assertEqual(said.count("cannot be read and is passed over"), house.passed_over, f"seed {SEED}")
+        told = said.count("cannot be read and is passed over")
+        self.assertTrue(told == house.passed_over or (0 < told < house.passed_over and "left out" in said),
+                        f"{told} of {house.passed_over} told; seed {SEED}")
         self.assertGreater(len(house.wanted), CHALLENGES // 2)
         self.assert_reached(house, said, mails)
         for recipient, each in mails.items():
@@ -274,18 +276,20 @@ class Hostile(unittest.TestCase):
         house = self.house()
         files = {name: path.read_bytes() for name, path in house.files().items()}
         taken = collections.Counter()
-        for number in range(SETTING_STRINGS):
-            for name, (file, before, after) in SETTINGS.items():
+        for name, (file, before, after) in SETTINGS.items():
+            self.assertIn(before, files[file])
+            strict = name in ("link", "guidance", "reply_to", "learning url")
+            tried = 0
+            # Most strings are refused: of a setting that takes any words, one is to be seen at work.
+            while tried < SETTING_STRINGS or (not strict and taken[name] == 0 and tried < 20 * SETTING_STRINGS):
                 value = next(generator)
                 with self.subTest(name, seed=SEED, value=value[:200]):
-                    self.assertIn(before, files[file])
                     house.files()[file].write_bytes(
                         files[file].replace(before, after.replace(b"HOSTILE", libconfig(value)), 1))
-                    taken[name] += self.is_taken(house, f"{name} {number}")
+                    taken[name] += self.is_taken(house, f"{name} {tried}")
                     house.files()[file].write_bytes(files[file])
-        # Or everything is refused, and nothing was tried.
-        self.assertEqual([name for name in SETTINGS if name not in ("link", "guidance", "reply_to", "learning url")
-                          and taken[name] == 0], [])
+                tried += 1
+            self.assertTrue(strict or taken[name] > 0, f"{name}: all refused, nothing tried; seed {SEED}")
 
     def is_taken(self, house, reference):
         """Whether the configuration is loaded; with it the right people get sound mails, without it nobody does."""

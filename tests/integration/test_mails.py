@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import mail_form  # noqa: E402
 from mail_form import Outline  # noqa: E402
-from partnership import DAY, Partnership  # noqa: E402
+from partnership import DAY, HOURS, Partnership  # noqa: E402
 from smtp_server import Server  # noqa: E402
 
 HOUR = 3600
@@ -169,6 +169,27 @@ class Mails(unittest.TestCase):
         self.assertIn("Also told: the Line manager (answering side).", words(mails, "cora@council.test"))
         self.assertIn("Also told: the Practitioner (answering side).", words(mails, "colm@council.test"))
         self.assertRegex(words(mails, "colm@council.test"), "What happens next: .*, we will write to you\\.")
+
+    def test_who_stands_in_for_a_closed_agency_reads_why(self):
+        first, last = (time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * DAY)) for days in (-2, 20))
+        self.settle("calendars = ( ", f'calendars = ( {{ id = "half-term"; zone = "Europe/London"; hours = {{ {HOURS} }};'
+                    f' closures = ( {{ from = "{first}"; to = "{last}"; name = "Half-term"; }} ); }}, ')
+        with self.there.open_store() as store:
+            cover = store.execute("INSERT INTO contact (agency, role, name, email)"
+                                  " VALUES ('partnership', 'chair', 'Cleo', 'cleo@partnership.test')").lastrowid
+            store.execute("UPDATE agency SET calendar = 'half-term', cover = ? WHERE id = 'council'", (cover,))
+        self.there.add_challenge("2026-1", 60)
+        self.there.run("--once")
+        self.assertEqual(self.new_mails(), [])
+        self.there.run("--once", later=26 * HOUR)
+        told = {to: " ".join(mail.get_body(("plain",)).get_content().split()) for to, mail in self.new_mails()}
+        self.assertEqual(set(told), {"cora@council.test", "cleo@partnership.test", "unit@partnership.test"})
+        why = "The agency is closed just now, so this has come to you as well."
+        self.assertEqual({to for to, words in told.items() if why in words}, set(told) - {"cora@council.test"})
+        self.assertIn("You owe a reply", told["cleo@partnership.test"])
+        self.assertNotIn("mailto:", told["unit@partnership.test"])
+        self.assertNotIn("as Practitioner", told["unit@partnership.test"])
+        self.assertIn("Also told: the Practitioner (answering side).", told["unit@partnership.test"])
 
     def test_a_digest_begins_with_what_is_owed_first(self):
         self.there.add_challenge("2026-1", 71 * HOUR)

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -40,6 +41,7 @@ class Bench:
         self.elsewhere = make_certificate(self.folder, "elsewhere", names="DNS:elsewhere.test",
                                           authority=self.authority)
         self.alone = make_certificate(self.folder, "alone")
+        self.expired = make_certificate(self.folder, "expired", authority=self.authority, ago=10)
         self.credentials = self.folder / "credentials"
         self.credentials.mkdir()
         (self.credentials / "smtp-password").write_text(SECRET + "\n")
@@ -392,6 +394,7 @@ class Tls(unittest.TestCase):
     def test_a_certificate_that_does_not_fit_is_a_fault_of_the_relay(self):
         rows = (("of another host", bench.elsewhere, bench.authority[0]),
                 ("signed by itself", bench.alone, bench.authority[0]),
+                ("out of date", bench.expired, bench.authority[0]),
                 ("not of a known authority", bench.signed, ""),
                 ("not of this authority", bench.signed, bench.alone[0]))
         for words, certificate, ca in rows:
@@ -408,6 +411,16 @@ class Tls(unittest.TestCase):
         relay = {**tls_relay(server), "ca": str(bench.folder / "none.pem")}
         result = self.outcome(server, **relay)
         self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 77))
+
+    def test_a_relay_that_speaks_old_tls_only_is_told_nothing(self):
+        for newest in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            for tls, scheme in (("starttls", "smtp"), ("implicit", "smtps")):
+                with self.subTest(newest, tls=tls), warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    server = tls_server(tls, newest_tls=newest)
+                    result = self.outcome(server, **tls_relay(server, scheme), **login())
+                    self.assertEqual((verdict(result), result["curl_code"]), ("relay_fault", 35), result)
+                    self.assert_nothing_told(server)
 
     def test_without_starttls_nothing_is_said_in_clear(self):
         server = tls_server(hide=["STARTTLS"])

@@ -396,7 +396,7 @@ def block_sim(block):
     """Programs with a disk in memory and a relay of their own (tests/sim): each uses both cores."""
     yield make(block, "build the simulations", "sim")
     for name, environment, *arguments in SIMULATIONS:
-        yield program(block, " ".join((name, *arguments)), [f"build/tests/sim/{name}", *arguments], 400, environment)
+        yield program(block, " ".join((name, *arguments)), [f"build/tests/sim/{name}", *arguments], 600, environment)
 
 
 def block_oracle(block):

@@ -91,9 +91,9 @@ class Server:
     """Listens on loopback in threads of its own. Use as a context manager."""
 
     def __init__(self, *, host="127.0.0.1", port=0, tls="none", certificate=None, users=None,
-                 mechanisms=("PLAIN", "LOGIN", "XOAUTH2"), hide=(), maildir=None, log=None):
+                 mechanisms=("PLAIN", "LOGIN", "XOAUTH2"), hide=(), maildir=None, log=None, newest_tls=None):
         self.tls, self.users, self.hide = tls, users, set(hide)
-        self.mechanisms, self.certificate = mechanisms, certificate
+        self.mechanisms, self.certificate, self.newest_tls = mechanisms, certificate, newest_tls
         self.maildir = Path(maildir) if maildir else None
         if self.maildir:
             for part in ("tmp", "new", "cur"):
@@ -332,6 +332,10 @@ class Connection:
         self.plain_fault("tls")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.server.certificate)
+        if self.server.newest_tls:
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")  # or this OpenSSL itself would not speak it
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = self.server.newest_tls
         self.raw = self.sock = context.wrap_socket(self.sock, server_side=True,
                                                    do_handshake_on_connect=False)
         with self.server.lock:
@@ -446,8 +450,8 @@ class Connection:
 
 # --- certificates ----------------------------------------------------------------------------
 
-def make_certificate(folder, stem, *, names="DNS:localhost,IP:127.0.0.1", authority=None):
-    """(certificate, key): signed by `authority`, such a pair, or by itself. Valid for two days."""
+def make_certificate(folder, stem, *, names="DNS:localhost,IP:127.0.0.1", authority=None, ago=0):
+    """(certificate, key): signed by `authority`, such a pair, or by itself. Valid for two days, from so many ago."""
     certificate, key = Path(folder) / f"{stem}.pem", Path(folder) / f"{stem}.key"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                "-nodes", "-days", "2", "-subj", f"/CN={stem}", "-keyout", key, "-out", certificate]
@@ -456,6 +460,8 @@ def make_certificate(folder, stem, *, names="DNS:localhost,IP:127.0.0.1", author
     if authority:
         command += ["-CA", authority[0], "-CAkey", authority[1],
                     "-addext", "basicConstraints=critical,CA:FALSE"]
+    if ago:
+        command = ["faketime", "-f", f"-{ago}d", *command]
     subprocess.run(command, check=True, capture_output=True)
     return str(certificate), str(key)
 

@@ -181,7 +181,7 @@ static void remember(struct handle *handle)
 			handles[i] = handle;
 			return;
 		}
-	assert(!"more files are open than this disk knows");
+	assert(false); /* more files are open than this disk knows */
 }
 
 static void forget(const struct handle *handle)

@@ -717,7 +717,7 @@ static void report(uint64_t first, uint64_t seeds, const struct outcome *outcome
 
 int main(int argc, char **argv)
 {
-	uint64_t seeds = number_from("SIM_SEEDS", 80);
+	uint64_t seeds = number_from("SIM_SEEDS", 60);
 	uint64_t first = number_from("SIM_FIRST", (uint64_t)time(NULL));
 	struct outcome *outcomes =
 		mmap(NULL, (seeds + 1) * sizeof *outcomes, PROT_READ | PROT_WRITE,

@@ -354,6 +354,49 @@ static void finds_additions(void **state)
 	try_to_deceive(of(state), "additions", add_row, 50);
 }
 
+static bool change_anything(struct fixture *f, uint64_t *random, char sql[600])
+{
+	static bool (*const ways[])(struct fixture * f, uint64_t * random,
+				    char sql[600]) = { edit, delete_row, swap, truncate_chain };
+
+	return ways[below(random, COUNT(ways))](f, random, sql);
+}
+
+static void finds_one_change_among_thousands(void **state)
+{
+	struct fixture *f = of(state);
+
+	OK(f, database_run(f->ledger->db, "PRAGMA synchronous = OFF", &f->error));
+	for (int64_t i = 1; i <= 4000; i++)
+		(void)decide_one(f, 1000 + i, 1);
+	try_to_deceive(f, "one change in a long chain", change_anything, 200);
+}
+
+/* Whoever cuts off the end and makes everything agree with it is shown by the anchor alone. */
+static void an_end_that_was_cut_off_cleanly_has_another_head(void **state)
+{
+	struct fixture *f = of(state);
+	struct ledger_verification before = { 0 };
+	struct ledger_verification after = { 0 };
+
+	live(f);
+	OK(f, ledger_verify(f->ledger, &before, &f->error));
+	OK(f,
+	   database_run(f->ledger->db,
+			"DELETE FROM payload WHERE seq = (SELECT max(seq) FROM chain);"
+			"DELETE FROM notice WHERE id = (SELECT notice FROM chain ORDER BY seq"
+			" DESC LIMIT 1);"
+			"DELETE FROM chain WHERE seq = (SELECT max(seq) FROM chain);"
+			"UPDATE head SET seq = seq - 1, notices = notices - 1,"
+			" decided = decided - 1, hash = (SELECT hash FROM chain ORDER BY seq"
+			" DESC LIMIT 1)",
+			&f->error));
+	assert_intact(f);
+	OK(f, ledger_verify(f->ledger, &after, &f->error));
+	assert_string_not_equal(before.head, after.head);
+	assert_int_equal(before.entries - 1, after.entries);
+}
+
 /* --- erasing by the rule -------------------------------------------------------------------
  */
 
@@ -611,6 +654,9 @@ static const struct CMUnitTest plain[] = {
 	ROW("entries exchanged are found", finds_swaps),
 	ROW("an end cut off is found, though the head agrees", finds_truncations),
 	ROW("a row added is found", finds_additions),
+	ROW("one change among thousands of entries is found", finds_one_change_among_thousands),
+	ROW("an end cut off cleanly is shown by the anchor",
+	    an_end_that_was_cut_off_cleanly_has_another_head),
 	ROW("what is erased by the rule leaves the chain intact", erases_by_the_rule),
 	ROW("what is erased without a purge is found", a_purge_that_never_was_is_no_excuse),
 	ROW("what was erased is not in the file any more", erased_is_erased),
