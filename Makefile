@@ -108,6 +108,9 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(call archive,service) $(below_adapt
 $(BUILD)/bench/bench_curl: $(BUILD)/tests/bench/bench_curl.o
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl
+$(BUILD)/bench/bench_commit: $(BUILD)/tests/bench/bench_commit.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 bench: all $(BENCHES)
 	@BUILD=$(BUILD) tests/bench/bench.py $(BENCH)

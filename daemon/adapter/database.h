@@ -33,9 +33,10 @@ MUST_CHECK int database_open(const char *path, const struct database_options *op
 			     sqlite3 **ret, struct error *error);
 
 /*
- * A copy of one moment of `from` in a temporary file without a name, which goes when it is
- * closed: to read for long what others must be able to write to. Its lock is held only while it
- * copies. 0; -ENOSPC, -EBUSY, -ENOMEM, -EIO. Close with database_closep.
+ * A copy of one moment of `from`, which is in no transaction, in a temporary file without a
+ * name (in TMPDIR, /var/tmp or /tmp), which goes when it is closed: to read for long what
+ * others must be able to write to. Its lock is held only while it copies. 0; -ENOSPC, -EBUSY,
+ * -ENOMEM, -EIO, -EACCES. Close with database_closep.
  */
 MUST_CHECK int database_copy(sqlite3 *from, sqlite3 **ret, struct error *error);
 

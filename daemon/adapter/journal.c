@@ -184,15 +184,40 @@ static void tell_left_out(int left_out)
 	write_line(JOURNAL_SUPPRESSED, NULL, 0, said);
 }
 
+static int64_t this_minute(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now); /* exists on every kernel this runs on */
+	return now.tv_sec / 60;
+}
+
+/* What the event's lines are counted in; NULL: they are never left out. Those that are worse
+ * than errors come once, not once for each challenge or mail. */
+static _Atomic int *lines_of(enum journal_event event)
+{
+	struct cap *cap = cap_of_process();
+
+	if (events[event].priority < LOG_ERR)
+		return NULL;
+	return events[event].priority == LOG_ERR ? &cap->errors : &cap->lines;
+}
+
+bool journal_is_open(enum journal_event event)
+{
+	_Atomic int *lines = lines_of(event);
+
+	return lines == NULL || atomic_load(lines) < LINES_A_MINUTE ||
+	       atomic_load(&cap_of_process()->minute) != this_minute();
+}
+
 /* Counts the line; false when it is one too many. */
 static bool may_write(enum journal_event event)
 {
 	struct cap *cap = cap_of_process();
-	struct timespec now = { 0 };
-	int64_t minute;
+	_Atomic int *lines = lines_of(event);
+	int64_t minute = this_minute();
 
-	(void)clock_gettime(CLOCK_BOOTTIME, &now); /* exists on every kernel this runs on */
-	minute = now.tv_sec / 60;
 	if (atomic_exchange(&cap->minute, minute) != minute) {
 		int left_out = atomic_exchange(&cap->left_out, 0);
 
@@ -201,10 +226,7 @@ static bool may_write(enum journal_event event)
 		if (left_out > 0)
 			tell_left_out(left_out);
 	}
-	/* Those that are worse than errors come once, not once for each challenge or mail. */
-	if (events[event].priority < LOG_ERR ||
-	    atomic_fetch_add(events[event].priority == LOG_ERR ? &cap->errors : &cap->lines,
-			     1) < LINES_A_MINUTE)
+	if (lines == NULL || atomic_fetch_add(lines, 1) < LINES_A_MINUTE)
 		return true;
 	if (atomic_fetch_add(&cap->left_out, 1) == 0)
 		write_line(JOURNAL_SUPPRESSED, NULL, 0,

@@ -10,6 +10,8 @@
 
 #include "base/cleanup.h"
 
+#include <stdbool.h>
+
 /* Adding one: the table in journal.c, the catalog in systemd/, and the manual page. */
 enum journal_event {
 	JOURNAL_STARTED,
@@ -71,6 +73,9 @@ struct journal_field {
  */
 void journal_send(enum journal_event event, const struct journal_field *fields,
 		  size_t field_count, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* False while the rest of the minute is left out: what only such a line needs can be spared. */
+bool journal_is_open(enum journal_event event);
 
 /* The MESSAGE_ID as 32 hexadecimal digits, and the event's short name; for tests and manuals.
  */

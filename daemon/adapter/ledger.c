@@ -117,6 +117,77 @@ int ledger_change(struct ledger *ledger, const char *sql, const struct database_
 	return ledger_step(ledger, statement, error);
 }
 
+/* --- followers -----------------------------------------------------------------------------
+ */
+
+/* Keys apart, and rows passed over, at which a search is not yet the shorter way. */
+enum { NEAR = 8 };
+
+void follower_stop(struct follower *follower)
+{
+	ledger_resetp(&follower->statement);
+	follower->walks = false;
+}
+
+static int follower_step(struct ledger *ledger, struct follower *follower,
+			 const struct following *what, struct error *error)
+{
+	int result = ledger_step(ledger, follower->statement, error);
+
+	if (result == 1)
+		follower->at = sqlite3_column_int64(follower->statement, what->column);
+	else
+		follower_stop(follower);
+	return result;
+}
+
+/* Places it anew: by a walk where the last question was for one just before. */
+static int follower_from(struct ledger *ledger, struct follower *follower,
+			 const struct following *what, bool walks, int64_t key,
+			 struct error *error)
+{
+	int result;
+
+	follower_stop(follower);
+	result = ledger_ask(ledger, walks ? what->sql_on : what->sql_one,
+			    VALUES(value_number(key)), &follower->statement, error);
+	if (result < 0)
+		return result;
+	follower->walks = walks;
+	follower->changes = sqlite3_total_changes64(ledger->db);
+	return follower_step(ledger, follower, what, error);
+}
+
+int follower_find(struct ledger *ledger, struct follower *follower,
+		  const struct following *what, int64_t key, sqlite3_stmt **ret,
+		  struct error *error)
+{
+	bool near = sqlite3_get_autocommit(ledger->db) == 0 && key > follower->asked &&
+		    key - follower->asked <= NEAR;
+	bool stands = near && follower->statement != NULL && follower->walks &&
+		      follower->changes == sqlite3_total_changes64(ledger->db);
+	int result = 1;
+
+	follower->asked = key;
+	for (int i = 0; stands && i < NEAR && follower->at < key; i++) {
+		result = follower_step(ledger, follower, what, error);
+		stands = result == 1;
+	}
+	if (result == 1 && (!stands || follower->at < key))
+		result = follower_from(ledger, follower, what, near, key, error);
+	*ret = follower->statement;
+	return result == 1 ? follower->at == key : result;
+}
+
+int follower_next(struct ledger *ledger, struct follower *follower,
+		  const struct following *what, struct error *error)
+{
+	int64_t key = follower->at;
+	int result = follower_step(ledger, follower, what, error);
+
+	return result == 1 ? follower->at == key : result;
+}
+
 /* --- opening -------------------------------------------------------------------------------
  */
 
@@ -288,6 +359,11 @@ void ledger_closep(struct ledger **ledger)
 {
 	ledger_close(*ledger);
 	*ledger = NULL;
+}
+
+void ledger_watch(struct ledger *ledger, struct ledger_watcher watcher)
+{
+	ledger->watcher = watcher;
 }
 
 void ledger_give_back(struct ledger *ledger)
@@ -480,9 +556,16 @@ int ledger_begin(struct ledger *ledger, struct error *error)
 	return result;
 }
 
+static void stop_followers(struct ledger *ledger)
+{
+	follower_stop(&ledger->histories);
+	follower_stop(&ledger->schedules);
+}
+
 void ledger_rollback(struct ledger *ledger)
 {
 	ledger_let_go(ledger);
+	stop_followers(ledger);
 	/* SQLite has rolled back by itself after some errors; then there is nothing to do. */
 	if (sqlite3_get_autocommit(ledger->db) == 0)
 		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
@@ -502,6 +585,7 @@ int ledger_commit(struct ledger *ledger, struct error *error)
 		return error_set(error, ECANCELED,
 				 "ledger: rolled back, a change in it had failed");
 	}
+	stop_followers(ledger);
 	if (ledger->head_changed)
 		result = head_write(ledger, error);
 	if (result == 0)
@@ -820,15 +904,19 @@ int ledger_count(struct ledger *ledger, int64_t ret[static DELIVERY_STATE_COUNT]
 static int scheduled_at(struct ledger *ledger, int64_t challenge, struct instant *ret,
 			struct error *error)
 {
-	static const char sql[] = "SELECT next FROM schedule WHERE challenge = ?1";
-	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
-	int result =
-		ledger_ask(ledger, sql, VALUES(value_number(challenge)), &statement, error);
+	static const struct following what = {
+		.sql_one = "SELECT challenge, next FROM schedule WHERE challenge = ?1",
+		.sql_on = "SELECT challenge, next FROM schedule WHERE challenge >= ?1"
+			  " ORDER BY challenge",
+	};
+	struct follower *follower = &ledger->schedules;
+	sqlite3_stmt *statement = NULL;
+	int result = follower_find(ledger, follower, &what, challenge, &statement, error);
 
-	if (result == 0)
-		result = ledger_step(ledger, statement, error);
 	if (result == 1)
-		*ret = column_instant(statement, 0);
+		*ret = column_instant(statement, 1);
+	if (!follower->walks)
+		follower_stop(follower);
 	return result;
 }
 

@@ -547,6 +547,13 @@ MUST_CHECK int ledger_trail(struct ledger *ledger, int64_t challenge, int64_t ma
 MUST_CHECK int ledger_challenge(struct ledger *ledger, const char *reference, int64_t *ret,
 				struct error *error);
 
+/* Somebody who waits for ledger_verify: told now and then how many rows it has looked at. */
+struct ledger_watcher {
+	void (*tell)(void *context, size_t rows); /* NULL: nobody waits */
+	void *context;
+};
+void ledger_watch(struct ledger *ledger, struct ledger_watcher watcher);
+
 struct ledger_verification {
 	int64_t entries;
 	int64_t purged;    /* payloads purged by rule */

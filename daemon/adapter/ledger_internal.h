@@ -24,6 +24,19 @@ struct head {
 	int64_t tally[DELIVERY_STATE_COUNT];
 };
 
+/*
+ * The rows of one key (a challenge, an entry of the chain), then those of another. Who asks in
+ * ascending order, without gaps to speak of and without writing in between, is answered by one
+ * statement that walks on: no search a key. Anybody else is answered by one that searches.
+ */
+struct follower {
+	sqlite3_stmt *statement; /* stands on a row; NULL: on none */
+	bool walks;              /* it goes on to the next key */
+	int64_t at;              /* the key of that row */
+	int64_t asked;           /* the key that was asked for last */
+	int64_t changes;         /* rows changed on this connection when it was placed */
+};
+
 struct ledger {
 	sqlite3 *db;
 	enum ledger_access access;
@@ -46,10 +59,13 @@ struct ledger {
 	bool inside;        /* between begin and commit */
 	bool broken;        /* a change failed half way: only a rollback is left */
 	bool head_changed;
-	struct head head; /* true while inside */
+	struct head head;          /* true while inside */
+	struct follower histories; /* stopped at the end of a transaction */
+	struct follower schedules;
 	struct ledger_random random;
 	unsigned char pool[256]; /* random bytes fetched ahead; the last pool_left are unused */
 	size_t pool_left;
+	struct ledger_watcher watcher;
 };
 
 /* --- statements -------------------------------------------------------------------------- */
@@ -78,6 +94,25 @@ void ledger_resetp(sqlite3_stmt **statement);
 MUST_CHECK int ledger_change(struct ledger *ledger, const char *sql,
 			     const struct database_value *values, size_t count,
 			     struct error *error);
+
+/* What a follower asks: the key stands in `column` of both. No other follower asks the same:
+ * the statement is one, and stands in one place. */
+struct following {
+	const char *sql_one; /* the rows of key ?1 */
+	const char *sql_on;  /* those of ?1 and of all behind it, in order of the key */
+	int column;
+};
+/*
+ * 1 with a statement that stands on the key's first row, 0: there is none. follower_next: the
+ * same for its next row; it ends by itself after the last one, follower_stop before. A walk
+ * belongs to one transaction, and is stopped before its end.
+ */
+MUST_CHECK int follower_find(struct ledger *ledger, struct follower *follower,
+			     const struct following *what, int64_t key, sqlite3_stmt **ret,
+			     struct error *error);
+MUST_CHECK int follower_next(struct ledger *ledger, struct follower *follower,
+			     const struct following *what, struct error *error);
+void follower_stop(struct follower *follower);
 
 /* --- the schema and its versions ------------------------------------------------------------
  */

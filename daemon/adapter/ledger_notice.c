@@ -375,6 +375,21 @@ static int read_list(struct ledger *ledger, const char *sql,
 	return 0;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct ledger_notice *left = a;
+	const struct ledger_notice *right = b;
+
+	return (left->id > right->id) - (left->id < right->id);
+}
+
+/* The few of one challenge: SQLite would make a table of its own to sort them. */
+static void sort_by_id(struct ledger_notice *notices, size_t count)
+{
+	if (count > 1)
+		qsort(notices, count, sizeof *notices, by_id);
+}
+
 int ledger_decided(struct ledger *ledger, struct instant now, size_t most,
 		   struct ledger_notice **ret, size_t *ret_count, struct error *error)
 {
@@ -395,19 +410,44 @@ int ledger_pending(struct ledger *ledger, int64_t challenge, struct ledger_notic
 		" LEFT JOIN mail m ON m.id = n.mail WHERE n.challenge = ?1 AND"
 		" (n.state = 'decided' AND (n.mail IS NULL OR"
 		" m.state IN ('ready', 'retry', 'in_doubt'))"
-		" OR n.state = 'held') ORDER BY n.id";
+		" OR n.state = 'held')";
+	int result =
+		read_list(ledger, sql, VALUES(value_number(challenge)), ret, ret_count, error);
 
-	return read_list(ledger, sql, VALUES(value_number(challenge)), ret, ret_count, error);
+	if (result == 0)
+		sort_by_id(*ret, *ret_count);
+	return result;
 }
 
 int ledger_history(struct ledger *ledger, int64_t challenge, struct ledger_notice **ret,
 		   size_t *ret_count, struct error *error)
 {
-	static const char sql[] = "SELECT " NOTICE_COLUMNS ", m.state FROM notice n"
-				  " LEFT JOIN mail m ON m.id = n.mail"
-				  " WHERE n.challenge = ?1 ORDER BY n.id";
+	static const struct following what = {
+		.sql_one = "SELECT " NOTICE_COLUMNS ", m.state FROM notice n"
+			   " LEFT JOIN mail m ON m.id = n.mail WHERE n.challenge = ?1",
+		.sql_on = "SELECT " NOTICE_COLUMNS ", m.state FROM notice n"
+			  " LEFT JOIN mail m ON m.id = n.mail WHERE n.challenge >= ?1"
+			  " ORDER BY n.challenge",
+		.column = 1,
+	};
+	CLEANUP(notice_list_clear) struct notice_list list = { 0 };
+	struct follower *follower = &ledger->histories;
+	sqlite3_stmt *statement = NULL;
+	int result = follower_find(ledger, follower, &what, challenge, &statement, error);
 
-	return read_list(ledger, sql, VALUES(value_number(challenge)), ret, ret_count, error);
+	while (result == 1) {
+		result = read_one(statement, &list, error);
+		if (result == 0)
+			result = follower_next(ledger, follower, &what, error);
+	}
+	if (result < 0) {
+		follower_stop(follower);
+		return result;
+	}
+	sort_by_id(list.item, list.count);
+	*ret_count = list.count;
+	*ret = TAKE(list).item;
+	return 0;
 }
 
 /* --- cancelling and releasing --------------------------------------------------------------

@@ -28,7 +28,7 @@ static void put_string(struct text *out, const char *name, const char *value)
 static void put_number(struct text *out, const char *name, int64_t value)
 {
 	text_append(out, name);
-	text_appendf(out, "%lld", (long long)value);
+	text_append_number(out, value);
 }
 
 static void put_truth(struct text *out, const char *name, bool value)

@@ -73,6 +73,8 @@ struct walk {
 	int64_t ties_seen;
 	int64_t bodies_seen;
 	int64_t tally[DELIVERY_STATE_COUNT];
+	struct follower firsts; /* the entries that began a notice or mail */
+	size_t rows;            /* looked at */
 	/* Kept from row to row for their memory: */
 	struct told told;
 	struct text expected;
@@ -81,6 +83,7 @@ struct walk {
 
 static void walk_clear(struct walk *walk)
 {
+	follower_stop(&walk->firsts);
 	told_clear(&walk->told);
 	text_clear(&walk->expected);
 	text_clear(&walk->reason);
@@ -107,6 +110,15 @@ static int bad(struct walk *walk, int64_t seq, const char *format, ...)
 			arguments); /* cut is fine */
 	va_end(arguments);
 	return 1;
+}
+
+static void count_row(struct walk *walk)
+{
+	enum { NOW_AND_THEN = 1024 };
+	const struct ledger_watcher *watcher = &walk->ledger->watcher;
+
+	if (++walk->rows % NOW_AND_THEN == 0 && watcher->tell != NULL)
+		watcher->tell(watcher->context, walk->rows);
 }
 
 /* A fault of a row: it has no place in the chain, so it stands behind its end. */
@@ -316,9 +328,11 @@ static int check_chain(struct walk *walk, struct error *error)
 
 	if (result < 0)
 		return result;
-	while ((result = ledger_step(walk->ledger, statement, error)) == 1)
+	while ((result = ledger_step(walk->ledger, statement, error)) == 1) {
+		count_row(walk);
 		if (check_entry(walk, statement, previous) != 0)
 			return 1;
+	}
 	if (result < 0)
 		return result;
 	(void)hex(previous, HASH_SIZE, walk->found->head);
@@ -333,21 +347,8 @@ static int check_chain(struct walk *walk, struct error *error)
 /* --- the rows ------------------------------------------------------------------------------
  */
 
-/* What the entry said, which the first walk has found sound. */
-static int recall(struct walk *walk, int64_t seq, struct told *ret, struct error *error)
+static int take_told(sqlite3_stmt *statement, struct told *ret, struct error *error)
 {
-	static const char sql[] = "SELECT c.state, c.at, p.text, c.challenge FROM chain c"
-				  " LEFT JOIN payload p ON p.seq = c.seq WHERE c.seq = ?1";
-	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
-	int result =
-		ledger_ask(walk->ledger, sql, VALUES(value_number(seq)), &statement, error);
-
-	if (result == 0)
-		result = ledger_step(walk->ledger, statement, error);
-	if (result < 0)
-		return result;
-	if (result == 0)
-		return error_set(error, EIO, "ledger: entry %lld vanished", (long long)seq);
 	(void)snprintf(ret->state, sizeof ret->state, "%s",
 		       column_string(statement, 0)); /* the longest is "attempting" */
 	ret->at = column_instant(statement, 1);
@@ -359,6 +360,49 @@ static int recall(struct walk *walk, int64_t seq, struct told *ret, struct error
 	json_decref(ret->parsed);
 	ret->parsed = NULL;
 	return text_failed(&ret->text) ? error_memory(error) : 0;
+}
+
+static int vanished(int64_t seq, struct error *error)
+{
+	return error_set(error, EIO, "ledger: entry %lld vanished", (long long)seq);
+}
+
+#define ENTRY                                                           \
+	"SELECT c.state, c.at, p.text, c.challenge, c.seq FROM chain c" \
+	" LEFT JOIN payload p ON p.seq = c.seq"
+
+/* What an entry said, which the walk along the chain has found sound. */
+static int recall(struct walk *walk, int64_t seq, struct told *ret, struct error *error)
+{
+	static const char sql[] = ENTRY " WHERE c.seq = ?1";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+	int result =
+		ledger_ask(walk->ledger, sql, VALUES(value_number(seq)), &statement, error);
+
+	if (result == 0)
+		result = ledger_step(walk->ledger, statement, error);
+	if (result < 0)
+		return result;
+	return result == 0 ? vanished(seq, error) : take_told(statement, ret, error);
+}
+
+/* The same of entries that began a row: rows stand in their order, or nearly. */
+static int recall_first(struct walk *walk, int64_t seq, struct told *ret, struct error *error)
+{
+	static const struct following what = {
+		.sql_one = ENTRY " WHERE c.seq = ?1",
+		.sql_on = ENTRY " WHERE c.seq >= ?1 ORDER BY c.seq",
+		.column = 4,
+	};
+	sqlite3_stmt *statement = NULL;
+	int result = follower_find(walk->ledger, &walk->firsts, &what, seq, &statement, error);
+
+	if (result < 0)
+		return result;
+	result = result == 0 ? vanished(seq, error) : take_told(statement, ret, error);
+	if (!walk->firsts.walks)
+		follower_stop(&walk->firsts);
+	return result;
 }
 
 /* Whether all that is expected stands in what was said; takes the reference of `expected`. */
@@ -478,7 +522,7 @@ static int check_mail_facts(struct walk *walk, const struct ledger_mail *mail,
 	json_t *ties = NULL;
 	bool same = false;
 	int64_t seq = walk->mail_first[mail->id];
-	int result = recall(walk, seq, &told, error);
+	int result = recall_first(walk, seq, &told, error);
 
 	if (result == 0)
 		result = ties_of(walk, mail->id, &ties, error);
@@ -548,6 +592,7 @@ static int check_mails(struct walk *walk, struct error *error)
 
 	while (result == 0 && (result = ledger_step(walk->ledger, statement, error)) == 1) {
 		count++;
+		count_row(walk);
 		result = check_mail(walk, statement, error);
 		if (result != 0)
 			return result;
@@ -613,7 +658,7 @@ static int check_decision(struct walk *walk, const struct ledger_notice *notice,
 	int64_t seq = walk->notice_first[notice->id];
 	int64_t sent = walk->notice_sent[notice->id];
 	bool same = false;
-	int result = recall(walk, seq, told, error);
+	int result = recall_first(walk, seq, told, error);
 
 	text_cut(&walk->expected, 0);
 	if (result == 0)
@@ -682,6 +727,7 @@ static int check_notices(struct walk *walk, struct error *error)
 
 	while (result == 0 && (result = ledger_step(walk->ledger, statement, error)) == 1) {
 		count++;
+		count_row(walk);
 		result = check_notice(walk, statement, error);
 		if (result != 0)
 			return result;
@@ -846,6 +892,7 @@ static int verify_copy(const struct ledger *ledger, sqlite3 *copy,
 	other->db = copy;
 	other->access = LEDGER_READ;
 	other->random = ledger->random;
+	other->watcher = ledger->watcher;
 	return verify_in_place(other, found, error);
 }
 

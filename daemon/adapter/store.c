@@ -1,7 +1,8 @@
 /*
- * store.c - see store.h. Prepared statements do the reading: the ids of what changed, then for
- * each one its row and its events. Each is reset as soon as its rows are copied, since one left
- * open holds the lock that writers wait for. One bad value spoils its challenge, no other.
+ * store.c - see store.h. Prepared statements do the reading: what changed, together with its
+ * events, or one challenge by its id. Each is reset as soon as its rows are copied, since one
+ * left open holds the lock that writers wait for. One bad value spoils its challenge, no other:
+ * where the walk over all meets one, it goes on by single challenges.
  */
 #include "adapter/store.h"
 
@@ -48,9 +49,10 @@ struct store {
 	uint32_t counter;        /* the file's own count of commits, at the last look */
 	int64_t schema_version;  /* of the schema that was checked */
 	sqlite3_stmt *version;   /* PRAGMA data_version */
-	sqlite3_stmt *changed;   /* ids, in order of change_seq */
+	sqlite3_stmt *walk;      /* challenges with their events, in order of change_seq */
+	sqlite3_stmt *changed;   /* ids alone, in the same order */
 	sqlite3_stmt *sorted;    /* all ids, in order of reference */
-	sqlite3_stmt *walked;    /* of these two, the one that store_next goes on with */
+	sqlite3_stmt *ids_of;    /* of these two, the one that store_next goes on with */
 	sqlite3_stmt *row;       /* one challenge */
 	sqlite3_stmt *events;    /* of one challenge */
 	sqlite3_stmt *reference; /* the id of one */
@@ -60,6 +62,10 @@ struct store {
 	sqlite3_stmt *all_agencies;
 	sqlite3_stmt *all_contacts;
 	int64_t handed_out; /* by store_next: the id */
+	int64_t passed_seq; /* the walk goes on behind this one ... */
+	int64_t passed_id;  /* ... and among its equals behind this id */
+	bool on_row;        /* the walk stands on the first row of the next challenge */
+	bool careful;       /* it met a fault: ids, and each challenge by itself */
 	struct challenge challenge;
 	struct strings strings;
 	struct event *event;
@@ -219,6 +225,14 @@ static int read_journal_mode(struct store *store, struct error *error)
 	"SELECT id, agency, role, name, email, language, shared, active, away_from," \
 	" away_until, deputy, confirmed_at FROM main.contact"
 
+#define CHALLENGE_COLUMNS                                                              \
+	"SELECT c.id, c.reference, c.policy, c.policy_version, c.urgency, c.concerns," \
+	" c.category, c.raising_agency, c.receiving_agency, c.raising_contact,"        \
+	" c.receiving_contact, c.protect_by, c.change_seq"
+#define EVENT_COLUMNS " e.id, e.kind, e.stage, e.at, e.due, e.voids, e.value, e.recorded_at"
+enum { CHALLENGE_COLUMN_COUNT = 13 };
+#define BEHIND " WHERE (c.change_seq, c.id) > (?1, ?2) ORDER BY c.change_seq, c.id"
+
 static int prepare_all(struct store *store, struct error *error)
 {
 	const struct {
@@ -226,15 +240,15 @@ static int prepare_all(struct store *store, struct error *error)
 		sqlite3_stmt **statement;
 	} wanted[] = {
 		{ "PRAGMA main.data_version", &store->version },
-		{ "SELECT id FROM main.challenge WHERE change_seq > ?1 ORDER BY change_seq, id",
-		  &store->changed },
+		{ CHALLENGE_COLUMNS "," EVENT_COLUMNS " FROM main.challenge c"
+				    " LEFT JOIN main.event e ON e.challenge = c.id" BEHIND
+				    ", e.id",
+		  &store->walk },
+		{ "SELECT c.id FROM main.challenge c" BEHIND, &store->changed },
 		{ "SELECT id FROM main.challenge ORDER BY reference", &store->sorted },
-		{ "SELECT id, reference, policy, policy_version, urgency, concerns, category,"
-		  " raising_agency, receiving_agency, raising_contact, receiving_contact,"
-		  " protect_by, change_seq FROM main.challenge WHERE id = ?1",
-		  &store->row },
-		{ "SELECT id, kind, stage, at, due, voids, value, recorded_at FROM main.event"
-		  " WHERE challenge = ?1 ORDER BY id",
+		{ CHALLENGE_COLUMNS " FROM main.challenge c WHERE c.id = ?1", &store->row },
+		{ "SELECT" EVENT_COLUMNS " FROM main.event e WHERE e.challenge = ?1"
+		  " ORDER BY e.id",
 		  &store->events },
 		{ "SELECT id FROM main.challenge WHERE reference = ?1", &store->reference },
 		{ "SELECT id FROM main.challenge WHERE id >= ?1 ORDER BY id LIMIT ?2",
@@ -313,6 +327,7 @@ void store_close(struct store *store)
 	if (store == NULL)
 		return;
 	database_finalizep(&store->version);
+	database_finalizep(&store->walk);
 	database_finalizep(&store->changed);
 	database_finalizep(&store->sorted);
 	database_finalizep(&store->row);
@@ -477,6 +492,7 @@ int store_was_purged(struct store *store, int64_t challenge, struct error *error
 static void reset_all(struct store *store)
 {
 	/* Each repeats the error of its last step, which was told then. */
+	(void)sqlite3_reset(store->walk);
 	(void)sqlite3_reset(store->changed);
 	(void)sqlite3_reset(store->sorted);
 	(void)sqlite3_reset(store->row);
@@ -640,10 +656,9 @@ static const struct {
 };
 enum { ROW_TEXTS = COUNT(row_texts) };
 
-static int read_row(struct store *store, struct challenge *ret, size_t places[ROW_TEXTS],
-		    struct error *error)
+static int read_row(struct store *store, sqlite3_stmt *row, struct challenge *ret,
+		    size_t places[ROW_TEXTS], struct error *error)
 {
-	sqlite3_stmt *row = store->row;
 	const struct {
 		const char *name;
 		int64_t none;
@@ -666,38 +681,39 @@ static int read_row(struct store *store, struct challenge *ret, size_t places[RO
 	return result;
 }
 
-static int read_event(struct store *store, struct event *ret, struct event_places *places,
-		      struct error *error)
+/* The event's columns begin at `first` with its id. */
+static int read_event(struct store *store, sqlite3_stmt *from, int first, struct event *ret,
+		      struct event_places *places, struct error *error)
 {
-	sqlite3_stmt *from = store->events;
-	int result = read_text(store, from, 1, "kind", &places->kind, error);
+	int result = read_text(store, from, first + 1, "kind", &places->kind, error);
 
 	if (result == 0)
-		result = read_text(store, from, 2, "stage", &places->stage, error);
+		result = read_text(store, from, first + 2, "stage", &places->stage, error);
 	if (result == 0)
-		result = read_number(from, 3, "at", 0, &ret->at.seconds, error);
+		result = read_number(from, first + 3, "at", 0, &ret->at.seconds, error);
 	if (result == 0)
-		result = read_number(from, 4, "due", INSTANT_NEVER.seconds, &ret->due.seconds,
-				     error);
+		result = read_number(from, first + 4, "due", INSTANT_NEVER.seconds,
+				     &ret->due.seconds, error);
 	if (result == 0)
-		result = read_number(from, 5, "voids", 0, &ret->voids, error);
+		result = read_number(from, first + 5, "voids", 0, &ret->voids, error);
 	if (result == 0)
-		result = read_text(store, from, 6, "value", &places->value, error);
+		result = read_text(store, from, first + 6, "value", &places->value, error);
 	if (result == 0)
-		result = read_number(from, 7, "recorded_at", 0, &ret->recorded_at.seconds,
-				     error);
+		result = read_number(from, first + 7, "recorded_at", 0,
+				     &ret->recorded_at.seconds, error);
 	return result;
 }
 
-static int add_event(struct store *store, size_t count, struct error *error)
+static int add_event(struct store *store, sqlite3_stmt *from, int first, size_t count,
+		     struct error *error)
 {
-	struct event event = { .id = sqlite3_column_int64(store->events, 0) };
+	struct event event = { .id = sqlite3_column_int64(from, first) };
 	struct event_places places = { 0 };
 	int result;
 
 	if (count == MOST_EVENTS)
 		return error_set(error, EINVAL, "it has more than %d events", (int)MOST_EVENTS);
-	result = read_event(store, &event, &places, error);
+	result = read_event(store, from, first, &event, &places, error);
 	if (result < 0) {
 		(void)error_wrap(error, "event %lld", (long long)event.id);
 		return result;
@@ -719,7 +735,7 @@ static int read_events(struct store *store, int64_t id, size_t *ret_count, struc
 	int step = SQLITE_DONE;
 
 	while (result == 0 && (step = sqlite3_step(store->events)) == SQLITE_ROW) {
-		result = add_event(store, count, error);
+		result = add_event(store, store->events, 0, count, error);
 		count++;
 	}
 	if (result == 0 && step != SQLITE_DONE)
@@ -759,7 +775,7 @@ static int load(struct store *store, int64_t id, struct error *error)
 	if (result == 0) {
 		step = sqlite3_step(store->row);
 		if (step == SQLITE_ROW)
-			result = read_row(store, &challenge, places, error);
+			result = read_row(store, store->row, &challenge, places, error);
 		else if (step != SQLITE_DONE)
 			result = database_fail(store->db, error, "read it");
 		(void)sqlite3_reset(store->row); /* repeats the error told above */
@@ -780,16 +796,30 @@ static int load(struct store *store, int64_t id, struct error *error)
 /* --- walking --------------------------------------------------------------------------------
  */
 
+static int begin_behind(struct store *store, sqlite3_stmt *statement, struct error *error)
+{
+	return database_bind(statement,
+			     (struct database_value[]){ value_number(store->passed_seq),
+							value_number(store->passed_id) },
+			     2, error);
+}
+
 int store_changed_since(struct store *store, int64_t after, struct error *error)
 {
-	store->walked = store->changed;
-	return database_bind(store->changed, (struct database_value[]){ value_number(after) },
-			     1, error);
+	store->passed_seq = after;
+	store->passed_id = INT64_MAX;
+	store->on_row = false;
+	store->careful = false;
+	/* Of a walk before, which may have been left half way. */
+	(void)sqlite3_reset(store->changed);
+	return begin_behind(store, store->walk, error);
 }
 
 int store_all(struct store *store, struct error *error)
 {
-	store->walked = store->sorted;
+	store->careful = true; /* each by itself, from the beginning */
+	store->ids_of = store->sorted;
+	(void)sqlite3_reset(store->walk);
 	return database_bind(store->sorted, NULL, 0, error);
 }
 
@@ -799,30 +829,109 @@ static bool is_of_row(int result)
 	return result == -EINVAL || result == -EFBIG || result == -EBADMSG;
 }
 
-int store_next(struct store *store, struct challenge **ret, struct error *error)
+/* The rows of one challenge: 1 with the last of them passed, 0 when something was wrong. */
+static int gather(struct store *store, struct challenge *challenge, size_t places[ROW_TEXTS])
+{
+	sqlite3_stmt *walk = store->walk;
+	int step = SQLITE_ROW;
+
+	store->strings.count = 0;
+	if (read_row(store, walk, challenge, places, NULL) < 0)
+		return 0;
+	while (step == SQLITE_ROW && sqlite3_column_int64(walk, 0) == challenge->id) {
+		if (sqlite3_column_type(walk, CHALLENGE_COLUMN_COUNT) != SQLITE_NULL &&
+		    add_event(store, walk, CHALLENGE_COLUMN_COUNT, challenge->event_count++,
+			      NULL) < 0)
+			return 0;
+		step = sqlite3_step(walk);
+	}
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		return 0;
+	store->on_row = step == SQLITE_ROW;
+	if (step == SQLITE_DONE)
+		(void)sqlite3_reset(walk); /* after the last row: nothing to fail */
+	return 1;
+}
+
+/* 1 with the next challenge, 0 at the end, -1 when a fault has to be looked at by itself. */
+static int next_of_walk(struct store *store)
+{
+	struct challenge challenge = { 0 };
+	size_t places[ROW_TEXTS] = { 0 };
+
+	if (!store->on_row) {
+		int step = begin_behind(store, store->walk, NULL) < 0
+				   ? SQLITE_ERROR
+				   : sqlite3_step(store->walk);
+
+		if (step == SQLITE_DONE)
+			(void)sqlite3_reset(store->walk); /* as above */
+		if (step != SQLITE_ROW)
+			return step == SQLITE_DONE ? 0 : -1;
+	}
+	store->on_row = false;
+	/* What is no number stands behind every number, so the walk would not get past it. */
+	if (sqlite3_column_type(store->walk, 0) != SQLITE_INTEGER)
+		return -1;
+	challenge.id = sqlite3_column_int64(store->walk, 0);
+	if (gather(store, &challenge, places) == 0)
+		return -1;
+	point(store, &challenge, places);
+	store->challenge = challenge;
+	store->handed_out = challenge.id;
+	store->passed_seq = challenge.change_seq;
+	store->passed_id = challenge.id;
+	return 1;
+}
+
+static int begin_careful(struct store *store, struct error *error)
+{
+	store->careful = true;
+	store->ids_of = store->changed;
+	(void)sqlite3_reset(store->walk); /* its error comes again, and is told then */
+	return begin_behind(store, store->changed, error);
+}
+
+static int next_by_itself(struct store *store, struct challenge **ret, struct error *error)
 {
 	for (;;) {
-		int step = sqlite3_step(store->walked);
+		int step = sqlite3_step(store->ids_of);
 		int result;
 
 		if (step != SQLITE_ROW) {
 			result = step == SQLITE_DONE ? 0
 						     : database_fail(store->db, error,
 								     "read the challenges");
-			(void)sqlite3_reset(store->walked); /* repeats the error told above */
+			(void)sqlite3_reset(store->ids_of); /* repeats the error told above */
 			return result;
 		}
-		store->handed_out = sqlite3_column_int64(store->walked, 0);
+		store->handed_out = sqlite3_column_int64(store->ids_of, 0);
 		result = load(store, store->handed_out, error);
 		if (result == 0)
 			continue; /* purged since; outside a transaction that may be */
 		if (result < 0 && !is_of_row(result)) {
-			(void)sqlite3_reset(store->walked); /* the error is told already */
+			(void)sqlite3_reset(store->ids_of); /* the error is told already */
 			return result;
 		}
 		*ret = result > 0 ? &store->challenge : NULL;
 		return 1;
 	}
+}
+
+int store_next(struct store *store, struct challenge **ret, struct error *error)
+{
+	int result = store->careful ? -1 : next_of_walk(store);
+
+	if (result > 0)
+		*ret = &store->challenge;
+	if (result >= 0)
+		return result;
+	if (!store->careful) {
+		result = begin_careful(store, error);
+		if (result < 0)
+			return result;
+	}
+	return next_by_itself(store, ret, error);
 }
 
 int store_ids(struct store *store, int64_t from, size_t most, int64_t *ret, size_t *ret_count,

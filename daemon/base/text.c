@@ -55,6 +55,21 @@ void text_append_char(struct text *text, char c)
 	text_append_bytes(text, &c, 1);
 }
 
+void text_append_number(struct text *text, int64_t number)
+{
+	char digits[20]; /* as many as the lowest has with its sign */
+	size_t at = sizeof digits;
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (number < 0)
+		digits[--at] = '-';
+	text_append_bytes(text, digits + at, sizeof digits - at);
+}
+
 void text_appendf(struct text *text, const char *format, ...)
 {
 	va_list arguments;

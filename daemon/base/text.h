@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct text {
 	char *data;
@@ -24,6 +25,7 @@ struct text {
 void text_append(struct text *text, const char *string);
 void text_append_bytes(struct text *text, const char *bytes, size_t length);
 void text_append_char(struct text *text, char c);
+void text_append_number(struct text *text, int64_t number); /* decimal */
 void text_appendf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Cuts back to `length` bytes; does nothing when it is shorter already. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OFFSET_CHANGES = INT32_MIN };
+enum { OFFSET_CHANGES = INT16_MIN, SECONDS_PER_MINUTE = 60 };
 
 struct calendar {
 	struct calendar_plan plan;
@@ -18,11 +18,15 @@ struct calendar {
 	int32_t days;         /* how many days the tables hold */
 	int32_t working_days; /* how many of them work */
 	uint8_t *kind;        /* [day]: enum day_kind */
-	int32_t *offset;      /* [day]: of its clocks all day long, or OFFSET_CHANGES */
-	int32_t *worked;      /* [day]: working days before it; [days]: all */
-	int32_t *nth;         /* [n]: index of the nth working day */
-	int64_t *opened;      /* [day]: open seconds before it; [days]: all */
+	/* As small as they can be: the main process keeps them for good. */
+	int16_t *offset;  /* [day]: minutes, of its clocks all day long, or OFFSET_CHANGES */
+	uint16_t *worked; /* [day]: working days before it; [days]: all */
+	uint16_t *nth;    /* [n]: index of the nth working day */
+	uint32_t *opened; /* [day]: open seconds before it; [days]: all */
 };
+
+_Static_assert((CALENDAR_LAST_YEAR - CALENDAR_FIRST_YEAR + 1) * 366 <= UINT16_MAX,
+	       "the days can be counted in 16 bits");
 
 static const struct day_hours *hours_of(const struct calendar *calendar, int32_t day)
 {
@@ -40,11 +44,12 @@ static bool is_covered(const struct calendar *calendar, int32_t day)
  */
 static struct instant day_instant(const struct calendar *calendar, int32_t day, int32_t second)
 {
-	int32_t offset = calendar->offset[day - calendar->first];
+	int offset = calendar->offset[day - calendar->first];
 
 	if (offset == OFFSET_CHANGES)
 		return zone_instant(&calendar->plan.zone, day, second);
-	return (struct instant){ (int64_t)day * SECONDS_PER_DAY + second - offset };
+	return (struct instant){ (int64_t)day * SECONDS_PER_DAY + second -
+				 offset * SECONDS_PER_MINUTE };
 }
 
 /* One opening of a day as instants. Spring may shrink it to nothing, never below. */
@@ -132,7 +137,8 @@ static void mark_days(struct calendar *calendar, int32_t from, int32_t to, enum 
 }
 
 /* A day keeps one offset when its two midnights lie a plain day apart and nothing changes
- * between. */
+ * between. One that is no whole minutes is left to the zone, too: nobody has had any for long.
+ */
 static void mark_offsets(struct calendar *calendar)
 {
 	const struct zone *zone = &calendar->plan.zone;
@@ -146,8 +152,9 @@ static void mark_offsets(struct calendar *calendar)
 		calendar->offset[i] =
 			to.seconds - from.seconds == SECONDS_PER_DAY &&
 					zone_offset(zone, from) == offset &&
-					zone_offset(zone, instant_add(to, -1)) == offset
-				? offset
+					zone_offset(zone, instant_add(to, -1)) == offset &&
+					offset % SECONDS_PER_MINUTE == 0
+				? (int16_t)(offset / SECONDS_PER_MINUTE)
 				: OFFSET_CHANGES;
 	}
 }
@@ -166,26 +173,31 @@ static void mark_kinds(struct calendar *calendar)
 		mark_days(calendar, plan->holidays[i].day, plan->holidays[i].day, DAY_HOLIDAY);
 }
 
-static void count_up(struct calendar *calendar)
+static int count_up(struct calendar *calendar, struct error *error)
 {
-	int32_t worked = 0;
+	uint16_t worked = 0;
 	int64_t opened = 0;
 
 	for (int32_t i = 0; i < calendar->days; i++) {
 		calendar->worked[i] = worked;
-		calendar->opened[i] = opened;
+		calendar->opened[i] = (uint32_t)opened;
 		if (calendar->kind[i] != DAY_WORKING)
 			continue;
-		calendar->nth[worked++] = i;
+		calendar->nth[worked++] = (uint16_t)i;
 		for (size_t o = 0; o < hours_of(calendar, calendar->first + i)->count; o++) {
 			struct span span = opening_span(calendar, calendar->first + i, o);
 
 			opened += span.to - span.from;
 		}
 	}
+	/* Open day and night it is a third of this; only clocks that jump by a day could do it.
+	 */
+	if (opened > UINT32_MAX)
+		return error_set(error, EINVAL, "the clocks of its zone cannot be counted by");
 	calendar->worked[calendar->days] = worked;
-	calendar->opened[calendar->days] = opened;
+	calendar->opened[calendar->days] = (uint32_t)opened;
 	calendar->working_days = worked;
+	return 0;
 }
 
 int calendar_create(const struct calendar_plan *plan, struct calendar **ret,
@@ -214,7 +226,8 @@ int calendar_create(const struct calendar_plan *plan, struct calendar **ret,
 		return error_memory(error);
 	mark_offsets(calendar);
 	mark_kinds(calendar);
-	count_up(calendar);
+	if (count_up(calendar, error) < 0)
+		return -EINVAL;
 
 	*ret = TAKE(calendar);
 	return 0;
@@ -283,12 +296,14 @@ int32_t calendar_day(const struct calendar *calendar, struct instant at)
 	int32_t second;
 
 	if (guess > calendar->first && guess < calendar->first + calendar->days - 1) {
-		int32_t offset = calendar->offset[guess - calendar->first];
+		int offset = calendar->offset[guess - calendar->first];
 
-		day = (int32_t)((at.seconds + offset) / SECONDS_PER_DAY);
-		if (offset != OFFSET_CHANGES &&
-		    calendar->offset[day - calendar->first] == offset)
-			return day;
+		if (offset != OFFSET_CHANGES) {
+			day = (int32_t)((at.seconds + offset * SECONDS_PER_MINUTE) /
+					SECONDS_PER_DAY);
+			if (calendar->offset[day - calendar->first] == offset)
+				return day;
+		}
 	}
 	zone_local(&calendar->plan.zone, at, &day, &second);
 	return day;
@@ -420,7 +435,7 @@ static int64_t opened_before(const struct calendar *calendar, struct instant at)
 static int32_t day_passing(const struct calendar *calendar, int64_t target, int32_t near,
 			   bool forward)
 {
-	const int64_t *opened = calendar->opened;
+	const uint32_t *opened = calendar->opened;
 	/* Forward, the last index with opened < target; back, the last with opened <= target.
 	 */
 	int64_t bound = forward ? target - 1 : target;

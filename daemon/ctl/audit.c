@@ -45,7 +45,7 @@ static int run_verify(struct ctl *ctl, int argc, char **argv)
 		status = ctl_ledger(ctl, LEDGER_READ, &ledger);
 	if (status != EXIT_DONE)
 		return status;
-	if (ledger_verify(ledger, &found, &error) < 0)
+	if (ctl_verify(ctl, ledger, &found, &error) < 0)
 		return ctl_fail(ctl, &error, "");
 	if (ctl->json) {
 		status = ctl_print_json(ctl, verification_json(&found));
@@ -140,7 +140,7 @@ static int export_challenge(struct ctl *ctl, struct ledger *ledger, const char *
 	struct ledger_verification found = { 0 };
 	struct export export = { .ctl = ctl };
 	struct error error = { 0 };
-	int result = ledger_verify(ledger, &found, &error);
+	int result = ctl_verify(ctl, ledger, &found, &error);
 
 	if (ctl->json)
 		export.array = json_array();

@@ -121,7 +121,7 @@ static int verify(struct ctl *ctl, const char *folder, struct ledger_verificatio
 	struct error error = { 0 };
 
 	if (ledger_open(folder, LEDGER_READ, &ledger, &error) < 0 ||
-	    ledger_verify(ledger, ret, &error) < 0)
+	    ctl_verify(ctl, ledger, ret, &error) < 0)
 		return ctl_fail(ctl, &error, "");
 	return EXIT_DONE;
 }

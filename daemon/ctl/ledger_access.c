@@ -2,6 +2,7 @@
 #include "ctl/ledger_access.h"
 
 #include "ctl/entry.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 
@@ -41,6 +42,23 @@ int ctl_who_and_why(struct ctl *ctl, const char *by, const char *why)
 	if (by == NULL || by[0] == '\0' || why == NULL || why[0] == '\0')
 		return ctl_usage(ctl, "say who decides and why: --by NAME --why TEXT");
 	return EXIT_DONE;
+}
+
+static void tell_rows(void *context, size_t rows)
+{
+	progress_step(context, rows);
+}
+
+int ctl_verify(const struct ctl *ctl, struct ledger *ledger, struct ledger_verification *ret,
+	       struct error *error)
+{
+	CLEANUP(progress_end) struct progress progress = progress_begin(ctl, "rows checked");
+	int result;
+
+	ledger_watch(ledger, (struct ledger_watcher){ tell_rows, &progress });
+	result = ledger_verify(ledger, ret, error);
+	ledger_watch(ledger, (struct ledger_watcher){ 0 });
+	return result;
 }
 
 const char *ctl_when(const struct ctl *ctl, struct instant at, char out[static WHEN_TEXT_SIZE])

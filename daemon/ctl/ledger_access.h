@@ -13,6 +13,10 @@
  */
 int ctl_ledger(struct ctl *ctl, enum ledger_access access, struct ledger **ret);
 
+/* ledger_verify, which may take its time: with its progress shown where somebody watches. */
+MUST_CHECK int ctl_verify(const struct ctl *ctl, struct ledger *ledger,
+			  struct ledger_verification *ret, struct error *error);
+
 /* What to do about an error of ledger_open; "" where nobody knows. */
 const char *ctl_ledger_advice(int code);
 

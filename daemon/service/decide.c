@@ -20,6 +20,7 @@ struct task {
 	size_t history_count;
 	const struct manner *manner;
 	bool holds;           /* something of this challenge is held */
+	bool approved_read;   /* what the approved configuration asks for is known */
 	struct instant again; /* when to look again beside the timeline's next; NEVER */
 	struct decided *count;
 };
@@ -69,21 +70,41 @@ static bool was_told(const struct task *task, const struct ledger_notice *cleare
 	return false;
 }
 
-/* Why the notice is not sent; "" when it is. */
-static const char *reason_for_silence(const struct task *task, size_t entry,
-				      const struct ledger_notice *notice)
+/* Read only when something is to be held against it: for most challenges nothing is. */
+static int read_approved(struct task *task, struct error *error)
 {
+	int r = task->approved_read ? 0 : approval_read(task->approval, task->facts, error);
+
+	task->approved_read = r >= 0;
+	return r;
+}
+
+/* Why the notice is not sent; "" when it is. */
+static int reason_for_silence(struct task *task, size_t entry,
+			      const struct ledger_notice *notice, const char **ret,
+			      struct error *error)
+{
+	const char *reason = NULL;
+	int r;
+
 	if (task->manner->adopt)
-		return ledger_adopted_reason;
-	if (facts_is_ended(task->facts, entry))
-		return answered;
-	if (facts_is_replaced(task->facts, entry))
-		return decide_replaced;
-	if (notice->kind == NOTICE_CLEARED && !was_told(task, notice))
-		return nothing_told;
-	return approval_holds(task->approval, task->facts, entry, notice->role)
-		       ? approval_reason
-		       : "";
+		reason = ledger_adopted_reason;
+	else if (facts_is_ended(task->facts, entry))
+		reason = answered;
+	else if (facts_is_replaced(task->facts, entry))
+		reason = decide_replaced;
+	else if (notice->kind == NOTICE_CLEARED && !was_told(task, notice))
+		reason = nothing_told;
+	if (reason == NULL) {
+		r = read_approved(task, error);
+		if (r < 0)
+			return r;
+		reason = approval_holds(task->approval, task->facts, entry, notice->role)
+				 ? approval_reason
+				 : "";
+	}
+	*ret = reason;
+	return 0;
 }
 
 /*
@@ -168,8 +189,6 @@ static int record(struct task *task, struct ledger_notice *notice, const char *r
 {
 	int r;
 
-	if (is_known(task, notice))
-		return 0;
 	notice->reason = reason;
 	notice->state = reason[0] == '\0'           ? DELIVERY_DECIDED
 			: reason == approval_reason ? DELIVERY_HELD
@@ -191,6 +210,20 @@ static int record(struct task *task, struct ledger_notice *notice, const char *r
 	return 0;
 }
 
+/* What the entry says to the notice's role, unless that is known already. */
+static int record_entry(struct task *task, size_t place, struct ledger_notice *notice,
+			struct error *error)
+{
+	const char *reason = "";
+	int r;
+
+	if (is_known(task, notice))
+		return 0;
+	notice->send_at = time_to_go(task->facts, &task->facts->entries[place]);
+	r = reason_for_silence(task, place, notice, &reason, error);
+	return r < 0 ? r : record(task, notice, reason, error);
+}
+
 /* Roles beside the policy's own were told of this obligation (reach.h): they are stood down,
  * too. */
 static int clear_others(struct task *task, size_t place, struct error *error)
@@ -204,13 +237,12 @@ static int clear_others(struct task *task, size_t place, struct error *error)
 		int r;
 
 		notice.role = told->role;
-		notice.send_at = time_to_go(task->facts, entry);
 		if (told->event != entry->event || !had_gone(told->state) ||
 		    (told->kind != NOTICE_BREACH && told->kind != NOTICE_ESCALATION) ||
 		    strcmp(told->obligation, notice.obligation) != 0)
 			continue;
 		/* Decided already where the policy names the role. */
-		r = record(task, &notice, reason_for_silence(task, place, &notice), error);
+		r = record_entry(task, place, &notice, error);
 		if (r < 0)
 			return r;
 	}
@@ -224,10 +256,8 @@ static int decide_entry(struct task *task, size_t place, struct error *error)
 	for (size_t i = 0; i < entry->to.count; i++) {
 		struct ledger_notice notice =
 			ledger_notice_of(task->facts->policy, task->facts->challenge, entry, i);
-		int r;
+		int r = record_entry(task, place, &notice, error);
 
-		notice.send_at = time_to_go(task->facts, entry);
-		r = record(task, &notice, reason_for_silence(task, place, &notice), error);
 		if (r < 0)
 			return r;
 	}
@@ -270,9 +300,13 @@ static int look_at_held(struct task *task, const struct ledger_notice *notice,
 			struct error *error)
 {
 	int place = facts_find(task->facts, notice);
+	int r;
 
 	if (strcmp(notice->reason, approval_reason) != 0)
 		return 0; /* by somebody, or something, else */
+	r = read_approved(task, error);
+	if (r < 0)
+		return r;
 	if (place < 0 ||
 	    approval_holds(task->approval, task->facts, (size_t)place, notice->role)) {
 		task->holds = true;
@@ -397,7 +431,7 @@ static int stand_down_undone(struct task *task, struct error *error)
 		if (calendar_next_open(task->facts->policy->calendar, notice.at,
 				       &notice.send_at) < 0)
 			notice.send_at = notice.at;
-		r = record(task, &notice, "", error);
+		r = is_known(task, &notice) ? 0 : record(task, &notice, "", error);
 		if (r < 0)
 			return r;
 	}
@@ -477,7 +511,7 @@ static void log_problems(const struct challenge *challenge, unsigned found)
 }
 
 /* When the challenge is to be looked at again. */
-static int schedule(const struct task *task, struct error *error)
+static int schedule(struct task *task, struct error *error)
 {
 	struct instant next = instant_min(task->facts->next, task->again);
 	struct instant approved = INSTANT_NEVER;
@@ -485,6 +519,8 @@ static int schedule(const struct task *task, struct error *error)
 
 	/* The approved configuration may come to ask for what is held. */
 	if (task->holds)
+		r = read_approved(task, error);
+	if (task->holds && r >= 0)
 		r = approval_next(task->approval, &approved, error);
 	return r < 0 ? r
 		     : ledger_schedule(task->ledger, task->facts->challenge->id,
@@ -494,9 +530,9 @@ static int schedule(const struct task *task, struct error *error)
 static int decide_facts(struct task *task, struct error *error)
 {
 	bool loud = task->manner->loud;
-	int r = approval_read(task->approval, task->facts, error);
+	int r = 0;
 
-	if (r >= 0 && loud && !task->manner->adopt)
+	if (loud && !task->manner->adopt)
 		r = approval_record_moves(task->approval, task->ledger, task->facts,
 					  &task->count->moved, error);
 	if (r >= 0)

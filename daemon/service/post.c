@@ -428,7 +428,8 @@ static void log_outcome(struct post *post, const struct in_hand *hand,
 	char mail[24];
 	char contact[24];
 	char numbers[40];
-	const char *references = read_references(post, hand->id, &about);
+	const char *references =
+		journal_is_open(finding->event) ? read_references(post, hand->id, &about) : "";
 	const struct journal_field fields[] = {
 		{ "MAIL", mail },
 		{ "CONTACT", contact },

@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from partnership import BUILD, DAY, Partnership  # noqa: E402
 from smtp_server import Server  # noqa: E402
+from terminal import shown  # noqa: E402
 
 HOUR = 3600
 # These can be worked out anew at any time, or only guard the clock: no evidence.
@@ -66,6 +67,31 @@ class Audit(unittest.TestCase):
     def test_a_decision_not_to_send_is_there_with_its_reason(self):
         silent = [entry["said"]["reason"] for entry in self.decisions("reminded") if entry["state"] == "cancelled"]
         self.assertIn("later reminder due", silent)
+
+    def test_who_waits_on_a_terminal_sees_how_far_it_is(self):
+        strace = shutil.which("strace")
+        if strace is None:
+            self.skipTest("strace is not installed")
+        with tempfile.TemporaryDirectory(prefix="test-audit-") as folder, Server() as server:
+            there = Partnership(folder, server.port)
+            there.create_store()
+            with there.open_store() as store:
+                store.execute("BEGIN")
+                store.executemany(
+                    "INSERT INTO challenge (id, reference, policy, policy_version, raising_agency, receiving_agency)"
+                    " VALUES (?, ?, 'test', '1', 'health', 'council')", [(n, f"R-{n}") for n in range(1, 701)])
+                store.executemany("INSERT INTO event (challenge, kind, at) VALUES (?, 'raised', unixepoch() - 864000)",
+                                  [(n,) for n in range(1, 701)])
+                store.execute("COMMIT")
+            there.run("--once")
+            command = [BUILD / "challengectl", "--config", there.config, "audit", "verify"]
+            slow = [strace, "-f", "-o", "/dev/null", "-e", "trace=pread64",
+                    "-e", "inject=pread64:delay_enter=40000:when=40..70", *command]
+            progress, answer = shown(slow, there.environment(), "stderr")
+            self.assertRegex(progress, r"^\rrows checked: \d{4,}")
+            self.assertTrue(progress.endswith("\r\033[K"), repr(progress))  # wiped when it is done
+            self.assertIn("intact", answer)
+            self.assertEqual(shown(command, there.environment(), "stderr")[0], "")  # in no time: not a word
 
     def tables(self, ledger):
         names = [name for name, in ledger.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]

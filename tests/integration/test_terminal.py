@@ -1,44 +1,26 @@
 #!/usr/bin/python3
 """challengectl on a terminal: lines that fit, colour that NO_COLOR takes away, and neither in a pipe."""
 
-import fcntl
 import json
 import os
 import pty
-import struct
 import subprocess
 import sys
-import termios
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from control import CTL, Control  # noqa: E402
-
-
-def heard(leader):
-    """All that is written to a terminal until its other end is closed."""
-    said = b""
-    try:
-        while data := os.read(leader, 4096):
-            said += data
-    except OSError:  # closed
-        pass
-    os.close(leader)
-    return said
+from terminal import heard, shown  # noqa: E402
 
 
 class Terminal(Control):
     def on_terminal(self, *arguments, columns=60, **environment):
         """What a terminal of so many columns is shown."""
-        leader, follower = pty.openpty()
-        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        with subprocess.Popen([CTL, "--config", self.main, *arguments], stdout=follower, stderr=subprocess.PIPE,
-                              stdin=subprocess.DEVNULL, env={**kept, "TERM": "xterm", **environment}) as program:
-            os.close(follower)
-            said = heard(leader)
-        return said.decode().replace("\r\n", "\n")
+        said, _ = shown([CTL, "--config", self.main, *arguments], {**kept, "TERM": "xterm", **environment},
+                        columns=columns)
+        return said.replace("\r\n", "\n")
 
     def setUp(self):
         super().setUp()

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -248,6 +250,59 @@ static void a_copy_is_of_one_moment_and_locks_nothing(void **state)
 	database_closep(&copy);
 }
 
+/* More than one chunk of the copying, and with a journal that a killed writer left. */
+static void a_copy_holds_every_page_and_leaves_no_file(void **state)
+{
+	struct place *place = *state;
+	char folder[] = "/tmp/test-copy-XXXXXX";
+	char journal[300];
+	sqlite3 *copy = NULL;
+	int64_t number = 0;
+	pid_t killed;
+
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(setenv("TMPDIR", folder, 1), 0);
+	assert_int_equal(
+		database_run(place->db,
+			     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+			     " LIMIT 5000) INSERT INTO p (t) SELECT hex(randomblob(40)) FROM n",
+			     NULL),
+		0);
+	killed = fork();
+	assert_true(killed >= 0);
+	if (killed == 0) {
+		sqlite3 *other = NULL;
+
+		if (sqlite3_open(place->path, &other) == SQLITE_OK &&
+		    sqlite3_exec(other,
+				 "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN;"
+				 "UPDATE p SET t = lower(t)",
+				 NULL, NULL, NULL) == SQLITE_OK)
+			(void)raise(SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(killed, NULL, 0), killed);
+	(void)snprintf(journal, sizeof journal, "%s-journal", place->path);
+	assert_int_equal(access(journal, F_OK), 0);
+	assert_int_equal(database_copy(place->db, &copy, NULL), 0);
+	assert_int_equal(database_number(copy, "SELECT count(*) FROM p WHERE t = upper(t)",
+					 &number, NULL),
+			 1);
+	assert_int_equal(number, 5000);
+	assert_int_equal(database_number(copy,
+					 "SELECT count(*) = 0 FROM pragma_integrity_check WHERE"
+					 " integrity_check <> 'ok'",
+					 &number, NULL),
+			 1);
+	assert_int_equal(number, 1);
+	assert_int_equal(rmdir(folder), 0); /* it is empty */
+	database_closep(&copy);
+	assert_int_equal(setenv("TMPDIR", "/proc/nowhere", 1), 0); /* the next folder does */
+	assert_int_equal(database_copy(place->db, &copy, NULL), 0);
+	database_closep(&copy);
+	assert_int_equal(unsetenv("TMPDIR"), 0);
+}
+
 static void the_count_of_commits_tells_of_each(void **state)
 {
 	struct place *place = *state;
@@ -272,6 +327,7 @@ int main(void)
 		PLAIN(a_damaged_file_is_told_apart),
 		PLAIN(writes_and_reads_every_type),
 		PLAIN(a_copy_is_of_one_moment_and_locks_nothing),
+		PLAIN(a_copy_holds_every_page_and_leaves_no_file),
 		PLAIN(the_count_of_commits_tells_of_each),
 	};
 	struct CMUnitTest tests[COUNT(plain) + COUNT(setting_rows) + COUNT(refusal_rows)];

@@ -140,8 +140,15 @@ static void one_event_stays_one_line(void **state)
 
 static void speak_much(void)
 {
-	for (int i = 0; i < 300; i++)
+	for (int i = 0; i < 300; i++) {
+		if (i < 99 && !journal_is_open(JOURNAL_ACCEPTED))
+			journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "shut too early");
 		journal_send(JOURNAL_ACCEPTED, NULL, 0, "line %d", i);
+	}
+	if (journal_is_open(JOURNAL_ACCEPTED))
+		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "open still");
+	if (!journal_is_open(JOURNAL_CHALLENGE_FAULT) || !journal_is_open(JOURNAL_LEDGER_FAULT))
+		journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "shut for errors");
 	for (int i = 0; i < 300; i++)
 		journal_send(JOURNAL_CHALLENGE_FAULT, NULL, 0, "error %d", i);
 	journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "what matters");
@@ -165,6 +172,8 @@ static void a_flood_is_capped_and_says_so(void **state)
 	assert_in_range(count(said, "line "), 100, 200);
 	/* Of their own: not drowned. One was logged by the test before. */
 	assert_in_range(count(said, "error "), 99, 200);
+	assert_int_equal(count(said, "shut"), 0);
+	assert_true(count(said, "line ") > 100 || count(said, "open still") == 0);
 	assert_in_range(count(said, "left out"), 1, 3);
 	assert_int_equal(count(said, "<2>what matters\n"), 1);
 	free(said);

@@ -440,6 +440,88 @@ static void lists_what_waits(void **state)
 	assert_int_equal(NOW.seconds, wake.seconds);
 }
 
+/* Whether each challenge has the notices that `expected` counts, asked for in steps. */
+static void assert_histories(struct fixture *f, const int *expected, int from, int to, int by)
+{
+	for (int challenge = from; by > 0 ? challenge < to : challenge > to; challenge += by) {
+		struct ledger_notice *list = NULL;
+		size_t count = 0;
+
+		OK(f, ledger_history(f->ledger, challenge, &list, &count, &f->error));
+		assert_int_equal(expected[challenge], count);
+		for (size_t i = 0; i < count; i++) {
+			assert_int_equal(challenge, list[i].challenge);
+			assert_true(i == 0 || list[i - 1].id < list[i].id);
+		}
+		ledger_notices_free(list, count);
+	}
+}
+
+/* One statement walks on while nothing is written; what is written meanwhile is seen. */
+static void histories_follow_one_another(void **state)
+{
+	enum { CHALLENGES = 60 };
+	struct fixture *f = of(state);
+	int expected[CHALLENGES + 1] = { 0 };
+	int64_t id;
+
+	/* The later event first, so that the order of the key is not that of the ids. */
+	for (int event = 3; event > 0; event--)
+		for (int challenge = 1; challenge <= CHALLENGES; challenge++)
+			if (challenge % 4 >= event && challenge % 20 < 14) {
+				(void)decide_one(f, challenge, event);
+				expected[challenge]++;
+			}
+	for (int inside = 0; inside < 2; inside++) {
+		if (inside == 1)
+			OK(f, ledger_begin(f->ledger, &f->error));
+		for (int by = 1; by < 12; by++)
+			assert_histories(f, expected, 1, CHALLENGES, by);
+		assert_histories(f, expected, CHALLENGES, 0, -1);
+	}
+	assert_histories(f, expected, 1, 6, 1);
+	for (int challenge = 6; challenge <= CHALLENGES; challenge++) {
+		struct ledger_notice notice = sample_notice(challenge, 9);
+
+		OK(f, ledger_decide(f->ledger, &notice, NOW, &id, &f->error));
+		expected[challenge]++;
+		assert_histories(f, expected, challenge, challenge + 1, 1);
+		if (challenge % 3 == 0 && challenge < CHALLENGES) {
+			notice = sample_notice(challenge + 1, 8);
+			OK(f, ledger_decide(f->ledger, &notice, NOW, &id, &f->error));
+			expected[challenge + 1]++;
+		}
+	}
+	assert_histories(f, expected, 1, 9, 1);
+	OK(f, ledger_commit(f->ledger, &f->error));
+	assert_histories(f, expected, 9, CHALLENGES, 1);
+}
+
+static void a_walk_holds_no_lock_afterwards(void **state)
+{
+	struct fixture *f = of(state);
+	int expected[6] = { 0, 1, 1, 1, 1, 1 };
+	struct ledger *person = NULL;
+
+	for (int challenge = 1; challenge < 6; challenge++)
+		(void)decide_one(f, challenge, 1);
+	OK(f, ledger_open(f->folder, LEDGER_PERSON, &person, &f->error));
+	sqlite3_busy_timeout(person->db, 1);
+	for (int i = 0; i < 2; i++) {
+		OK(f, ledger_begin(f->ledger, &f->error));
+		assert_histories(f, expected, 1, 4, 1);
+		OK(f, ledger_schedule(f->ledger, 1, NOW, &f->error));
+		OK(f, ledger_schedule(f->ledger, 2, NOW, &f->error));
+		if (i == 0)
+			OK(f, ledger_commit(f->ledger, &f->error));
+		else
+			ledger_rollback(f->ledger);
+		OK(f, ledger_set(person, "a", i == 0 ? "b" : "c", &f->error));
+		assert_histories(f, expected, 4, 6, 1);
+	}
+	ledger_close(person);
+}
+
 static void a_decision_needs_a_transaction(void **state)
 {
 	struct fixture *f = of(state);
@@ -1178,6 +1260,15 @@ static void no_hot_statement_scans(void **state)
 		OK(f, ledger_history(f->ledger, 8, &found, &count, &f->error));
 		ledger_notices_free(found, count);
 	}
+	OK(f, ledger_begin(f->ledger, &f->error)); /* and the walks */
+	for (int challenge = 100; challenge < 103; challenge++) {
+		struct ledger_notice *found = NULL;
+
+		OK(f, ledger_history(f->ledger, challenge, &found, &count, &f->error));
+		OK(f, ledger_schedule(f->ledger, challenge, INSTANT_NEVER, &f->error));
+		ledger_notices_free(found, count);
+	}
+	OK(f, ledger_commit(f->ledger, &f->error));
 	assert_true(f->ledger->kept_count > 25);
 	for (size_t i = 0; i < f->ledger->kept_count; i++)
 		if (strncmp(f->ledger->kept[i].sql, "BEGIN", 5) != 0 &&
@@ -1207,6 +1298,8 @@ static const struct CMUnitTest plain[] = {
 	ROW("an unchanged schedule writes nothing", an_unchanged_schedule_writes_nothing),
 	ROW("the latest instant is the daemon's own", remembers_the_latest_instant_of_the_daemon),
 	ROW("what waits is listed when its time has come", lists_what_waits),
+	ROW("histories are read one after the other", histories_follow_one_another),
+	ROW("reading them keeps nobody out afterwards", a_walk_holds_no_lock_afterwards),
 	ROW("changes that belong together need a transaction", a_decision_needs_a_transaction),
 	ROW("held notices wait for approval", holds_and_releases_notices),
 	ROW("ready mails go first, then what is due again by its time", claims_in_order),

@@ -284,6 +284,42 @@ static void walks_only_what_changed_in_order(void **state)
 	store_end(place->store);
 }
 
+/* A store whose triggers are not ours: equal numbers, and one bad event among good ones. */
+static void a_walk_passes_a_bad_row_and_repeats_none(void **state)
+{
+	static const struct {
+		int64_t id;
+		int events; /* -1: it cannot be read */
+	} expected[] = { { 1, 2 }, { 2, 0 }, { 3, 3 }, { 4, -1 }, { 5, 1 }, { 6, 0 } };
+	struct place *place = *state;
+	struct challenge *challenge = NULL;
+
+	sql(place, "INSERT INTO challenge (reference, policy, policy_version, raising_agency,"
+		   " receiving_agency) VALUES ('b', 'e', '1', 'school', 'care'),"
+		   " ('c', 'e', '1', 'school', 'care'), ('d', 'e', '1', 'school', 'care'),"
+		   " ('e', 'e', '1', 'school', 'care'), ('f', 'e', '1', 'school', 'care');"
+		   "INSERT INTO event (challenge, kind, at) VALUES (3, 'raised', 1),"
+		   " (4, 'raised', 2), (3, 'agreed', 3), (5, 'raised', 4), (4, char(7), 5),"
+		   " (3, 'closed', 6);"
+		   "DROP TRIGGER change_seq_kept; UPDATE challenge SET change_seq = 7");
+	open_store(place);
+	assert_int_equal(store_changed_since(place->store, 6, NULL), 0);
+	for (size_t i = 0; i < COUNT(expected); i++) {
+		assert_int_equal(store_next(place->store, &challenge, NULL), 1);
+		assert_int_equal(store_row(place->store), expected[i].id);
+		assert_int_equal(challenge == NULL, expected[i].events < 0);
+		if (challenge == NULL)
+			continue;
+		assert_int_equal(challenge->id, expected[i].id);
+		assert_int_equal(challenge->event_count, expected[i].events);
+		if (expected[i].id == 3)
+			assert_string_equal(challenge->events[1].kind, "agreed");
+	}
+	assert_int_equal(store_next(place->store, &challenge, NULL), 0);
+	assert_int_equal(store_changed_since(place->store, 7, NULL), 0);
+	assert_int_equal(store_next(place->store, &challenge, NULL), 0);
+}
+
 static void holds_no_lock_between_rows_of_a_finished_walk(void **state)
 {
 	struct place *place = *state;
@@ -659,6 +695,7 @@ int main(void)
 		PLAIN(purge_lets_rows_go_and_numbers_stay_used),
 		PLAIN(reads_a_challenge_with_its_events),
 		PLAIN(walks_only_what_changed_in_order),
+		PLAIN(a_walk_passes_a_bad_row_and_repeats_none),
 		PLAIN(holds_no_lock_between_rows_of_a_finished_walk),
 		PLAIN(hands_out_a_bad_row_by_id),
 		PLAIN(sees_one_moment_inside_a_transaction),
