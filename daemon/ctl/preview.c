@@ -432,9 +432,9 @@ static json_t *mail_json(const struct preview *preview, enum letter_template whi
 {
 	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s}", "template",
 			 letter_template_names[which], "policy", preview->policy->id,
-			 "language", language_tag(preview->language), "whole",
-			 result == LETTER_WHOLE, "subject", text_string(&text->subject), "text",
-			 text_string(&text->body), "html", text_string(&text->html));
+			 "language", text->language, "whole", result == LETTER_WHOLE, "subject",
+			 text_string(&text->subject), "text", text_string(&text->body), "html",
+			 text_string(&text->html));
 }
 
 static int show(struct preview *preview, enum letter_template which, bool html)
