@@ -66,6 +66,8 @@ struct status {
 	size_t forgotten;
 	struct unwatched unwatched[UNWATCHED_MOST];
 	size_t unreadable;
+	size_t unsound;
+	char unsound_first[140]; /* of these: its reference and the column */
 	size_t no_policy;
 	size_t not_raised;
 	struct problem problem[PROBLEMS_MOST];
@@ -186,6 +188,14 @@ static int judge_promise(struct status *status, const struct challenge *challeng
 	return result < 0 ? result : 0;
 }
 
+static void note_unsound(struct status *status, const struct challenge *challenge)
+{
+	if (challenge->unsound != NULL && status->unsound++ == 0)
+		(void)snprintf(status->unsound_first, sizeof status->unsound_first,
+			       "%.100s: %s", challenge->reference,
+			       challenge->unsound); /* cut is fine */
+}
+
 static int count_challenge(struct status *status, const struct standing *standing,
 			   const struct challenge *challenge, struct timeline *timeline,
 			   struct instant planned, struct error *error)
@@ -193,6 +203,7 @@ static int count_challenge(struct status *status, const struct standing *standin
 	struct promise_facts facts = { .readable = true };
 	int result = 0;
 
+	note_unsound(status, challenge);
 	if (standing->policy == NULL) {
 		status->no_policy++;
 	} else if (instant_is_never(standing->raised)) {
@@ -433,6 +444,15 @@ static void judge_challenges(struct status *status)
 	if (status->unreadable > 0)
 		add_problem(status, "The journal names them: journalctl -u challenge-notifyd",
 			    "%zu challenges cannot be read", status->unreadable);
+	if (status->unsound > 0)
+		add_problem(status,
+			    "They are watched all the same. Correct the value in the store; in "
+			    "an event, void it and record it again.",
+			    "%zu %s a value that is not fit to be read and counts as unknown "
+			    "(first %s)",
+			    status->unsound,
+			    text_plural(status->unsound, "challenge has", "challenges have"),
+			    status->unsound_first);
 	if (status->no_policy > 0)
 		add_problem(status,
 			    "challengectl list shows them; put that version of the policy "
