@@ -429,7 +429,10 @@ static int fail_store(struct trouble *trouble, int r)
 
 static struct manner manner_of(const struct pass *pass)
 {
-	return (struct manner){ .hold = pass->breaker.holds ? ledger_flood_reason : NULL,
+	const char *reason = breaker_is_restored(&pass->breaker) ? ledger_restored_reason
+								 : ledger_flood_reason;
+
+	return (struct manner){ .hold = pass->breaker.holds ? reason : NULL,
 				.hold_until = pass->breaker.until };
 }
 
