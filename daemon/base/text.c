@@ -124,7 +124,7 @@ char *text_detach(struct text *text)
 	return data;
 }
 
-const char *text_plural(size_t count, const char *one, const char *many)
+const char *text_plural(int64_t count, const char *one, const char *many)
 {
 	return count == 1 ? one : many;
 }
