@@ -533,11 +533,11 @@ static int begin(struct preview *preview, const char *policy)
 	if (policy != NULL)
 		status = ctl_find_policy(ctl, policy, &preview->policy);
 	else if (config->policy_count == 0)
-		return ctl_cannot(ctl, "no policy is loaded");
+		status = ctl_cannot(ctl, "no policy is loaded");
 	else
 		preview->policy = config->policies[0];
-	if (status != EXIT_DONE)
-		return status;
+	if (preview->policy == NULL)
+		return status != EXIT_DONE ? status : EXIT_COULD_NOT;
 	if (!ctl_now(ctl, calendar_zone(preview->policy->calendar), &preview->now))
 		return EXIT_USAGE;
 	return read_scenes(preview, &error) < 0 ? ctl_fail(ctl, &error, "") : EXIT_DONE;
