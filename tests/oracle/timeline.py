@@ -17,9 +17,10 @@ Readings (where the words leave a choice; those of counting.py hold too):
      what has run out: later events clear nothing of it.
  T4  resolved, withdrawn and closed end every obligation except those whose `starts` is one of
      the three; these end only by their own `ends` (so the example's feedback names "closed").
- T5  After `resolved` recorded events still start obligations and enter stages; a stage entered
-     by an escalation then starts no clock. After `closed` or `withdrawn` only obligations that
-     start from these start, and `stage` enters nothing, until `reopened`.
+ T5  After `resolved` recorded events still start obligations and enter stages, and whoever enters
+     a stage has taken the challenge up again; a stage entered by an escalation before that
+     starts no clock. After `closed` or `withdrawn` only obligations that start from these start,
+     and `stage` enters nothing, until `reopened`.
  T6  An event ends before it starts. "Running", for a second start: until it is ended, breached
      or not.
  T7  A first visit replays the earlier events, ends as well as starts, for each obligation. What
@@ -42,7 +43,8 @@ Readings (where the words leave a choice; those of counting.py hold too):
  T16 An escalation to the stage already in effect changes nothing and tells nobody.
  T17 `raised` enters the first stage unless a `stage` event at its instant names another; a
      second `raised` is an event like any other. Nothing speaks before it: overall clocks from
-     earlier events then behave as on a first visit (T7).
+     earlier events then behave as on a first visit (T7), and what ended before it ends nothing.
+     A `stage` or `reopened` that comes before any `raised` stands for it: the safe side.
  T18 An overall obligation that escalates is not ended by the move: its repeats go on.
  T19 An unknown urgency gets, for each obligation, the limit that falls due first from its start.
  T20 A pause whose end is not after its start is no pause. `resumed` at its end changes nothing.
@@ -133,6 +135,7 @@ class Timeline:
         self.protect_by = protect_by
         self.events = settle(events)
         self.stages = {stage["id"]: stage for stage in policy["stages"]}
+        self.first_stage = policy["stages"][0]["id"]
         self.obligations = []       # in the order of the policy: those of stages, then overall
         for stage in policy["stages"]:
             shorthand = ("limit", "remind", "breach", "repeat")
@@ -319,6 +322,17 @@ class Timeline:
                 if earlier:
                     self.start(ob, earlier["at"], self.now, agreed=earlier.get("due"))
 
+    def take_up(self):
+        """It is open from now on, whatever ended it; the first time, overall clocks have earlier starts."""
+        self.over, self.resolved_at = False, None
+        if self.raised:
+            return
+        self.raised = True
+        for ob in self.obligations:
+            earlier = self.replay(ob) if ob.stage is None else None
+            if earlier:
+                self.start(ob, earlier["at"], self.now, agreed=earlier.get("due"))
+
     def is_open(self):
         return not self.over and self.resolved_at is None
 
@@ -342,22 +356,18 @@ class Timeline:
             if kind in clock.ob.ends or (kind in TERMINAL and clock.ob.starts not in TERMINAL):
                 self.answered(clock)
         if kind == "raised" and not self.raised:
-            self.raised = True
             elsewhere = [e for e in self.events if e["kind"] == "stage" and e["at"] == self.now
                          and e.get("stage") in self.stages]
-            first = self.policy["stages"][0]["id"]
-            if all(e["stage"] == first for e in elsewhere) and self.stage is None:
-                self.enter(first, event)
-            for ob in self.obligations:
-                earlier = self.replay(ob) if ob.stage is None else None
-                if earlier:
-                    self.start(ob, earlier["at"], self.now, agreed=earlier.get("due"))
+            self.take_up()
+            if all(e["stage"] == self.first_stage for e in elsewhere):
+                self.enter(self.first_stage, event)
         elif kind == "stage" and event.get("stage") in self.stages:
             if event["stage"] != self.stage and not self.over:
+                self.take_up()
                 self.enter(event["stage"], event)
-        elif kind == "reopened" and self.stage is not None:
-            self.over, self.resolved_at = False, None
-            self.enter(self.stage, event)
+        elif kind == "reopened":
+            self.take_up()
+            self.enter(self.stage or self.first_stage, event)
         elif kind == "resolved":
             self.resolved_at = self.now
         elif kind in ("closed", "withdrawn"):
