@@ -148,14 +148,13 @@ static void mark_offsets(struct calendar *calendar)
 		struct instant from = zone_instant(zone, calendar->first + i, 0);
 		struct instant to = zone_instant(zone, calendar->first + i, SECONDS_PER_DAY);
 		int32_t offset = (int32_t)(local - from.seconds);
+		bool lasts = to.seconds - from.seconds == SECONDS_PER_DAY &&
+			     zone_offset(zone, from) == offset &&
+			     zone_offset(zone, instant_add(to, -1)) == offset &&
+			     offset % SECONDS_PER_MINUTE == 0;
 
 		calendar->offset[i] =
-			to.seconds - from.seconds == SECONDS_PER_DAY &&
-					zone_offset(zone, from) == offset &&
-					zone_offset(zone, instant_add(to, -1)) == offset &&
-					offset % SECONDS_PER_MINUTE == 0
-				? (int16_t)(offset / SECONDS_PER_MINUTE)
-				: OFFSET_CHANGES;
+			(int16_t)(lasts ? offset / SECONDS_PER_MINUTE : OFFSET_CHANGES);
 	}
 }
 
