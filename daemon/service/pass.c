@@ -482,6 +482,9 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 			r = pass_over(ledger, store_row(pass->store), now, &why, error);
 			if (r < 0)
 				return r;
+			/* Else a transaction's worth of them would come again for ever. */
+			if (store_row_change(pass->store) > after)
+				after = store_row_change(pass->store);
 			continue;
 		}
 		after = challenge->change_seq;
@@ -492,7 +495,7 @@ static int decide_changed(struct pass *pass, struct instant now, struct decided 
 			return r;
 	}
 	if (at_end) {
-		after = highest; /* past rows at the end that could not be read */
+		after = highest; /* past rows whose number is none */
 		r = lineage_remember(ledger, pass->store, now, &trouble->store, error);
 		if (r < 0)
 			return r;
