@@ -238,6 +238,8 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 				     .ended = INSTANT_NEVER,
 				     .poll_seconds = engine->setup.config->poll_seconds };
 	open_pulse(engine);
+	if (engine->pulse != NULL) /* that there was no good poll yet is worth knowing, too */
+		pulse_write(engine->pulse, &engine->beat);
 	engine->worked = true; /* reading files and templates takes more than it leaves */
 	return SERVICE_DONE;
 }
