@@ -390,10 +390,11 @@ static int take_on(struct engine *engine, struct setup *setup, struct error *err
 	world = world_of(engine);
 	r = pass_configure(engine->pass, &world, error);
 	if (r >= 0)
-		r = post_configure(engine->post, &world, error);
-	if (r >= 0)
 		r = heartbeat_configure(engine->heartbeat, &engine->setup.config->heartbeat,
 					error);
+	/* The last, since it cannot be asked to go back: it points into what it took on. */
+	if (r >= 0)
+		r = post_configure(engine->post, &world, error);
 	if (r < 0) {
 		struct error ignored = { 0 };
 
@@ -401,7 +402,9 @@ static int take_on(struct engine *engine, struct setup *setup, struct error *err
 		world = world_of(engine);
 		/* The older one was taken on before; should even that fail, the pass keeps
 		 * its `reread` and the next reload tries again. */
-		if (pass_configure(engine->pass, &world, &ignored) < 0)
+		if (pass_configure(engine->pass, &world, &ignored) < 0 ||
+		    heartbeat_configure(engine->heartbeat, &before.config->heartbeat,
+					&ignored) < 0)
 			journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "%s", ignored.text);
 		return r;
 	}
