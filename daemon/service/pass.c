@@ -566,11 +566,13 @@ static int decide_batch(struct pass *pass, struct instant now, struct decided *c
 	return more;
 }
 
-/* True when there is nothing in the store that the ledger has not seen. */
+/* True when there is nothing in the store that the ledger has not seen. One of an older program
+ * has no witness of the store yet: then all is looked at, and there is one. */
 static int is_unchanged(struct pass *pass, bool *ret, struct trouble *trouble,
 			struct error *error)
 {
 	CLEANUP(text_clear) struct text identity = { 0 };
+	struct ledger_witness witness;
 	int64_t after = -1;
 	int64_t highest;
 	bool is_new;
@@ -583,9 +585,11 @@ static int is_unchanged(struct pass *pass, bool *ret, struct trouble *trouble,
 		r = ledger_is_new(pass->world.ledger, &is_new, error);
 	if (r >= 0)
 		r = ledger_get(pass->world.ledger, "store_identity", &identity, error);
+	if (r >= 0)
+		r = ledger_witness(pass->world.ledger, &witness, error);
 	if (r < 0)
 		return r;
-	*ret = !is_new && after == highest &&
+	*ret = !is_new && after == highest && r == 1 &&
 	       strcmp(text_string(&identity), store_identity(pass->store)) == 0;
 	return 0;
 }
