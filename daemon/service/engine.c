@@ -86,7 +86,8 @@ static void beat(struct engine *engine, const struct pass_report *report)
 		[PROOF_BROKEN] = PULSE_BROKEN,
 	};
 
-	if (report->trouble != PASS_GOOD)
+	/* One that leaves something undecided for the next is no good poll yet. */
+	if (report->trouble != PASS_GOOD || report->more)
 		return;
 	engine->beat.last_poll = clock_now(engine->clock);
 	engine->beat.next = report->wake;
