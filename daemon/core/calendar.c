@@ -315,22 +315,18 @@ bool calendar_is_provisional(const struct calendar *calendar, struct instant at)
 	       calendar_day(calendar, at) > calendar->plan.covered_until;
 }
 
+/* To the letter, as the limits are counted: what spring skips of a day moves both, and an
+ * opening that it skips whole may end before it begins. */
 struct instant calendar_opens(const struct calendar *calendar, int32_t day)
 {
-	const struct day_hours *hours = hours_of(calendar, day);
-	struct span span = opening_span(calendar, day, 0);
-
-	/* The first that is one: spring may have skipped those before it. */
-	for (size_t i = 1; i < hours->count && span.from == span.to; i++)
-		span = opening_span(calendar, day, i);
-	return (struct instant){ span.from };
+	return day_instant(calendar, day, hours_of(calendar, day)->opening[0].from);
 }
 
 struct instant calendar_closes(const struct calendar *calendar, int32_t day)
 {
-	return (struct instant){
-		opening_span(calendar, day, hours_of(calendar, day)->count - 1).to
-	};
+	const struct day_hours *hours = hours_of(calendar, day);
+
+	return day_instant(calendar, day, hours->opening[hours->count - 1].to);
 }
 
 /* The first opening of the day that is still to come or running at `at`; false: none. */

@@ -81,7 +81,10 @@ bool calendar_is_working(const struct calendar *calendar, int32_t day);
 /* True past the last day that the holiday list speaks for. */
 bool calendar_is_provisional(const struct calendar *calendar, struct instant at);
 
-/* When a working day opens and closes. The day must be working. */
+/*
+ * When a working day opens (the start of its first opening) and closes (the end of its last).
+ * The day must be working. A time that spring skips is taken by the offset before.
+ */
 struct instant calendar_opens(const struct calendar *calendar, int32_t day);
 struct instant calendar_closes(const struct calendar *calendar, int32_t day);
 

@@ -29,6 +29,8 @@ enum {
 };
 
 static const uint64_t second = UINT64_C(1000000);
+/* So much more from each look on, as TimeoutStartSec= of the unit. */
+static const char wait_for_start[] = "EXTEND_TIMEOUT_USEC=120000000\n";
 
 struct service {
 	struct engine engine;
@@ -230,14 +232,20 @@ static void become_ready(struct service *service)
 	tell(service, "READY=1\n");
 }
 
-/* Whoever waits for the start gets an answer, and systemd its failure: it tries again, and
- * tells an administrator in the end. */
-static void look_again_or_give_up(struct service *service, int64_t interval)
+/*
+ * Whoever waits for the start gets an answer, and systemd its failure: it tries again, and
+ * tells an administrator in the end. A wrong clock is waited for, however long: a machine
+ * without one of its own gets the time from the network, and is to watch as soon as it has.
+ */
+static void look_again_or_give_up(struct service *service, enum pass_trouble trouble,
+				  int64_t interval)
 {
-	if (boot_seconds(service) - service->started < START_SECONDS) {
+	bool waits_on = trouble == PASS_CLOCK;
+
+	if (waits_on || boot_seconds(service) - service->started < START_SECONDS) {
 		arm_boot(service, service->poll_timer,
 			 interval < START_POLL ? interval : START_POLL);
-		tell(service, "");
+		tell(service, waits_on ? wait_for_start : "");
 		return;
 	}
 	journal_send(JOURNAL_START_FAILED, NULL, 0, "gave up starting after %d seconds: %s",
@@ -284,10 +292,11 @@ static void look(struct service *service)
 	arm_post(service);
 	if (service->ready)
 		tell(service, "");
-	else if (service->trouble[0] == '\0')
-		become_ready(service);
+	else if (service->trouble[0] == '\0' || report.trouble == PASS_DOUBT)
+		become_ready(
+			service); /* what is doubted was read well: a person must act now */
 	else
-		look_again_or_give_up(service, interval);
+		look_again_or_give_up(service, report.trouble, interval);
 }
 
 /* Everything that one cycle asks of the ledger is asked of one locked file. */

@@ -60,12 +60,34 @@ class Start(unittest.TestCase):
             self.let_pass(MINUTE + 1)
             self.gives_up(daemon, "the store cannot be read")
 
-    def test_a_clock_that_stays_wrong_fails_the_start(self):
+    def test_a_wrong_clock_is_waited_for(self):
         self.there.create_store()
-        with self.start(CHALLENGE_NOTIFYD_NOW="86400") as daemon:
+        step = self.there.folder / "step"
+        step.write_text(str(86400 - int(time.time())))  # 1970, as of a machine whose clock has no battery
+        with self.start(CHALLENGE_NOTIFYD_NOW=f"@{step}") as daemon:
             daemon.wait("trouble", lambda: daemon.told("STATUS=TROUBLE: the clock"))
-            self.let_pass(MINUTE + 1)
-            self.gives_up(daemon, "the clock")
+            self.let_pass(HOUR)
+            daemon.wait("the wait", lambda: daemon.told("EXTEND_TIMEOUT_USEC="))
+            time.sleep(2.2)
+            self.assertIsNone(daemon.process.poll(), daemon.lines)
+            self.assertFalse(daemon.told("READY=1"))
+            step.write_text("0")
+            daemon.ready()
+            self.assertEqual(daemon.stop(), 0)
+
+    def test_a_doubted_store_is_a_start_for_a_person_is_to_act_beside_it(self):
+        self.there.create_store()
+        self.there.run("--once")
+        self.there.add_challenge("2026-001", HOUR)
+        self.there.run("--once")
+        os.unlink(self.there.store)
+        self.there.create_store()  # another one
+        with self.start() as daemon:
+            daemon.ready()
+            self.assertTrue(daemon.told("STATUS=TROUBLE: the store is another one"), daemon.said)
+            self.let_pass(HOUR)
+            time.sleep(2.2)
+            self.assertEqual(daemon.stop(), 0)
 
     def test_a_long_interval_between_polls_is_not_waited_for(self):
         self.there.config.write_text(self.there.config.read_text().replace('"1 second"', '"1 hour"'))

@@ -256,13 +256,32 @@ static void an_opening_that_spring_skips_is_none(void **state)
 			 0);
 	assert_string_equal(local_text(england.calendar, next, got), "2027-03-30 09:00");
 	calendar_destroy(england.calendar);
-	/* Where the day's second opening is left, that is where it opens. */
-	england.plan.week[6] = (struct day_hours){ { { 3600, 7200 }, { 36000, 39600 } }, 2 };
+}
+
+/* Design section 4: it opens at the start of its first range and closes at the end of its last;
+ * in a gap the old offset still holds. */
+static void a_day_that_opens_in_a_spring_gap_opens_by_the_old_offset(void **state)
+{
+	struct england england;
+	int32_t day = day_of("2027-03-28");
+	struct instant next;
+	char got[40];
+
+	(void)state;
+	england_plan(&england);
+	england.plan.week[6] = (struct day_hours){ { { 5400, 7200 }, { 36000, 39600 } }, 2 };
 	england_create(&england);
-	assert_string_equal(local_text(england.calendar,
-				       calendar_opens(england.calendar, day_of("2027-03-28")),
-				       got),
-			    "2027-03-28 10:00");
+	assert_string_equal(
+		local_text(england.calendar, calendar_opens(england.calendar, day), got),
+		"2027-03-28 02:30");
+	assert_string_equal(
+		local_text(england.calendar, calendar_closes(england.calendar, day), got),
+		"2027-03-28 11:00");
+	/* Nobody is there then: that range is skipped whole. */
+	assert_int_equal(calendar_next_open(england.calendar,
+					    calendar_opens(england.calendar, day), &next),
+			 0);
+	assert_string_equal(local_text(england.calendar, next, got), "2027-03-28 10:00");
 	calendar_destroy(england.calendar);
 }
 
@@ -316,6 +335,7 @@ int main(void)
 		cmocka_unit_test(adding_in_two_steps_is_adding_at_once),
 		cmocka_unit_test(a_holiday_more_never_makes_anything_earlier),
 		cmocka_unit_test(an_opening_that_spring_skips_is_none),
+		cmocka_unit_test(a_day_that_opens_in_a_spring_gap_opens_by_the_old_offset),
 		cmocka_unit_test(what_two_openings_share_after_a_spring_gap_counts_once),
 		cmocka_unit_test(a_day_open_through_the_change_has_23_or_25_hours),
 	};
