@@ -1152,8 +1152,8 @@ static int load_all(struct loading *loading, const char *file, const char *const
 		return error_memory(error);
 	errors = loading->faults->errors - errors;
 	return errors == 0 ? 0
-			   : error_set(error, EINVAL, "%s: %zu fault%s", file, errors,
-				       errors == 1 ? "" : "s");
+			   : error_set(error, EINVAL, "%s: %zu %s", file, errors,
+				       text_plural((int64_t)errors, "fault", "faults"));
 }
 
 static struct config *load(const char *file, const char *const *policies, size_t count,

@@ -6,6 +6,7 @@
  */
 #include "adapter/config_policy.h"
 
+#include "base/text.h"
 #include "core/challenge.h"
 
 #include <errno.h>
@@ -344,10 +345,9 @@ static void hint_at_hours(struct reader *reader, const config_setting_t *setting
 {
 	if (limit.unit == TIMESCALE_HOURS && limit.amount % 24 == 0)
 		reader_warn(reader, setting,
-			    "%d hours run through nights and weekends; %d working day%s is "
-			    "something else",
+			    "%d hours run through nights and weekends; %d %s is something else",
 			    (int)limit.amount, (int)limit.amount / 24,
-			    limit.amount == 24 ? "" : "s");
+			    text_plural(limit.amount / 24, "working day", "working days"));
 }
 
 static void read_limits_by_urgency(struct reader *reader, config_setting_t *group,

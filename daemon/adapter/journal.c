@@ -2,6 +2,7 @@
 #include "adapter/journal.h"
 
 #include "base/text.h"
+#include "core/unicode.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -134,7 +135,8 @@ static void append_field(struct text *bytes, size_t ends[], size_t *count, const
 {
 	if (*count >= FIELDS_MOST)
 		return;
-	text_appendf(bytes, "%s=%s", name, value);
+	text_appendf(bytes, "%s=", name);
+	unicode_append_line(bytes, value, "?");
 	ends[(*count)++] = bytes->length;
 }
 
@@ -237,6 +239,7 @@ static bool may_write(enum journal_event event)
 void journal_send(enum journal_event event, const struct journal_field *fields,
 		  size_t field_count, const char *format, ...)
 {
+	CLEANUP(text_clear) struct text line = { 0 };
 	char said[1000];
 	va_list arguments;
 
@@ -245,9 +248,8 @@ void journal_send(enum journal_event event, const struct journal_field *fields,
 	va_start(arguments, format);
 	(void)vsnprintf(said, sizeof said, format, arguments); /* cut is fine */
 	va_end(arguments);
-	/* Values come from a hostile store: one event stays one line. */
-	for (unsigned char *c = (unsigned char *)said; *c != '\0'; c++)
-		if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	write_line(event, fields, field_count, said);
+	/* Values come from a hostile store: one event stays one line, read as it was written.
+	 */
+	unicode_append_line(&line, said, "?");
+	write_line(event, fields, field_count, text_string(&line));
 }

@@ -339,9 +339,10 @@ MUST_CHECK int ledger_hold_notice(struct ledger *ledger, int64_t notice, const c
  * that is decided from then on, until a person has released or adopted it.
  */
 
-/* The reason with which such notices are held; whoever decides while ledger_flood says so uses
- * it. */
+/* The reasons with which such notices are held, those of a flood and those of a ledger that was
+ * put back; whoever decides while ledger_flood says so uses them. */
 extern const char ledger_flood_reason[];
+extern const char ledger_restored_reason[];
 
 /* Whether notices are being held: asked anew each cycle, for it ends in another process. */
 struct ledger_flood {

@@ -281,10 +281,11 @@ static int ranges_add(struct ranges *ranges, int64_t id)
 	return 0;
 }
 
-/* Deletes, row by row, what `sql_find` names, and gathers the ids. */
-static int purge_rows(struct ledger *ledger, const char *sql_find, const char *sql_delete,
-		      struct instant before, size_t most, struct ranges *ranges,
-		      struct error *error)
+/* Deletes, row by row, what `sql_find` names, and gathers the ids. `sql_blank` (NULL: none) is
+ * run for each before it goes. */
+static int purge_rows(struct ledger *ledger, const char *sql_find, const char *sql_blank,
+		      const char *sql_delete, struct instant before, size_t most,
+		      struct ranges *ranges, struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
 	CLEANUP(freep) int64_t *ids = calloc(most + 1, sizeof *ids);
@@ -306,7 +307,12 @@ static int purge_rows(struct ledger *ledger, const char *sql_find, const char *s
 		ids[count++] = sqlite3_column_int64(statement, 0);
 	database_finalizep(&statement); /* before its rows go */
 	for (size_t i = 0; i < count && result >= 0; i++) {
-		result = ledger_change(ledger, sql_delete, VALUES(value_number(ids[i])), error);
+		if (sql_blank != NULL)
+			result = ledger_change(ledger, sql_blank, VALUES(value_number(ids[i])),
+					       error);
+		if (result >= 0)
+			result = ledger_change(ledger, sql_delete, VALUES(value_number(ids[i])),
+					       error);
 		if (result == 0 && ranges_add(ranges, ids[i]) < 0)
 			result = error_memory(error);
 	}
@@ -471,16 +477,20 @@ static int purge(struct ledger *ledger, unsigned parts, struct instant before, s
 		 const char *by, const char *why, struct instant now, size_t *count,
 		 struct error *error)
 {
+	/* The mail's own row says the same as its first entry, and what the relay answered. */
+	static const char sql_address[] =
+		"UPDATE mail SET recipient = '', reply = '' WHERE id ="
+		" (SELECT mail FROM chain WHERE seq = ?1 AND kind = 'rendered')";
 	static const char sql_payload[] = "DELETE FROM payload WHERE seq = ?1";
 	static const char sql_body[] = "DELETE FROM body WHERE mail = ?1";
 	CLEANUP(ranges_clear) struct ranges payloads = { 0 };
 	CLEANUP(ranges_clear) struct ranges bodies = { 0 };
 	char digest[HEX_SIZE];
-	int result = purge_rows(ledger, OLD_PAYLOADS, sql_payload, before,
+	int result = purge_rows(ledger, OLD_PAYLOADS, sql_address, sql_payload, before,
 				(parts & LEDGER_PAYLOADS) != 0 ? most : 0, &payloads, error);
 
 	if (result == 0)
-		result = purge_rows(ledger, OLD_BODIES, sql_body, before,
+		result = purge_rows(ledger, OLD_BODIES, NULL, sql_body, before,
 				    (parts & LEDGER_BODIES) != 0 ? most : 0, &bodies, error);
 	*count = payloads.count + bodies.count;
 	if (result < 0 || *count == 0)

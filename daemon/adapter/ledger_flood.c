@@ -21,6 +21,8 @@ static const char copied_name[] = "copied_at";      /* as ledger_copy writes it 
 static const char settled_name[] = "flood_settled"; /* of today, no longer counted */
 
 const char ledger_flood_reason[] = "held: far more fell due than usual";
+const char ledger_restored_reason[] =
+	"held: the ledger was put back from a copy, and this may have been sent already";
 
 static int64_t day_of(struct instant at)
 {
@@ -109,7 +111,8 @@ int ledger_count_due(struct ledger *ledger, int64_t more, int64_t least, struct 
 }
 
 /* Every notice that waits without a mail, but for immediate risk. */
-static int hold_all(struct ledger *ledger, struct instant now, struct error *error)
+static int hold_all(struct ledger *ledger, const char *reason, struct instant now,
+		    struct error *error)
 {
 	static const char sql[] =
 		"SELECT id FROM notice WHERE state = 'decided' AND mail IS NULL"
@@ -126,7 +129,7 @@ static int hold_all(struct ledger *ledger, struct instant now, struct error *err
 			return result;
 		notice = sqlite3_column_int64(statement, 0);
 		ledger_resetp(&statement); /* its index is about to change */
-		result = ledger_hold_notice(ledger, notice, ledger_flood_reason, now, error);
+		result = ledger_hold_notice(ledger, notice, reason, now, error);
 		if (result < 0)
 			return result;
 	}
@@ -135,7 +138,8 @@ static int hold_all(struct ledger *ledger, struct instant now, struct error *err
 static int begin_flood(struct ledger *ledger, struct instant now, int64_t until,
 		       struct error *error)
 {
-	int result = hold_all(ledger, now, error);
+	int result = hold_all(ledger, until != 0 ? ledger_restored_reason : ledger_flood_reason,
+			      now, error);
 
 	if (result >= 0)
 		result = ledger_set_number(ledger, since_name, now.seconds, error);

@@ -659,15 +659,16 @@ static int next_held(struct ledger *ledger, int64_t challenge, bool flood, int64
 {
 	static const char sql_all[] = "SELECT id, challenge FROM notice"
 				      " WHERE state = 'held' AND mail IS NULL"
-				      " AND (reason = ?1) = ?2 LIMIT 1";
-	static const char sql_one[] = "SELECT id, challenge FROM notice WHERE challenge = ?3"
+				      " AND (reason IN (?1, ?2)) = ?3 LIMIT 1";
+	static const char sql_one[] = "SELECT id, challenge FROM notice WHERE challenge = ?4"
 				      " AND state = 'held' AND mail IS NULL"
-				      " AND (reason = ?1) = ?2 LIMIT 1";
+				      " AND (reason IN (?1, ?2)) = ?3 LIMIT 1";
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
 	const struct database_value values[] = { value_text(ledger_flood_reason),
+						 value_text(ledger_restored_reason),
 						 value_number(flood), value_number(challenge) };
 	int result = ledger_ask(ledger, challenge != 0 ? sql_one : sql_all, values,
-				challenge != 0 ? 3 : 2, &statement, error);
+				challenge != 0 ? 4 : 3, &statement, error);
 
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
@@ -786,10 +787,11 @@ int ledger_revive(struct ledger *ledger, const struct ledger_notice *notice, str
 static int count_held(struct ledger *ledger, bool flood, int64_t *ret, struct error *error)
 {
 	static const char sql[] = "SELECT count(*) FROM notice WHERE state = 'held'"
-				  " AND mail IS NULL AND (reason = ?1) = ?2";
+				  " AND mail IS NULL AND (reason IN (?1, ?2)) = ?3";
 	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
 	int result = ledger_ask(ledger, sql,
-				VALUES(value_text(ledger_flood_reason), value_number(flood)),
+				VALUES(value_text(ledger_flood_reason),
+				       value_text(ledger_restored_reason), value_number(flood)),
 				&statement, error);
 
 	if (result == 0)

@@ -9,6 +9,7 @@
 #include "adapter/database.h"
 #include "base/arena.h"
 #include "base/list.h"
+#include "core/unicode.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -601,26 +602,43 @@ static int append_string(struct strings *strings, const unsigned char *bytes, si
 	return 0;
 }
 
-/* A column's text, appended. -EINVAL with what is wrong: `what` names the column. */
-static int read_text(struct store *store, sqlite3_stmt *from, int column, const char *what,
-		     size_t *ret, struct error *error)
+struct column {
+	const char *name;
+	/* What an unsound value counts as, so that the challenge is watched all the same: ""
+	 * where nothing is decided by it, else a word that nobody has, so that it is met as
+	 * any word is that the policy or the directory does not know. NULL: nothing can stand
+	 * in for it. */
+	const char *instead;
+	size_t offset;
+};
+
+/* A column's text, appended, and its name to *unsound when something stands in for it. -EINVAL
+ * with what is wrong when nothing does. */
+static int read_text(struct store *store, sqlite3_stmt *from, int place,
+		     const struct column *column, const char **unsound_column, size_t *ret,
+		     struct error *error)
 {
-	int type = sqlite3_column_type(from, column);
+	int type = sqlite3_column_type(from, place);
 	const unsigned char *bytes = (const unsigned char *)"";
 	size_t length = 0;
-	const char *wrong;
+	const char *wrong = NULL;
 
-	if (type != SQLITE_NULL && type != SQLITE_TEXT)
-		return error_set(error, EINVAL, "its %s is no text", what);
 	if (type == SQLITE_TEXT) {
-		bytes = sqlite3_column_text(from, column);
+		bytes = sqlite3_column_text(from, place);
 		if (bytes == NULL)
 			return error_memory(error);
-		length = (size_t)sqlite3_column_bytes(from, column);
+		length = (size_t)sqlite3_column_bytes(from, place);
+		wrong = unsound(bytes, length);
+	} else if (type != SQLITE_NULL) {
+		wrong = "is no text";
 	}
-	wrong = unsound(bytes, length);
-	if (wrong != NULL)
-		return error_set(error, EINVAL, "its %s %s", what, wrong);
+	if (wrong != NULL && column->instead == NULL)
+		return error_set(error, EINVAL, "its %s %s", column->name, wrong);
+	if (wrong != NULL) {
+		*unsound_column = column->name;
+		bytes = (const unsigned char *)column->instead;
+		length = strlen(column->instead);
+	}
 	if (append_string(&store->strings, bytes, length, ret) < 0)
 		return error_memory(error);
 	return 0;
@@ -643,18 +661,16 @@ static int read_number(sqlite3_stmt *from, int column, const char *what, int64_t
 }
 
 /* The texts of a challenge, in the order of the columns 1..8, and the numbers of 9..12. */
-static const struct {
-	const char *name;
-	size_t offset;
-} row_texts[] = {
-	{ "reference", offsetof(struct challenge, reference) },
-	{ "policy", offsetof(struct challenge, policy) },
-	{ "policy_version", offsetof(struct challenge, policy_version) },
-	{ "urgency", offsetof(struct challenge, urgency) },
-	{ "concerns", offsetof(struct challenge, concerns) },
-	{ "category", offsetof(struct challenge, category) },
-	{ "raising_agency", offsetof(struct challenge, raising_agency) },
-	{ "receiving_agency", offsetof(struct challenge, receiving_agency) },
+static const struct column row_texts[] = {
+	{ "reference", NULL, offsetof(struct challenge, reference) },
+	{ "policy", NULL, offsetof(struct challenge, policy) },
+	{ "policy_version", NULL, offsetof(struct challenge, policy_version) },
+	{ "urgency", UNICODE_REPLACEMENT, offsetof(struct challenge, urgency) },
+	{ "concerns", "", offsetof(struct challenge, concerns) },
+	{ "category", "", offsetof(struct challenge, category) },
+	{ "raising_agency", UNICODE_REPLACEMENT, offsetof(struct challenge, raising_agency) },
+	{ "receiving_agency", UNICODE_REPLACEMENT,
+	  offsetof(struct challenge, receiving_agency) },
 };
 enum { ROW_TEXTS = COUNT(row_texts) };
 
@@ -674,7 +690,8 @@ static int read_row(struct store *store, sqlite3_stmt *row, struct challenge *re
 	int result = 0;
 
 	for (int i = 0; i < (int)ROW_TEXTS && result == 0; i++)
-		result = read_text(store, row, 1 + i, row_texts[i].name, &places[i], error);
+		result = read_text(store, row, 1 + i, &row_texts[i], &ret->unsound, &places[i],
+				   error);
 	for (int i = 0; i < (int)COUNT(numbers) && result == 0; i++)
 		result = read_number(row, 1 + (int)ROW_TEXTS + i, numbers[i].name,
 				     numbers[i].none, numbers[i].to, error);
@@ -685,12 +702,18 @@ static int read_row(struct store *store, sqlite3_stmt *row, struct challenge *re
 
 /* The event's columns begin at `first` with its id. */
 static int read_event(struct store *store, sqlite3_stmt *from, int first, struct event *ret,
-		      struct event_places *places, struct error *error)
+		      struct event_places *places, const char **unsound_column,
+		      struct error *error)
 {
-	int result = read_text(store, from, first + 1, "kind", &places->kind, error);
+	static const struct column kind = { "kind", UNICODE_REPLACEMENT, 0 };
+	static const struct column stage = { "stage", UNICODE_REPLACEMENT, 0 };
+	static const struct column value = { "value", "", 0 };
+	int result =
+		read_text(store, from, first + 1, &kind, unsound_column, &places->kind, error);
 
 	if (result == 0)
-		result = read_text(store, from, first + 2, "stage", &places->stage, error);
+		result = read_text(store, from, first + 2, &stage, unsound_column,
+				   &places->stage, error);
 	if (result == 0)
 		result = read_number(from, first + 3, "at", 0, &ret->at.seconds, error);
 	if (result == 0)
@@ -699,23 +722,26 @@ static int read_event(struct store *store, sqlite3_stmt *from, int first, struct
 	if (result == 0)
 		result = read_number(from, first + 5, "voids", 0, &ret->voids, error);
 	if (result == 0)
-		result = read_text(store, from, first + 6, "value", &places->value, error);
+		result = read_text(store, from, first + 6, &value, unsound_column,
+				   &places->value, error);
 	if (result == 0)
 		result = read_number(from, first + 7, "recorded_at", 0,
 				     &ret->recorded_at.seconds, error);
 	return result;
 }
 
-static int add_event(struct store *store, sqlite3_stmt *from, int first, size_t count,
-		     struct error *error)
+/* The challenge's next event. */
+static int add_event(struct store *store, sqlite3_stmt *from, int first,
+		     struct challenge *challenge, struct error *error)
 {
+	size_t count = challenge->event_count;
 	struct event event = { .id = sqlite3_column_int64(from, first) };
 	struct event_places places = { 0 };
 	int result;
 
 	if (count == MOST_EVENTS)
 		return error_set(error, EINVAL, "it has more than %d events", (int)MOST_EVENTS);
-	result = read_event(store, from, first, &event, &places, error);
+	result = read_event(store, from, first, &event, &places, &challenge->unsound, error);
 	if (result < 0) {
 		(void)error_wrap(error, "event %lld", (long long)event.id);
 		return result;
@@ -726,24 +752,22 @@ static int add_event(struct store *store, sqlite3_stmt *from, int first, size_t 
 	event.key = event.id;
 	store->event[count] = event;
 	store->places[count] = places;
+	challenge->event_count++;
 	return 0;
 }
 
-static int read_events(struct store *store, int64_t id, size_t *ret_count, struct error *error)
+static int read_events(struct store *store, struct challenge *challenge, struct error *error)
 {
-	size_t count = 0;
-	int result = database_bind(store->events, (struct database_value[]){ value_number(id) },
-				   1, error);
+	int result = database_bind(store->events,
+				   (struct database_value[]){ value_number(challenge->id) }, 1,
+				   error);
 	int step = SQLITE_DONE;
 
-	while (result == 0 && (step = sqlite3_step(store->events)) == SQLITE_ROW) {
-		result = add_event(store, store->events, 0, count, error);
-		count++;
-	}
+	while (result == 0 && (step = sqlite3_step(store->events)) == SQLITE_ROW)
+		result = add_event(store, store->events, 0, challenge, error);
 	if (result == 0 && step != SQLITE_DONE)
 		result = database_fail(store->db, error, "read its events");
 	(void)sqlite3_reset(store->events); /* repeats the error told above */
-	*ret_count = result == 0 ? count : 0;
 	return result;
 }
 
@@ -783,7 +807,7 @@ static int load(struct store *store, int64_t id, struct error *error)
 		(void)sqlite3_reset(store->row); /* repeats the error told above */
 	}
 	if (result == 0 && step == SQLITE_ROW)
-		result = read_events(store, id, &challenge.event_count, error);
+		result = read_events(store, &challenge, error);
 	if (result < 0) {
 		(void)error_wrap(error, "challenge %lld", (long long)id);
 		return result;
@@ -842,8 +866,7 @@ static int gather(struct store *store, struct challenge *challenge, size_t place
 		return 0;
 	while (step == SQLITE_ROW && sqlite3_column_int64(walk, 0) == challenge->id) {
 		if (sqlite3_column_type(walk, CHALLENGE_COLUMN_COUNT) != SQLITE_NULL &&
-		    add_event(store, walk, CHALLENGE_COLUMN_COUNT, challenge->event_count++,
-			      NULL) < 0)
+		    add_event(store, walk, CHALLENGE_COLUMN_COUNT, challenge, NULL) < 0)
 			return 0;
 		step = sqlite3_step(walk);
 	}

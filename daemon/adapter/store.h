@@ -67,6 +67,11 @@ MUST_CHECK int store_backup(struct store *store, const char *path, struct error 
 MUST_CHECK int store_change_seq(struct store *store, int64_t *ret, struct error *error);
 
 /*
+ * A text that is not UTF-8, holds control characters or is longer than 500 bytes counts as ""
+ * where nothing is decided by it (concerns, category, an event's value), and as a word that
+ * nobody knows (U+FFFD) in urgency, the agencies, an event's kind and stage; `unsound` of the
+ * challenge names the column. Only without its reference and policy a challenge cannot be read.
+ *
  * Walks challenges with their events (in order of id), in order of change_seq, beginning with
  * the one after `after`. store_next: 1 with *ret, borrowed until the next call and owned by the
  * store; 0 at the end; negative errors. A row that cannot be read is handed

@@ -433,8 +433,10 @@ struct language_set *template_file_load(const char *folder, struct fault_list *f
 	if (add_others(set, folder, entries, faults, error) < 0)
 		return NULL;
 	if (faults->errors > errors) {
-		(void)error_set(error, EINVAL, "templates \"%s\": %zu fault(s)", folder,
-				faults->errors - errors);
+		(void)error_set(
+			error, EINVAL, "templates \"%s\": %zu %s", folder,
+			faults->errors - errors,
+			text_plural((int64_t)(faults->errors - errors), "fault", "faults"));
 		return NULL;
 	}
 	return TAKE(set);

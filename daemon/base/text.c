@@ -124,6 +124,11 @@ char *text_detach(struct text *text)
 	return data;
 }
 
+const char *text_plural(int64_t count, const char *one, const char *many)
+{
+	return count == 1 ? one : many;
+}
+
 void text_clear(struct text *text)
 {
 	free(text->data);

@@ -41,6 +41,9 @@ const char *text_string(const struct text *text);
  */
 MUST_CHECK char *text_detach(struct text *text);
 
+/* Which of the two fits the number: "challenge is", "challenges are". */
+const char *text_plural(int64_t count, const char *one, const char *many);
+
 /* Frees what it holds; safe on a zeroed text and twice. Fit for CLEANUP. */
 void text_clear(struct text *text);
 

@@ -39,6 +39,9 @@ struct challenge {
 	int64_t change_seq;
 	struct event *events; /* in order of id until settled, then of (at, key) */
 	size_t event_count;
+	/* The name of a column whose value was not fit to leave the store: it counts as "", or
+	 * as a word that nobody knows. NULL: there is none. */
+	const char *unsound;
 };
 
 /*

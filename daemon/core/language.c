@@ -263,13 +263,20 @@ const char *language_name(const struct language *language)
 	return language->name;
 }
 
+const struct language *language_of_template(const struct language *language,
+					    enum letter_template which, enum template_form form)
+{
+	while (language != NULL && language->templates[form][which] == NULL)
+		language = language->fallback;
+	return language;
+}
+
 static const char *find_template(const struct language *language, enum template_form form,
 				 enum letter_template which)
 {
-	for (; language != NULL; language = language->fallback)
-		if (language->templates[form][which] != NULL)
-			return language->templates[form][which];
-	return NULL;
+	const struct language *owner = language_of_template(language, which, form);
+
+	return owner != NULL ? owner->templates[form][which] : NULL;
 }
 
 const char *language_template(const struct language *language, enum letter_template which)

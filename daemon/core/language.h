@@ -115,7 +115,7 @@ void language_destroy(struct language *language);
 
 /* "en", "cy": the folder's name. */
 const char *language_name(const struct language *language);
-/* For Content-Language: its own phrase "language_tag", else its name. */
+/* For Content-Language and lang="": its own phrase "language_tag", else its name. */
 const char *language_tag(const struct language *language);
 
 /*
@@ -134,6 +134,11 @@ MUST_CHECK int language_set_html(struct language *language, enum letter_template
  */
 MUST_CHECK int language_set_phrase(struct language *language, const char *key,
 				   const char *phrase, struct error *error);
+
+/* Whose template that is: itself or a fallback; NULL where none has it. */
+const struct language *language_of_template(const struct language *language,
+					    enum letter_template which,
+					    enum template_form form);
 
 /* NULL: neither here nor in the fallback. */
 const char *language_template(const struct language *language, enum letter_template which);

@@ -345,7 +345,6 @@ static void set_letter_values(struct writer *writer, struct values *values)
 	values->of[FIELD_PARTNERSHIP] = clean(writer, letter->partnership_name, TITLE_MOST);
 	values->of[FIELD_TELEPHONE] = clean(writer, letter->partnership_telephone, TITLE_MOST);
 	values->of[FIELD_INBOX] = clean(writer, letter->partnership_inbox, TITLE_MOST);
-	values->of[FIELD_LANGUAGE] = language_tag(writer->language);
 	values->of[FIELD_COUNT_OF] = number(writer, 1, (int64_t)letter->count);
 	for (size_t i = 0; i < letter->count; i++)
 		if (letter->notices[i].kind == NOTICE_RISK)
@@ -614,12 +613,27 @@ static void set_form(struct draft *draft, struct template_data *items, enum temp
 	}
 }
 
+/* Whose template the text is. Phrases among its words may be of another: what most of a mail is
+ * in is what it is in. */
+static const struct language *language_of(const struct writer *writer,
+					  enum letter_template which)
+{
+	const struct language *owner =
+		language_of_template(writer->language, which, TEMPLATE_PLAIN);
+
+	return owner != NULL ? owner : writer->language;
+}
+
 static void write_html(struct writer *writer, struct draft *draft, struct text *out)
 {
-	/* No frame, or no template within it: this language's mails are text. */
-	if (draft->item_count > HTML_ITEMS ||
-	    language_html(writer->language, TEMPLATE_FRAME) == NULL ||
-	    language_html(writer->language, draft->which) == NULL)
+	const struct language *owner =
+		language_of_template(writer->language, draft->which, TEMPLATE_HTML);
+
+	/* No frame, or no template within it: this language's mails are text. Where the HTML is
+	 * another language's, it would be shown in place of the reader's own words. */
+	if (draft->item_count > HTML_ITEMS || owner == NULL ||
+	    owner != language_of(writer, draft->which) ||
+	    language_html(writer->language, TEMPLATE_FRAME) == NULL)
 		return;
 	if (draft->has_foot)
 		draft->values.of[FIELD_FOOT] =
@@ -635,6 +649,8 @@ static void write_bodies(struct writer *writer, struct draft *draft,
 {
 	draft->items = items;
 	set_form(draft, items, TEMPLATE_PLAIN);
+	out->language = language_tag(language_of(writer, draft->which));
+	draft->values.of[FIELD_LANGUAGE] = out->language;
 	if (draft->has_foot)
 		draft->values.of[FIELD_FOOT] =
 			fill_template(writer, draft, TEMPLATE_FOOT, TEMPLATE_PLAIN);
@@ -873,6 +889,7 @@ static void write_safe(struct writer *writer, struct letter_text *out)
 	for (size_t i = 0; i < LETTER_FIELDS; i++)
 		values->of[i] = "";
 	values->of[FIELD_REFERENCE] = list_references(writer);
+	out->language = language_tag(language_of(writer, TEMPLATE_SAFE));
 	subject = say(writer, "subject.safe", values);
 	body = fill_template(writer, &draft, TEMPLATE_SAFE, TEMPLATE_PLAIN);
 	text_cut(&out->subject, 0);

@@ -94,6 +94,8 @@ struct letter_text {
 	struct text subject; /* one line of UTF-8 */
 	struct text body;    /* UTF-8, lines end in \n, none longer than 76 where words allow */
 	struct text html;    /* a whole document of UTF-8; "": the mail is text alone */
+	const char *language; /* the tag of the body's words: that of whose template it is,
+				 which may be a fallback; borrowed from the languages */
 };
 
 /*

@@ -45,6 +45,20 @@ bool unicode_is_unsafe(uint32_t character)
 	       (character >= 0x2066 && character <= 0x2069);
 }
 
+void unicode_append_line(struct text *text, const char *string, const char *instead)
+{
+	while (*string != '\0') {
+		uint32_t character = 0;
+		size_t length = unicode_decode(string, &character);
+
+		if (length == 0 || unicode_is_unsafe(character))
+			text_append(text, instead);
+		else
+			text_append_bytes(text, string, length);
+		string += length > 0 ? length : 1;
+	}
+}
+
 bool unicode_is_safe_line(const char *string)
 {
 	while (*string != '\0') {

@@ -28,6 +28,10 @@ bool unicode_is_unsafe(uint32_t character);
 /* True when the whole string is UTF-8 without an unsafe character. */
 bool unicode_is_safe_line(const char *string);
 
+/* Appends the string as it may stand in a line: `instead` for each unsafe character, and for
+ * each byte that is not UTF-8. */
+void unicode_append_line(struct text *text, const char *string, const char *instead);
+
 /* What stands in for bytes or characters that were not let through: U+FFFD. */
 #define UNICODE_REPLACEMENT "\xef\xbf\xbd"
 

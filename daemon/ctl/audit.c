@@ -28,10 +28,10 @@ static void print_verification(struct ctl *ctl, const struct ledger_verification
 	}
 	(void)fprintf(ctl->out, "intact");
 	if (found->purged > 0)
-		(void)fprintf(ctl->out, "; %lld bodies purged by rule",
-			      (long long)found->purged);
-	(void)fprintf(ctl->out, "\n%lld entries, head %s\n", (long long)found->entries,
-		      found->head);
+		(void)fprintf(ctl->out, "; %lld %s purged by rule", (long long)found->purged,
+			      text_plural(found->purged, "body", "bodies"));
+	(void)fprintf(ctl->out, "\n%lld %s, head %s\n", (long long)found->entries,
+		      text_plural(found->entries, "entry", "entries"), found->head);
 }
 
 static int run_verify(struct ctl *ctl, int argc, char **argv)

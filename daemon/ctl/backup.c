@@ -137,8 +137,9 @@ static int tell(struct ctl *ctl, const char *folder, const struct ledger_verific
 						       (json_int_t)found->entries, "head",
 						       found->head, "what", found->what));
 	else
-		(void)fprintf(ctl->out, "%s: %s and %s\nledger: %lld entries, %s%s; head %s\n",
+		(void)fprintf(ctl->out, "%s: %s and %s\nledger: %lld %s, %s%s; head %s\n",
 			      folder, store_name, ledger_name, (long long)found->entries,
+			      text_plural(found->entries, "entry", "entries"),
 			      intact ? "intact" : "NOT intact: ", found->what, found->head);
 	return status != EXIT_DONE ? status : intact ? EXIT_DONE : EXIT_NO;
 }

@@ -123,8 +123,8 @@ static void tell_repeat(const struct telling *telling, const struct obligation *
 					   : "        After that asks again every ");
 	tell_scale(telling, obligation->every);
 	if (obligation->times > 0)
-		text_appendf(telling->text, ", %d time%s.\n", (int)obligation->times,
-			     obligation->times == 1 ? "" : "s");
+		text_appendf(telling->text, ", %d %s.\n", (int)obligation->times,
+			     text_plural(obligation->times, "time", "times"));
 	else
 		text_append(telling->text, ", until the challenge ends.\n");
 }

@@ -60,6 +60,12 @@ bool import_fault(struct import *import, const struct csv_row *row, int column,
 	return false;
 }
 
+void import_warn(struct import *import, const struct csv_row *row, int column, const char *what)
+{
+	fault_warn(&import->faults, import->file, row->line, import->exchange->columns[column],
+		   "%s", what);
+}
+
 bool import_unknown(struct import *import, const struct csv_row *row, int column,
 		    const char *what, const char *word, const char *const *known, size_t count)
 {
@@ -341,10 +347,11 @@ static json_t *faults_json(const struct fault_list *faults)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < faults->count; i++)
-		if (json_array_append_new(list, json_pack("{s:i, s:s, s:s}", "line",
+		if (json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:b}", "line",
 							  faults->item[i].line, "column",
 							  faults->item[i].key, "what",
-							  faults->item[i].text)) < 0) {
+							  faults->item[i].text, "warning",
+							  faults->item[i].warning)) < 0) {
 			json_decref(list);
 			return NULL;
 		}

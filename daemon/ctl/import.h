@@ -41,6 +41,10 @@ const char *import_or(const struct import *import, const struct csv_row *row, in
 bool import_fault(struct import *import, const struct csv_row *row, int column,
 		  const char *format, ...) PRINTF_LIKE(4, 5);
 
+/* Notes what is doubtful about it, and hinders nothing. */
+void import_warn(struct import *import, const struct csv_row *row, int column,
+		 const char *what);
+
 /* "there is no WHAT "WORD"", with the nearest of the known ones. Returns false. */
 bool import_unknown(struct import *import, const struct csv_row *row, int column,
 		    const char *what, const char *word, const char *const *known, size_t count);

@@ -81,6 +81,7 @@ static bool check_words(struct import *import, const struct csv_row *row,
 static bool read_challenge(struct import *import, const struct csv_row *row,
 			   struct challenge *ret)
 {
+	const char *doubt;
 	bool sound;
 
 	ret->policy = import_or(import, row, CHALLENGE_POLICY, ret->policy);
@@ -95,6 +96,7 @@ static bool read_challenge(struct import *import, const struct csv_row *row,
 		import_or(import, row, CHALLENGE_RAISING_AGENCY, ret->raising_agency);
 	ret->receiving_agency =
 		import_or(import, row, CHALLENGE_RECEIVING_AGENCY, ret->receiving_agency);
+	doubt = ctl_doubt_of_sides(ret->raising_agency, ret->receiving_agency);
 	sound = check_agency(import, row, CHALLENGE_RAISING_AGENCY, ret->raising_agency) &&
 		import_person(import, row, CHALLENGE_RAISING_CONTACT, ret->raising_agency,
 			      &ret->raising_contact);
@@ -102,6 +104,8 @@ static bool read_challenge(struct import *import, const struct csv_row *row,
 		import_person(import, row, CHALLENGE_RECEIVING_CONTACT, ret->receiving_agency,
 			      &ret->receiving_contact) &&
 		sound;
+	if (ret->receiving_agency[0] != '\0' && doubt != NULL)
+		import_warn(import, row, CHALLENGE_RECEIVING_AGENCY, doubt);
 	sound = check_word(import, row, CHALLENGE_CONCERNS, "such word as", ret->concerns,
 			   concern_words, COUNT(concern_words)) &&
 		sound;

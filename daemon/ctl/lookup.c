@@ -111,6 +111,14 @@ int ctl_policy_of(struct ctl *ctl, const struct challenge *challenge, const stru
 	return EXIT_DONE;
 }
 
+const char *ctl_doubt_of_sides(const char *raising, const char *receiving)
+{
+	return strcmp(raising, receiving) == 0
+		       ? "the same agency on both sides: right only where two departments of "
+			 "it disagree"
+		       : NULL;
+}
+
 int ctl_check_agency(struct ctl *ctl, const struct directory *directory, const char *id)
 {
 	CLEANUP(freep) const char **known = NULL;

@@ -25,6 +25,10 @@ int ctl_find_policy(struct ctl *ctl, const char *typed, const struct policy **re
 int ctl_policy_of(struct ctl *ctl, const struct challenge *challenge,
 		  const struct policy **ret);
 
+/* What is doubtful about these two sides; NULL: nothing is. Departments of one agency may
+ * disagree, so it is a warning. */
+const char *ctl_doubt_of_sides(const char *raising, const char *receiving);
+
 int ctl_check_agency(struct ctl *ctl, const struct directory *directory, const char *id);
 
 /* The contact of that number as typed, NULL answering 0. `agency` (NULL: any) is where it must

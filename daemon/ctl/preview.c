@@ -432,9 +432,9 @@ static json_t *mail_json(const struct preview *preview, enum letter_template whi
 {
 	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s}", "template",
 			 letter_template_names[which], "policy", preview->policy->id,
-			 "language", language_tag(preview->language), "whole",
-			 result == LETTER_WHOLE, "subject", text_string(&text->subject), "text",
-			 text_string(&text->body), "html", text_string(&text->html));
+			 "language", text->language, "whole", result == LETTER_WHOLE, "subject",
+			 text_string(&text->subject), "text", text_string(&text->body), "html",
+			 text_string(&text->html));
 }
 
 static int show(struct preview *preview, enum letter_template which, bool html)
@@ -533,11 +533,11 @@ static int begin(struct preview *preview, const char *policy)
 	if (policy != NULL)
 		status = ctl_find_policy(ctl, policy, &preview->policy);
 	else if (config->policy_count == 0)
-		return ctl_cannot(ctl, "no policy is loaded");
+		status = ctl_cannot(ctl, "no policy is loaded");
 	else
 		preview->policy = config->policies[0];
-	if (status != EXIT_DONE)
-		return status;
+	if (preview->policy == NULL)
+		return status != EXIT_DONE ? status : EXIT_COULD_NOT;
 	if (!ctl_now(ctl, calendar_zone(preview->policy->calendar), &preview->now))
 		return EXIT_USAGE;
 	return read_scenes(preview, &error) < 0 ? ctl_fail(ctl, &error, "") : EXIT_DONE;

@@ -67,6 +67,11 @@ static const char *comma_separated(const char *lines, struct text *ret)
 	return text_string(ret);
 }
 
+static const char *address_text(const struct ledger_mail *mail)
+{
+	return mail->recipient[0] != '\0' ? mail->recipient : "(erased)";
+}
+
 static void add_mail(struct listing *listing, const struct ledger_mail *mail)
 {
 	CLEANUP(text_clear) struct text id = { 0 };
@@ -81,7 +86,7 @@ static void add_mail(struct listing *listing, const struct ledger_mail *mail)
 					  ctl_when(listing->ctl, mail->updated, updated),
 					  comma_separated(mail->references, &references),
 					  comma_separated(mail->kinds, &kinds),
-					  mail->recipient,
+					  address_text(mail),
 				  });
 }
 
@@ -205,7 +210,7 @@ static void print_mail(struct ctl *ctl, const struct ledger_mail *mail)
 	(void)fprintf(ctl->out, "Mail %lld is %s since %s.\n", (long long)mail->id,
 		      delivery_state_name(mail->state), ctl_when(ctl, mail->updated, when));
 	(void)fprintf(ctl->out, "Recipient:    %s\nMessage-ID:   <%s>\nAttempts:     %d\n",
-		      mail->recipient, mail->message_id, mail->attempts);
+		      address_text(mail), mail->message_id, mail->attempts);
 	if (!instant_is_never(mail->next_attempt))
 		(void)fprintf(ctl->out, "Next attempt: %s\n",
 			      ctl_when(ctl, mail->next_attempt, when));

@@ -186,6 +186,7 @@ static int write_challenge(struct ctl *ctl, const struct typed *typed,
 static int raise_challenge(struct ctl *ctl, const struct typed *typed)
 {
 	const struct policy *policy = NULL;
+	const char *doubt = ctl_doubt_of_sides(typed->raising, typed->receiving);
 	struct instant at;
 	struct challenge challenge = {
 		.reference = or_empty(typed->reference),
@@ -216,6 +217,9 @@ static int raise_challenge(struct ctl *ctl, const struct typed *typed)
 	status = check_people(ctl, typed, &challenge);
 	if (status == EXIT_DONE)
 		status = write_challenge(ctl, typed, policy, &challenge, at);
+	if (status == EXIT_DONE && doubt != NULL)
+		(void)fprintf(ctl->err, "%s: warning: \"%.100s\" is %s\n", ctl->program,
+			      typed->receiving, doubt);
 	return status;
 }
 

@@ -360,10 +360,13 @@ static int gather(struct gathering *gathering, struct store *store)
 		return ctl_fail(ctl, &error, "");
 	count_silent(gathering);
 	if (gathering->passed_over > 0)
-		(void)fprintf(ctl->err,
-			      "%s: %zu challenges are not counted: their policy is not loaded, "
-			      "or they cannot be read\n",
-			      ctl->program, gathering->passed_over);
+		(void)fprintf(
+			ctl->err, "%s: %zu %s cannot be read\n", ctl->program,
+			gathering->passed_over,
+			text_plural((int64_t)gathering->passed_over,
+				    "challenge is not counted: its policy is not loaded, or it",
+				    "challenges are not counted: their policy is not loaded, "
+				    "or they"));
 	return count_service(gathering);
 }
 

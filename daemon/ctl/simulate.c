@@ -341,18 +341,20 @@ static int print_summary(struct simulation *simulation)
 	const struct summary *summary = &simulation->summary;
 	FILE *out = simulation->ctl->out;
 
-	(void)fprintf(
-		out,
-		"%s%zu challenges compared, %zu differ. Deadlines that move: %zu earlier, "
-		"%zu later.\n"
-		"Mails: %zu added, %zu dropped, %zu due at once%s.\n",
-		summary->differing + summary->problems > 0 ? "\n" : "", summary->challenges,
-		summary->differing, summary->earlier, summary->later,
-		summary->mails[CHANGE_ADDED], summary->mails[CHANGE_DROPPED],
-		summary->mails[CHANGE_AT_ONCE],
-		summary->mails[CHANGE_AT_ONCE] > 0
-			? "; the daemon would hold these until challengectl approve"
-			: "");
+	(void)fprintf(out,
+		      "%s%zu %s compared, %zu %s. Deadlines that move: %zu earlier, "
+		      "%zu later.\n"
+		      "Mails: %zu added, %zu dropped, %zu due at once%s.\n",
+		      summary->differing + summary->problems > 0 ? "\n" : "",
+		      summary->challenges,
+		      text_plural((int64_t)summary->challenges, "challenge", "challenges"),
+		      summary->differing,
+		      text_plural((int64_t)summary->differing, "differs", "differ"),
+		      summary->earlier, summary->later, summary->mails[CHANGE_ADDED],
+		      summary->mails[CHANGE_DROPPED], summary->mails[CHANGE_AT_ONCE],
+		      summary->mails[CHANGE_AT_ONCE] > 0
+			      ? "; the daemon would hold these until challengectl approve"
+			      : "");
 	if (summary->problems > 0)
 		(void)fprintf(out, "PROBLEMS: %zu, each told above.\n", summary->problems);
 	return EXIT_DONE;

@@ -66,6 +66,8 @@ struct status {
 	size_t forgotten;
 	struct unwatched unwatched[UNWATCHED_MOST];
 	size_t unreadable;
+	size_t unsound;
+	char unsound_first[140]; /* of these: its reference and the column */
 	size_t no_policy;
 	size_t not_raised;
 	struct problem problem[PROBLEMS_MOST];
@@ -186,6 +188,14 @@ static int judge_promise(struct status *status, const struct challenge *challeng
 	return result < 0 ? result : 0;
 }
 
+static void note_unsound(struct status *status, const struct challenge *challenge)
+{
+	if (challenge->unsound != NULL && status->unsound++ == 0)
+		(void)snprintf(status->unsound_first, sizeof status->unsound_first,
+			       "%.100s: %s", challenge->reference,
+			       challenge->unsound); /* cut is fine */
+}
+
 static int count_challenge(struct status *status, const struct standing *standing,
 			   const struct challenge *challenge, struct timeline *timeline,
 			   struct instant planned, struct error *error)
@@ -193,6 +203,7 @@ static int count_challenge(struct status *status, const struct standing *standin
 	struct promise_facts facts = { .readable = true };
 	int result = 0;
 
+	note_unsound(status, challenge);
 	if (standing->policy == NULL) {
 		status->no_policy++;
 	} else if (instant_is_never(standing->raised)) {
@@ -418,8 +429,9 @@ static void judge_poll(struct status *status)
 	if (instant_is_never(status->pulse.last_poll))
 		add_problem(status, advice, "there was no good poll since the daemon began");
 	else
-		add_problem(status, advice, "the last good poll was %lld seconds ago",
-			    (long long)poll_age(status));
+		add_problem(status, advice, "the last good poll was %lld %s ago",
+			    (long long)poll_age(status),
+			    text_plural(poll_age(status), "second", "seconds"));
 }
 
 static void judge_challenges(struct status *status)
@@ -429,22 +441,41 @@ static void judge_challenges(struct status *status)
 			status,
 			"Any entry has a challenge looked at again at once: challengectl "
 			"record; then see journalctl -x -u challenge-notifyd, and report it.",
-			"%zu open challenges are not watched: nobody would be told of them",
-			status->forgotten);
+			"%zu open %s not watched: nobody would be told of %s",
+			status->forgotten,
+			text_plural((int64_t)status->forgotten, "challenge is",
+				    "challenges are"),
+			text_plural((int64_t)status->forgotten, "it", "them"));
 	if (status->unreadable > 0)
-		add_problem(status, "The journal names them: journalctl -u challenge-notifyd",
-			    "%zu challenges cannot be read", status->unreadable);
+		add_problem(
+			status, "The journal names them: journalctl -u challenge-notifyd",
+			"%zu %s cannot be read", status->unreadable,
+			text_plural((int64_t)status->unreadable, "challenge", "challenges"));
+	if (status->unsound > 0)
+		add_problem(status,
+			    "They are watched all the same. Correct the value in the store; in "
+			    "an event, void it and record it again.",
+			    "%zu %s a value that is not fit to be read and counts as unknown "
+			    "(first %s)",
+			    status->unsound,
+			    text_plural((int64_t)status->unsound, "challenge has",
+					"challenges have"),
+			    status->unsound_first);
 	if (status->no_policy > 0)
 		add_problem(status,
 			    "challengectl list shows them; put that version of the policy "
 			    "back into the folder of policies.",
-			    "%zu challenges name a policy that is not loaded: no clock runs "
-			    "for them",
-			    status->no_policy);
+			    "%zu %s a policy that is not loaded: no clock runs for %s",
+			    status->no_policy,
+			    text_plural((int64_t)status->no_policy, "challenge names",
+					"challenges name"),
+			    text_plural((int64_t)status->no_policy, "it", "them"));
 	if (status->not_raised > 0)
 		add_problem(status, "challengectl list shows them; record: raised",
-			    "%zu challenges were never raised: no clock runs for them",
-			    status->not_raised);
+			    "%zu %s never raised: no clock runs for %s", status->not_raised,
+			    text_plural((int64_t)status->not_raised, "challenge was",
+					"challenges were"),
+			    text_plural((int64_t)status->not_raised, "it", "them"));
 }
 
 static void judge_progress(struct status *status)
@@ -455,8 +486,11 @@ static void judge_progress(struct status *status)
 		add_problem(status,
 			    "It looks at every poll; if this stays, see systemctl status "
 			    "challenge-notifyd.",
-			    "%lld changes of the store were not looked at yet",
-			    (long long)(status->changes - status->seen));
+			    "%lld %s not looked at yet",
+			    (long long)(status->changes - status->seen),
+			    text_plural(status->changes - status->seen,
+					"change of the store was",
+					"changes of the store were"));
 	if (status->running &&
 	    instant_before(instant_add(status->next, LATE_SECONDS), status->now))
 		add_problem(status, "See systemctl status challenge-notifyd.",
@@ -487,17 +521,23 @@ static void judge_progress(struct status *status)
 		add_problem(status,
 			    "challengectl queue list --state held shows them; release or "
 			    "cancel each.",
-			    "%lld mails or notices are held for a person",
-			    (long long)status->queue[DELIVERY_HELD]);
+			    "%lld %s held for a person",
+			    (long long)status->queue[DELIVERY_HELD],
+			    text_plural(status->queue[DELIVERY_HELD], "mail or notice is",
+					"mails or notices are"));
 	if (status->queue[DELIVERY_RETRY] > 0)
 		add_problem(status,
 			    "challengectl queue list --state retry shows the relay's words.",
-			    "%lld mails were not taken by the relay and are tried again",
-			    (long long)status->queue[DELIVERY_RETRY]);
+			    "%lld %s tried again", (long long)status->queue[DELIVERY_RETRY],
+			    text_plural(status->queue[DELIVERY_RETRY],
+					"mail was not taken by the relay and is",
+					"mails were not taken by the relay and are"));
 	if (status->queue[DELIVERY_IN_DOUBT] > 0)
 		add_problem(status, "Each is sent once more by itself, then held.",
-			    "of %lld mails it is in doubt whether the relay has them",
-			    (long long)status->queue[DELIVERY_IN_DOUBT]);
+			    "of %lld %s", (long long)status->queue[DELIVERY_IN_DOUBT],
+			    text_plural(status->queue[DELIVERY_IN_DOUBT],
+					"mail it is in doubt whether the relay has it",
+					"mails it is in doubt whether the relay has them"));
 }
 
 static void judge_configuration(struct status *status)
@@ -654,9 +694,10 @@ static void print_ledger(const struct status *status)
 
 	(void)fprintf(out, "Service        %s\n", status->running ? "running" : "NOT running");
 	if (poll_age(status) >= 0)
-		(void)fprintf(out, "Last good poll %s, %lld seconds ago%s\n",
+		(void)fprintf(out, "Last good poll %s, %lld %s ago%s\n",
 			      ctl_when(status->ctl, status->pulse.last_poll, when),
 			      (long long)poll_age(status),
+			      text_plural(poll_age(status), "second", "seconds"),
 			      status->running && poll_is_stale(status) ? ": STALE" : "");
 	else if (status->has_pulse)
 		(void)fprintf(out, "Last good poll none since %s\n",

@@ -61,19 +61,10 @@ const char *terminal_plain(FILE *out)
 /* What stands in a store may be hostile: nothing of it moves the cursor or turns the line. */
 static char *printable(const char *text)
 {
-	char *copy = strdup(text);
+	CLEANUP(text_clear) struct text copy = { 0 };
 
-	for (char *at = copy; at != NULL && *at != '\0';) {
-		uint32_t character = 0;
-		size_t length = unicode_decode(at, &character);
-
-		if (length == 0 || unicode_is_unsafe(character)) {
-			length = length > 0 ? length : 1;
-			memset(at, '?', length);
-		}
-		at += length;
-	}
-	return copy;
+	unicode_append_line(&copy, text, "?");
+	return text_detach(&copy);
 }
 
 void terminal_put(FILE *out, const char *text)

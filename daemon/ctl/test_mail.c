@@ -130,7 +130,7 @@ static int write_mail(struct test *test, const struct language *language, struct
 		.date_offset = zone_offset(calendar_zone(config->calendars[0].calendar), now),
 		.message_id = test->message_id,
 		.root_id = "",
-		.language = language_tag(language),
+		.language = letter.language,
 		.body = text_string(&letter.body),
 		.html = text_string(&letter.html),
 	};

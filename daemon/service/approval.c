@@ -279,10 +279,13 @@ int approval_end_reading(struct approval *approval, struct ledger *ledger,
 	approval->told = true;
 	if (approval->waits && held > 0)
 		journal_send(JOURNAL_UNAPPROVED, NULL, 0,
-			     "configuration %.12s is in use but not approved: %lld notices "
-			     "that it alone makes due at once are HELD; if it is meant, run "
+			     "configuration %.12s is in use but not approved: %lld %s "
+			     "HELD; if it is meant, run "
 			     "\"challengectl approve %.12s\", else correct it and reload",
-			     approval->digest, (long long)held, approval->digest);
+			     approval->digest, (long long)held,
+			     text_plural(held, "notice that it alone makes due at once is",
+					 "notices that it alone makes due at once are"),
+			     approval->digest);
 	/* Approved by itself: the next look sees it. */
 	return 0;
 }
@@ -405,10 +408,12 @@ int approval_text(const struct approval *approval, struct ledger *ledger, int64_
 		return r;
 	*ret_held = held;
 	if (held > 0)
-		(void)snprintf(
-			out, APPROVAL_TEXT_SIZE,
-			"configuration %.12s is NOT APPROVED: %lld notices that it alone "
-			"makes due at once are HELD: challengectl approve %.12s",
-			approval->digest, (long long)held, approval->digest);
+		(void)snprintf(out, APPROVAL_TEXT_SIZE,
+			       "configuration %.12s is NOT APPROVED: %lld %s "
+			       "HELD: challengectl approve %.12s",
+			       approval->digest, (long long)held,
+			       text_plural(held, "notice that it alone makes due at once is",
+					   "notices that it alone makes due at once are"),
+			       approval->digest);
 	return 0;
 }

@@ -96,11 +96,13 @@ static int tell_restored(struct breaker *breaker, const struct world *world, int
 		return ledger_end_flood(world->ledger, now, error);
 	}
 	if (breaker->told != today)
-		journal_send(JOURNAL_LEDGER_RESTORED, NULL, 0,
-			     "%lld notices may have been sent after the copy of the ledger was "
-			     "made: they are held until a person lets them go (challengectl "
-			     "queue release --all) or leaves them unsent (challengectl adopt)",
-			     (long long)held);
+		journal_send(
+			JOURNAL_LEDGER_RESTORED, NULL, 0,
+			"%lld %s may have been sent after the copy of the ledger was made: "
+			"%s held until a person lets them go (challengectl queue release "
+			"--all) or leaves them unsent (challengectl adopt)",
+			(long long)held, text_plural(held, "notice", "notices"),
+			text_plural(held, "it is", "they are"));
 	breaker->announced = true;
 	breaker->told = today;
 	return 0;
@@ -127,10 +129,10 @@ int breaker_tell(struct breaker *breaker, const struct world *world, struct inst
 	if (breaker->told == today)
 		return 0;
 	journal_send(JOURNAL_FLOOD, NULL, 0,
-		     "far more fell due than usual: %lld notices are held until a person lets "
-		     "them go (challengectl queue release --all) or leaves them unsent "
-		     "(challengectl adopt)",
-		     (long long)held);
+		     "far more fell due than usual: %lld %s held until a person lets them go "
+		     "(challengectl queue release --all) or leaves them unsent (challengectl "
+		     "adopt)",
+		     (long long)held, text_plural(held, "notice is", "notices are"));
 	breaker->announced = true;
 	breaker->told = today;
 	/* With --once each cycle is a new process: the mail is one a day all the same. */

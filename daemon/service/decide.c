@@ -2,6 +2,7 @@
 #include "service/decide.h"
 
 #include "adapter/journal.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -505,9 +506,18 @@ static void log_fault(const struct challenge *challenge, const char *text)
 
 static void log_problems(const struct challenge *challenge, unsigned found)
 {
+	CLEANUP(text_clear) struct text unsound = { 0 };
+
 	for (size_t i = 0; i < COUNT(problems); i++)
 		if ((found & (unsigned)problems[i].problem) != 0)
 			log_fault(challenge, problems[i].text);
+	if (challenge->unsound == NULL)
+		return;
+	text_appendf(&unsound,
+		     "its %s cannot be shown (a control character, not UTF-8, or too long) and "
+		     "counts as unknown; it is watched all the same",
+		     challenge->unsound);
+	log_fault(challenge, text_string(&unsound));
 }
 
 /* When the challenge is to be looked at again. */

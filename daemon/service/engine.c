@@ -272,9 +272,8 @@ static int recover(struct engine *engine, struct error *error)
 		return r;
 	if (doubts > 0)
 		journal_send(JOURNAL_IN_DOUBT, NULL, 0,
-			     "%zu mails were with a sender when the daemon ended: they are in "
-			     "doubt",
-			     doubts);
+			     "%zu %s with a sender when the daemon ended: in doubt", doubts,
+			     text_plural((int64_t)doubts, "mail was", "mails were"));
 	engine->recovered = true;
 	crash_point("recovered");
 	return 0;

@@ -15,21 +15,23 @@ bool health_is_alive(const struct health *health)
 
 static void append_counts(const struct health *health, struct text *text)
 {
-	text_appendf(text, "%lld mails ready, %lld notices wait for sending hours",
-		     (long long)health->ready, (long long)health->decided);
+	text_appendf(text, "%lld %s ready, %lld %s for sending hours", (long long)health->ready,
+		     text_plural(health->ready, "mail", "mails"), (long long)health->decided,
+		     text_plural(health->decided, "notice waits", "notices wait"));
 	if (health->in_hand > 0)
 		text_appendf(text, ", %zu being sent", health->in_hand);
 	if (health->flood > 0)
 		text_appendf(text,
-			     "; %s, and %lld notices are HELD: "
+			     "; %s, and %lld %s HELD: "
 			     "challengectl queue release --all, or adopt",
 			     health->restored ? "the ledger was put back from a copy"
 					      : "far more fell due than usual",
-			     (long long)health->flood);
+			     (long long)health->flood,
+			     text_plural(health->flood, "notice is", "notices are"));
 	if (health->held > 0)
-		text_appendf(text,
-			     "; %lld mails are HELD for a person: challengectl queue list",
-			     (long long)health->held);
+		text_appendf(text, "; %lld %s HELD for a person: challengectl queue list",
+			     (long long)health->held,
+			     text_plural(health->held, "mail is", "mails are"));
 }
 
 void health_status(const struct health *health, struct text *ret)

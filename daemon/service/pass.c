@@ -368,9 +368,9 @@ static int end_first_cycle(struct pass *pass, struct instant now, struct error *
 		return r;
 	if (r == 1 && adopted > 0) {
 		journal_send(JOURNAL_ADOPTED, NULL, 0,
-			     "the ledger is new: %lld notices that were past already are "
-			     "recorded unsent",
-			     (long long)adopted);
+			     "the ledger is new: %lld %s recorded unsent", (long long)adopted,
+			     text_plural(adopted, "notice that was past already is",
+					 "notices that were past already are"));
 		r = render_adoption(&pass->world, (size_t)adopted, now, error);
 		if (r < 0)
 			return r;
@@ -429,7 +429,10 @@ static int fail_store(struct trouble *trouble, int r)
 
 static struct manner manner_of(const struct pass *pass)
 {
-	return (struct manner){ .hold = pass->breaker.holds ? ledger_flood_reason : NULL,
+	const char *reason = breaker_is_restored(&pass->breaker) ? ledger_restored_reason
+								 : ledger_flood_reason;
+
+	return (struct manner){ .hold = pass->breaker.holds ? reason : NULL,
 				.hold_until = pass->breaker.until };
 }
 
@@ -714,9 +717,10 @@ static void tell_orphans(struct pass *pass, size_t orphans)
 {
 	if (orphans > 0 && orphans != pass->orphans_told)
 		journal_send(JOURNAL_CHALLENGE_FAULT, NULL, 0,
-			     "%zu notices wait: their challenge, or its policy version, is not "
-			     "there any more",
-			     orphans);
+			     "%zu %s: the challenge, or its policy version, is not there any "
+			     "more",
+			     orphans,
+			     text_plural((int64_t)orphans, "notice waits", "notices wait"));
 	pass->orphans_told = orphans;
 }
 
@@ -773,9 +777,10 @@ static void tell_moves(const struct pass *pass, size_t moved)
 {
 	if (moved > 0)
 		journal_send(JOURNAL_MOVED, NULL, 0,
-			     "configuration %.12s moved %zu deadlines of open challenges; each "
-			     "is recorded in the ledger",
-			     pass->approval.digest, moved);
+			     "configuration %.12s moved %zu %s of open challenges; each is "
+			     "recorded in the ledger",
+			     pass->approval.digest, moved,
+			     text_plural((int64_t)moved, "deadline", "deadlines"));
 }
 
 static int use_store(struct pass *pass, struct instant now, struct pass_report *report,

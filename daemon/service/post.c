@@ -244,8 +244,9 @@ static void pause_queue(struct post *post, const char *why)
 	if (told)
 		return; /* one alarm, however long it lasts; STATUS goes on saying it */
 	journal_send(JOURNAL_QUEUE_PAUSED, fields, COUNT(fields),
-		     "sending is paused, trying again in %lld minutes: %s",
-		     (long long)(seconds / 60), why);
+		     "sending is paused, trying again in %lld %s: %s",
+		     (long long)(seconds / 60), text_plural(seconds / 60, "minute", "minutes"),
+		     why);
 }
 
 /* The relay spoke as it should: whatever it said of this mail, it can be used. */

@@ -82,8 +82,8 @@ int setup_load(const char *file, struct setup *ret, struct fault_list *faults,
 	if (setup.config == NULL || setup.languages == NULL)
 		return error == NULL || error->code == 0 ? -EINVAL : -error->code;
 	if (faults->errors > 0)
-		return error_set(error, EINVAL, "the configuration has %zu faults",
-				 faults->errors);
+		return error_set(error, EINVAL, "the configuration has %zu %s", faults->errors,
+				 text_plural((int64_t)faults->errors, "fault", "faults"));
 	if (stamp_zones(&setup, error) < 0)
 		return -ENOMEM;
 	*ret = TAKE(setup);

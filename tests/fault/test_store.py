@@ -246,16 +246,30 @@ class Scene(unittest.TestCase):
         self.assertLess(peak, 40000, "kB at most")
         self.nothing_wrong(2)
 
+    def scene_a_stray_control_character_quiets_nothing(self):
+        number = self.there.add_challenge("stray", 71 * HOUR)
+        self.there.record(number, "discussed", value="shared\x07")
+        self.sql(f"UPDATE challenge SET category = 'drift' || char(1), urgency = char(7) WHERE id = {number}")
+        self.start()
+        self.daemon.wait("its mail", lambda: len(self.server.mails) == 1)
+        self.trouble("challenge stray: its value cannot be shown")
+        self.trouble("challenge stray: its urgency is not one of the policy's")
+        self.assertFalse(self.daemon.logged("is not watched"))
+        problems = [each["what"] for each in self.there.ctl("status", status=1)["problems"]]
+        self.assertIn("1 challenge has a value that is not fit to be read and counts as unknown (first stray: value)",
+                      problems)
+        self.nothing_wrong(1)
+
     def scene_a_row_that_becomes_unreadable_spoils_no_other(self):
         self.there.run("--once")
         number = self.there.add_challenge("bad", 71 * HOUR)
         self.start()
         self.daemon.wait("its mail", lambda: len(self.server.mails) == 1)
-        self.sql(f"UPDATE challenge SET urgency = char(7) WHERE id = {number}")
+        self.sql(f"UPDATE challenge SET policy = char(7) WHERE id = {number}")
         self.trouble("control characters")
         self.mailed_once("2026-002")
         self.assertFalse(self.daemon.logged("the store cannot be read:"))
-        self.sql(f"UPDATE challenge SET urgency = '' WHERE id = {number}")
+        self.sql(f"UPDATE challenge SET policy = 'test' WHERE id = {number}")
         self.mailed_once("2026-003")
         self.nothing_wrong(3)
 

@@ -132,6 +132,33 @@ class Backup(unittest.TestCase):
         self.assertEqual([one[0] for one in late], ["['cora@council.test']"])
         self.assertGreater(self.there.remember("SELECT count(*) FROM notice WHERE state = 'held'")[0][0], 0)
 
+    def test_immediate_risk_that_waited_in_the_copy_goes_out(self):
+        self.there.add_challenge("ONE", 73 * HOUR)
+        at_risk = self.there.add_challenge("RISK", 60)
+        self.there.record(at_risk, "immediate_risk")
+        self.server.fault("RCPT", "4xx", times=20)
+        self.there.run("--once")
+        waiting = ("SELECT m.id FROM mail m JOIN notice n ON n.mail = m.id WHERE m.state = 'retry' AND"
+                   " n.kind {} 'risk'")
+        risk, other = (self.there.remember(waiting.format(sign)) for sign in ("=", "<>"))
+        self.assertEqual((len(risk), len(other) > 0), (2, True))
+        self.backup()
+        self.server.rules.clear()
+        self.restore()
+        self.there.run("--once")
+        self.there.run("--once", later=HOUR)  # past the time of the next attempt
+        states = dict(self.there.remember("SELECT id, state FROM mail"))
+        self.assertEqual({states[number] for (number,) in risk}, {"accepted"})
+        self.assertEqual({states[number] for (number,) in other}, {"cancelled"})
+        self.assertEqual(sorted(to for to, _ in self.people()), ["['colm@council.test']", "['unit@partnership.test']"])
+        for reference in ("ONE", "RISK"):
+            told = self.ctl("explain", reference).stdout
+            self.assertIn("held: the ledger was put back from a copy", told)
+            self.assertNotIn("more fell due", told)
+        self.ctl("queue", "release", "--all", "--by", "A. Person", "--why", "looked at each")
+        self.there.run("--once", later=HOUR)
+        self.assertEqual(self.there.remember("SELECT count(*) FROM notice WHERE state = 'held'"), [(0,)])
+
     def test_a_restore_with_nothing_to_hold_is_over_by_itself(self):
         self.there.add_challenge("ONE", 73 * HOUR)
         self.there.run("--once")

@@ -89,7 +89,8 @@ def family(pid):
 
 
 def is_sound(value):
-    """Whether the store's reader takes it (adapter/store.h): else the challenge is passed over, and a line says so."""
+    """Whether the store's reader takes it (adapter/store.h): else it counts as unknown. Where it is the reference, the
+    challenge is passed over, and a line says so."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -150,21 +151,16 @@ class House:
             return store.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})",
                                  tuple(columns.values())).lastrowid
 
-        mark, read = f"{number} ".encode(), []
-
-        def row():
-            read.append(of_row())
-            return read[-1]
+        mark = f"{number} ".encode()
 
         def unread():
             return CANARY.encode() + of_people()
 
         def of_canary():
-            read.append(CANARY.encode() + of_row())
-            return read[-1]
+            return CANARY.encode() + of_row()
 
-        agencies = [mark + side + row() for side in (b"asked ", b"asking ")]
-        read += agencies
+        # Without an agency that is known, the business unit would be told, of many challenges in one mail.
+        agencies = [mark + side + next(filter(is_sound, iter(of_row, None))) for side in (b"asked ", b"asking ")]
         for agency in agencies:
             insert("agency", id=agency, name=of_people(), telephone=of_people(),
                    calendar=of_people() if number % 7 == 0 else None)
@@ -175,19 +171,18 @@ class House:
                    email=next(filter(is_no_address, iter(of_people, None))) if nobody and role == "practitioner"
                    else f"{role}.{number}@council.test")
         insert("contact", agency=agencies[0], role=of_people(), name=of_people(), email=of_people())
-        reference = mark + row()
-        read.append(reference)
+        reference = mark + of_row()
         challenge = insert("challenge", reference=reference, policy="test", policy_version="1",
                            receiving_agency=agencies[0], raising_agency=agencies[1], category=of_canary())
         now = int(time.time())
         insert("event", challenge=challenge, kind="raised", at=now - (60, 71 * HOUR)[number % 2], value=of_canary(),
                by=unread(), note=unread())
-        insert("event", challenge=challenge, kind=b"x" + row(), stage=row(), at=now - 30,
+        insert("event", challenge=challenge, kind=b"x" + of_row(), stage=of_row(), at=now - 30,
                note=unread())
         at_risk = number % 10 == 3
         if at_risk:
             insert("event", challenge=challenge, kind="immediate_risk", at=now - 20, note=unread())
-        if not all(map(is_sound, read)):
+        if not is_sound(reference):
             self.passed_over += 1
             return
         self.wanted[f"{'manager' if nobody else 'practitioner'}.{number}@council.test"] += 1
@@ -249,7 +244,7 @@ class Hostile(unittest.TestCase):
             used += 1
             return next(generator)
 
-        def of_row():  # one in fifty may be unsound: with it the whole challenge is passed over
+        def of_row():  # one in fifty may be unsound
             nonlocal used
             used += 1
             return next(generator if used % 50 == 0 else sound)

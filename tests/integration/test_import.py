@@ -151,6 +151,19 @@ class Import(Control):
         told = self.faults("challenges", log[0], resolved.replace("06/02", "07/02"), options=again)
         self.assertIn("another time is recorded", told[0][2])
 
+    def test_one_agency_on_both_sides_is_a_warning(self):
+        """Departments of a council may disagree; more often it is a slip."""
+        self.people()
+        said = self.said("import", "challenges", self.write(
+            "one.csv", HEAD, "R1,example,school,school,03/02/2026", "R2,example,school,social-care,03/02/2026"))
+        self.assertEqual((said["written"], said["added"]), (True, 2))
+        ((line, column, what, warning),) = [tuple(fault.values()) for fault in said["faults"]]
+        self.assertEqual((line, column, warning), (2, "receiving_agency", True))
+        self.assertIn("the same agency on both sides", what)
+        ran = self.ctl("raise", "--policy", "example", "--raising", "school", "--receiving", "school")
+        self.assertEqual(ran.returncode, 0)
+        self.assertRegex(ran.stderr, '^challengectl: warning: "school" is the same agency on both sides: .*\n$')
+
     def test_wrong_challenges_are_refused(self):
         self.people()
         found = self.faults(

@@ -8,6 +8,7 @@ word of what nobody may read.
 
 import base64
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -250,16 +251,30 @@ class Mails(unittest.TestCase):
         self.taken_back_by("withdrawn")
 
     def test_each_is_written_to_in_their_language(self):
-        tags = {"cy": "cy-GB", "cy-GB": "cy-GB", "en": "en-GB", "fr": "en-GB", "x/../../y": "en-GB"}
-        for number, (language, tag) in enumerate(tags.items()):
-            with self.subTest(language):
-                with self.there.open_store() as store:
-                    store.execute("UPDATE contact SET language = ? WHERE name = 'Cora'", (language,))
-                self.there.add_challenge(f"2026-{number}", 60)
-                self.there.run("--once")
-                ((_, mail),) = self.new_mails()
-                self.assertEqual(mail["Content-Language"], tag)
-                self.assertEqual("dydd" in mail["Subject"], tag == "cy-GB")
+        """And says which it is in: the template's, where only some phrases are the reader's own."""
+        folder = self.there.folder / "templates"
+        shutil.copytree(self.there.settings["templates"], folder)
+        self.settle(str(self.there.settings["templates"]), str(folder))
+        for number, (language, welsh) in enumerate(
+                {"cy": True, "cy-GB": True, "en": False, "fr": False, "x/../../y": False}.items()):
+            tags = []
+            for ending in ("", "txt", "html"):
+                if ending:  # words of that language in a template of its own, one after the other
+                    (folder / "cy" / f"inform.{ending}").write_bytes((folder / "en" / f"inform.{ending}").read_bytes())
+                with self.subTest(language, ending=ending):
+                    with self.there.open_store() as store:
+                        store.execute("UPDATE contact SET language = ? WHERE name = 'Cora'", (language,))
+                    self.there.add_challenge(f"2026-{number}-{ending}", 60)
+                    self.there.run("--once")
+                    mail = mail_form.parse(self.server.mails[-1]["bytes"])
+                    html = mail.get_body(("html",))
+                    tags.append((mail["Content-Language"],
+                                 *(html and set(re.findall(r'lang="([^"]*)"', html.get_content())) or ())))
+                    self.assertEqual("dydd" in mail["Subject"], welsh)
+            for ending in ("txt", "html"):
+                (folder / "cy" / f"inform.{ending}").unlink()
+            english, own = ("en-GB", "en-GB"), ("cy-GB", "cy-GB")
+            self.assertEqual(tags, [english, own[:1], own] if welsh else [english] * 3, language)
 
     def test_nothing_of_the_record_reaches_a_mail(self):
         with self.there.open_store() as store:

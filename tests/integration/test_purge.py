@@ -2,6 +2,7 @@
 """challengectl purge and privacy: what is past its period goes, what is held stays, and the chain stays whole."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -119,6 +120,28 @@ class Purge(unittest.TestCase):
         self.assertEqual(holding(), [])  # nor in the journal that stays beside it
         self.there.run("--once")
         self.assertEqual(holding(), [])
+
+    def test_addresses_go_with_what_the_ledger_says(self):
+        self.challenges()
+        mails = "SELECT count(*) FROM mail WHERE recipient <> ''"
+        (every,), = self.there.remember("SELECT count(*) FROM mail")
+        self.erase(later=40)
+        self.assertEqual(self.there.remember(mails), [(every,)])  # the bodies' period is another
+        self.erase(later=800)
+        self.assertEqual(self.there.remember(mails), [(0,)])
+        self.assertNotIn(b"@council.test", self.there.ledger.read_bytes())
+        self.assertTrue(self.verify()["intact"])
+        self.assertIn("(erased)", self.ctl("queue", "list").stdout)
+        ledger = sqlite3.connect(self.there.ledger)
+        self.addCleanup(ledger.close)
+        for column, value in (("recipient", "other@council.test"), ("reply", "250 taken")):
+            with self.subTest(column):
+                ledger.execute(f"UPDATE mail SET {column} = ? WHERE id = 1", (value,))
+                ledger.commit()
+                self.assertFalse(self.said("audit", "verify", exits=1)["intact"])
+                ledger.execute(f"UPDATE mail SET {column} = '' WHERE id = 1")
+                ledger.commit()
+                self.assertTrue(self.verify()["intact"])
 
     def test_what_is_held_stays_until_it_is_released(self):
         self.challenges()

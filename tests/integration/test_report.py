@@ -166,7 +166,7 @@ class Report(Control):
         self.query("UPDATE challenge SET policy_version = 'gone' WHERE reference = 'R6'")
         ran = self.ctl("report", *PERIOD)
         self.assertEqual(ran.returncode, 0)
-        self.assertIn("1 challenges are not counted", ran.stderr)
+        self.assertIn("1 challenge is not counted", ran.stderr)
 
     def test_usage(self):
         for arguments in ((), ("--from", "2026-01-01"), ("--quarter", "2026-Q5"), ("--quarter", "Q1"),

@@ -124,7 +124,7 @@ class Simulate(unittest.TestCase):
         ran = self.trial.run("--at", self.NOW, "simulate", "--config", self.new)
         self.assertEqual((ran.returncode, ran.stderr), (0, ""))
         self.assertIn("first/first: Mon 2026-03-30 17:00 becomes Wed 2026-03-04 17:00 (earlier, owed now)", ran.stdout)
-        self.assertRegex(ran.stdout, r"\n1 challenges compared, 1 differ\. .*\nMails: 0 added, 0 dropped, 2 due at "
+        self.assertRegex(ran.stdout, r"\n1 challenge compared, 1 differs\. .*\nMails: 0 added, 0 dropped, 2 due at "
                                      r"once; .*approve\.\n\Z")
 
     def test_nothing_is_written(self):

@@ -94,8 +94,8 @@ class Status(unittest.TestCase):
                           " receiving_agency) VALUES ('SILENT', 'test', '1', 'health', 'council')")
         self.partnership.configure(ceiling=7)
         told = self.problems()
-        self.assertIn("1 challenges name a policy that is not loaded", told)
-        self.assertIn("1 challenges were never raised", told)
+        self.assertIn("1 challenge names a policy that is not loaded", told)
+        self.assertIn("1 challenge was never raised", told)
         self.assertIn("configuration files are not those", told)
 
     def test_a_held_mail_is_a_problem(self):
@@ -107,7 +107,7 @@ class Status(unittest.TestCase):
         (mail,), = self.partnership.remember("SELECT max(id) FROM mail")
         held = self.ctl("queue", "hold", str(mail), "--by", "T. Ester", "--why", "test")
         self.assertEqual(held.returncode, 0, held.stderr)
-        self.assertIn("1 mails or notices are held", self.problems())
+        self.assertIn("1 mail or notice is held", self.problems())
 
     def test_arguments_are_refused(self):
         ran = self.ctl("status", "all")

@@ -343,13 +343,19 @@ class StoreCommands(unittest.TestCase):
         with contextlib.closing(sqlite3.connect(self.store)) as db:
             db.execute("INSERT INTO event (challenge, kind, at) VALUES (1, 'a' || char(27) || '[2J', 1)")
             db.commit()
-        ran = self.ctl("list")
-        self.assertEqual(ran.returncode, COULD_NOT)
-        self.assertIn("control characters", ran.stderr)
-        self.assertNotIn("\033", ran.stdout + ran.stderr)
-        ran = self.ctl("show", "2026-001")
-        self.assertEqual(ran.returncode, COULD_NOT)
-        self.assertNotIn("\033", ran.stdout + ran.stderr)
+        for command in (("list",), ("show", "2026-001"), ("explain", "2026-001")):
+            ran = self.ctl(*command)
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            self.assertIn("2026-001", ran.stdout)
+            self.assertNotIn("\033", ran.stdout + ran.stderr)
+        with contextlib.closing(sqlite3.connect(self.store)) as db:
+            db.execute("UPDATE challenge SET policy = 'a' || char(27) || '[2J'")
+            db.commit()
+        for command in (("list",), ("show", "2026-001")):
+            ran = self.ctl(*command)
+            self.assertEqual(ran.returncode, COULD_NOT)
+            self.assertIn("control characters", ran.stderr)
+            self.assertNotIn("\033", ran.stdout + ran.stderr)
 
     def test_a_note_tells_a_terminal_nothing(self):
         self.fill()

@@ -124,7 +124,7 @@ static void speak_hostile(void)
 						{ "REASON", NULL } };
 
 	journal_send(JOURNAL_STORE_FAULT, fields, COUNT(fields), "store \"%s\"",
-		     "a\nMESSAGE=forged");
+		     "a\nMESSAGE=forged\u202etxt.exe\u2066\xc2\x9b\xff");
 }
 
 static void one_event_stays_one_line(void **state)
@@ -134,7 +134,7 @@ static void one_event_stays_one_line(void **state)
 	(void)state;
 	(void)unsetenv("JOURNAL_STREAM");
 	said = standard_error_of(speak_hostile);
-	assert_string_equal(said, "<3>store \"a?MESSAGE=forged\"\n");
+	assert_string_equal(said, "<3>store \"a?MESSAGE=forged?txt.exe???\"\n");
 	free(said);
 }
 

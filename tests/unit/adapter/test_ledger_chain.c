@@ -423,11 +423,16 @@ static void erases_by_the_rule(void **state)
 	assert_int_equal(number_of(f, "SELECT count(*) FROM mail WHERE state IN ('ready',"
 				      " 'attempting', 'retry', 'in_doubt', 'held')"),
 			 number_of(f, "SELECT count(*) FROM body"));
+	/* ... and its address, which goes with what its first entry said. */
+	assert_int_equal(number_of(f, "SELECT count(*) FROM mail WHERE recipient <> ''"),
+			 number_of(f, "SELECT count(*) FROM chain JOIN payload USING (seq)"
+				      " WHERE kind = 'rendered'"));
 	OK(f, ledger_mail(f->ledger,
 			  number_of(f, "SELECT min(id) FROM mail WHERE state ="
 				       " 'accepted'"),
 			  &mail, &f->error));
 	assert_null(mail.bytes);
+	assert_string_equal(mail.recipient, "");
 	ledger_mail_clear(&mail);
 }
 

@@ -36,7 +36,7 @@ static const struct row {
 	  { "\033[2J", "\a",
 	    "a\xE2\x80\xAE"
 	    "b\xFF" },
-	  "NAME  COUNT  REST\n?[2J      ?  a???b?\n" },
+	  "NAME  COUNT  REST\n?[2J      ?  a?b?\n" },
 	{ "empty cells keep their room",
 	  { "", "", "", "a", "1", "z" },
 	  "NAME  COUNT  REST\n             \na         1  z\n" },

@@ -56,7 +56,7 @@ static const struct scene {
 	{ "a policy that is not loaded", { { RAISE, MON9, "1" }, { RUN, MON10 }, { ALTER, "", "UPDATE challenge SET policy_version = '7'" },
 	    { RUN, MON10 } }, PROOF_BROKEN, 1, { 0 } },
 	{ "a record that cannot be read", { { RAISE, MON9, "1" }, { RUN, MON10 },
-	    { ALTER, "", "UPDATE challenge SET urgency = CAST(x'ff' AS TEXT)" }, { RUN, MON10 } }, PROOF_BROKEN, 1, { 0 } },
+	    { ALTER, "", "UPDATE challenge SET policy = CAST(x'ff' AS TEXT)" }, { RUN, MON10 } }, PROOF_BROKEN, 1, { 0 } },
 	{ "all of two", { { RAISE, MON9, "1" }, { RAISE, MON9, "2" }, { RUN, MON10 }, { FORGET }, { RUN, MON10 } }, PROOF_BROKEN, 1,
 	  { .open = 2 } },
 	{ "ids at both ends of what a number holds", { { RAISE, MON9, "1" },
