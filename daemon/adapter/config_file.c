@@ -588,9 +588,11 @@ static int check_ehlo(const char *text, struct error *error)
 		       : error_set(error, EINVAL, "\"%.100s\" is no host name", text);
 }
 
-/* In clear, for tests, to this machine alone. */
+/* The client's secret goes there: not in clear, not even to this machine. */
 static int check_token_url(const char *text, struct error *error)
 {
+	if (text[0] != '\0' && after(text, "https://") == NULL)
+		return error_set(error, EINVAL, "must begin with https://");
 	return text[0] == '\0' ? 0 : url_check_web(text, error);
 }
 

@@ -221,39 +221,44 @@ static int write_moment(sqlite3 *from, int fd, struct error *error)
 	return result < 0 ? result : 0;
 }
 
+/* Nothing is read of it yet, so that it may be filled behind the connection's back. */
 static int open_temporary(const char *path, sqlite3 **ret, struct error *error)
 {
 	CLEANUP(database_closep) sqlite3 *db = NULL;
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
 		    SQLITE_OPEN_EXRESCODE;
-	int result;
 
 	if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK || !harden(db))
 		return database_fail(db, error, "open a temporary file");
-	result = database_run(db,
-			      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF;"
-			      " PRAGMA synchronous = OFF; PRAGMA cell_size_check = ON;",
-			      error);
-	if (result < 0)
-		return result;
 	*ret = TAKE(db);
 	return 0;
 }
 
+/* Its name goes while it is empty: whoever is killed over the copy leaves nothing behind. */
 int database_copy(sqlite3 *from, sqlite3 **ret, struct error *error)
 {
+	CLEANUP(database_closep) sqlite3 *db = NULL;
 	char path[PATH_MAX];
 	int fd = create_temporary(path, error);
 	int result;
 
 	if (fd < 0)
 		return fd;
-	result = write_moment(from, fd, error);
+	result = open_temporary(path, &db, error);
+	(void)unlink(path); /* it stays for who has it open */
+	if (result == 0)
+		result = write_moment(from, fd, error);
 	(void)close(fd); /* it is read back from memory, or not at all */
 	if (result == 0)
-		result = open_temporary(path, ret, error);
-	(void)unlink(path); /* it stays for who has it open */
-	return result;
+		result = database_run(
+			db,
+			"PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF;"
+			" PRAGMA synchronous = OFF; PRAGMA cell_size_check = ON;",
+			error);
+	if (result < 0)
+		return result;
+	*ret = TAKE(db);
+	return 0;
 }
 
 void database_closep(sqlite3 **db)

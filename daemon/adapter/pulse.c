@@ -22,12 +22,16 @@ enum {
 
 static const char magic[8] = "CHNPULSE";
 
-/* Numbers are the machine's own: nobody reads it elsewhere. */
+/*
+ * Numbers are the machine's own: nobody reads it elsewhere. A writer counts in `begun` before
+ * the rest and in `done` after it; a reader comes by them the other way round, since bytes are
+ * read upwards: where both are the same it has read what that write wrote, and no other.
+ */
 struct page {
 	char magic[8];
 	int64_t version;
-	_Atomic uint64_t begun; /* odd, and other than `done`, while it is being written */
-	int64_t device;         /* of the state folder: whose page this is */
+	_Atomic uint64_t done;
+	int64_t device; /* of the state folder: whose page this is */
 	int64_t inode;
 	int64_t pid;
 	int64_t started;
@@ -37,7 +41,7 @@ struct page {
 	int64_t poll_seconds;
 	int64_t promise;
 	int64_t unwatched;
-	_Atomic uint64_t done;
+	_Atomic uint64_t begun; /* other than `done` while it is being written */
 };
 
 struct pulse {

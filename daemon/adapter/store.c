@@ -51,8 +51,8 @@ struct store {
 	int64_t schema_version;  /* of the schema that was checked */
 	sqlite3_stmt *version;   /* PRAGMA data_version */
 	sqlite3_stmt *walk;      /* challenges with their events, in order of change_seq */
-	sqlite3_stmt *changed;   /* ids alone, in the same order */
-	sqlite3_stmt *sorted;    /* all ids, in order of reference */
+	sqlite3_stmt *changed;   /* ids and change_seq alone, in the same order */
+	sqlite3_stmt *sorted;    /* the same of all, in order of reference */
 	sqlite3_stmt *ids_of;    /* of these two, the one that store_next goes on with */
 	sqlite3_stmt *row;       /* one challenge */
 	sqlite3_stmt *events;    /* of one challenge */
@@ -62,7 +62,8 @@ struct store {
 	sqlite3_stmt *contacts;  /* theirs, and whoever these lead to */
 	sqlite3_stmt *all_agencies;
 	sqlite3_stmt *all_contacts;
-	int64_t handed_out; /* by store_next: the id */
+	int64_t handed_out; /* by store_next: the id ... */
+	int64_t change;     /* ... and the change_seq */
 	int64_t passed_seq; /* the walk goes on behind this one ... */
 	int64_t passed_id;  /* ... and among its equals behind this id */
 	bool on_row;        /* the walk stands on the first row of the next challenge */
@@ -245,8 +246,9 @@ static int prepare_all(struct store *store, struct error *error)
 				    " LEFT JOIN main.event e ON e.challenge = c.id" BEHIND
 				    ", e.id",
 		  &store->walk },
-		{ "SELECT c.id FROM main.challenge c" BEHIND, &store->changed },
-		{ "SELECT id FROM main.challenge ORDER BY reference", &store->sorted },
+		{ "SELECT c.id, c.change_seq FROM main.challenge c" BEHIND, &store->changed },
+		{ "SELECT id, change_seq FROM main.challenge ORDER BY reference",
+		  &store->sorted },
 		{ CHALLENGE_COLUMNS " FROM main.challenge c WHERE c.id = ?1", &store->row },
 		{ "SELECT" EVENT_COLUMNS " FROM main.event e WHERE e.challenge = ?1"
 		  " ORDER BY e.id",
@@ -902,6 +904,7 @@ static int next_of_walk(struct store *store)
 	point(store, &challenge, places);
 	store->challenge = challenge;
 	store->handed_out = challenge.id;
+	store->change = challenge.change_seq;
 	store->passed_seq = challenge.change_seq;
 	store->passed_id = challenge.id;
 	return 1;
@@ -929,6 +932,9 @@ static int next_by_itself(struct store *store, struct challenge **ret, struct er
 			return result;
 		}
 		store->handed_out = sqlite3_column_int64(store->ids_of, 0);
+		store->change = sqlite3_column_type(store->ids_of, 1) == SQLITE_INTEGER
+					? sqlite3_column_int64(store->ids_of, 1)
+					: 0;
 		result = load(store, store->handed_out, error);
 		if (result == 0)
 			continue; /* purged since; outside a transaction that may be */
@@ -981,6 +987,11 @@ int store_ids(struct store *store, int64_t from, size_t most, int64_t *ret, size
 int64_t store_row(const struct store *store)
 {
 	return store->handed_out;
+}
+
+int64_t store_row_change(const struct store *store)
+{
+	return store->change;
 }
 
 int store_challenge(struct store *store, int64_t id, struct challenge **ret,

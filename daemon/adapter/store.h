@@ -88,6 +88,8 @@ MUST_CHECK int store_all(struct store *store, struct error *error);
 
 /* The id of the row that store_next handed out last, also of one that could not be read. */
 int64_t store_row(const struct store *store);
+/* Its change_seq; 0 where that is no number. */
+int64_t store_row_change(const struct store *store);
 
 /*
  * One challenge with its events: 1, or 0 when there is none. Same ownership; what cannot be

@@ -1,7 +1,8 @@
 /* token.c - see token.h. */
 #include "adapter/token.h"
 
-#include <curl/curl.h>
+#include "adapter/https.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
@@ -73,49 +74,18 @@ static void add_field(CURL *curl, struct text *body, const char *name, const cha
 	explicit_bzero(escaped, strlen(escaped));
 }
 
-static CURLcode set_options(CURL *curl, const struct sender_relay *relay)
-{
-	const struct {
-		CURLoption option;
-		long value;
-	} numbers[] = {
-		{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
-		{ CURLOPT_FOLLOWLOCATION, 0 },
-		{ CURLOPT_SSL_VERIFYPEER, 1 },
-		{ CURLOPT_SSL_VERIFYHOST, 2 },
-		{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
-		{ CURLOPT_CONNECTTIMEOUT, relay->connect_seconds },
-		{ CURLOPT_TIMEOUT, relay->reply_seconds },
-		{ CURLOPT_NOSIGNAL, 1 },
-		{ CURLOPT_QUICK_EXIT, 1 },
-	};
-	const struct {
-		CURLoption option;
-		const char *value;
-	} strings[] = {
-		{ CURLOPT_PROTOCOLS_STR, "https" },
-		{ CURLOPT_PROXY, "" },
-		{ CURLOPT_CAINFO, relay->ca },
-		{ CURLOPT_CAPATH, NULL },
-	};
-	size_t count = relay->ca[0] != '\0' ? COUNT(strings) : 2;
-	CURLcode code = CURLE_OK;
-
-	for (size_t i = 0; i < COUNT(numbers) && code == CURLE_OK; i++)
-		code = curl_easy_setopt(curl, numbers[i].option, numbers[i].value);
-	for (size_t i = 0; i < count && code == CURLE_OK; i++)
-		code = curl_easy_setopt(curl, strings[i].option, strings[i].value);
-	return code;
-}
-
 static int post(CURL *curl, const struct sender_relay *relay, const char *url,
 		const struct text *body, struct text *answer, struct error *error)
 {
 	char words[CURL_ERROR_SIZE] = "";
-	CURLcode code = set_options(curl, relay);
+	CURLcode code = https_set_up(curl, &(struct https_request){
+						   .url = url,
+						   .protocols = "https",
+						   .ca = relay->ca,
+						   .connect_seconds = relay->connect_seconds,
+						   .seconds = relay->reply_seconds,
+					   });
 
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(curl, CURLOPT_URL, url);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text_string(body));
 	if (code == CURLE_OK)

@@ -1,9 +1,9 @@
 /* web.c - see web.h. */
 #include "adapter/web.h"
 
+#include "adapter/https.h"
 #include "core/url.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,40 +29,17 @@ static size_t on_answer(char *bytes, size_t size, size_t count, void *self)
 static CURLcode set_options(CURL *curl, const char *url, const struct sender_get *get,
 			    size_t *left)
 {
-	const struct {
-		CURLoption option;
-		long value;
-	} numbers[] = {
-		{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
-		{ CURLOPT_FOLLOWLOCATION, 0 },
-		{ CURLOPT_DISALLOW_USERNAME_IN_URL, 1 },
-		{ CURLOPT_SSL_VERIFYPEER, 1 },
-		{ CURLOPT_SSL_VERIFYHOST, 2 },
-		{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
-		{ CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS },
-		{ CURLOPT_TIMEOUT, get->seconds },
-		{ CURLOPT_NOSIGNAL, 1 },
-		{ CURLOPT_QUICK_EXIT, 1 },
-	};
-	const struct {
-		CURLoption option;
-		const char *value;
-	} strings[] = {
-		{ CURLOPT_URL, url },
-		{ CURLOPT_PROTOCOLS_STR,
-		  strncmp(url, "http://", 7) == 0 ? "http" : "https" }, /* loopback: checked */
-		{ CURLOPT_PROXY, "" },
-		{ CURLOPT_USERAGENT, "challenge-notifyd/" VERSION },
-		{ CURLOPT_CAINFO, get->ca },
-		{ CURLOPT_CAPATH, NULL },
-	};
-	size_t count = get->ca[0] != '\0' ? COUNT(strings) : COUNT(strings) - 2;
-	CURLcode code = CURLE_OK;
+	bool clear = strncmp(url, "http://", 7) == 0; /* to a loopback address: checked */
+	CURLcode code = https_set_up(curl, &(struct https_request){
+						   .url = url,
+						   .protocols = clear ? "http" : "https",
+						   .ca = get->ca,
+						   .connect_seconds = CONNECT_SECONDS,
+						   .seconds = get->seconds,
+					   });
 
-	for (size_t i = 0; i < COUNT(numbers) && code == CURLE_OK; i++)
-		code = curl_easy_setopt(curl, numbers[i].option, numbers[i].value);
-	for (size_t i = 0; i < count && code == CURLE_OK; i++)
-		code = curl_easy_setopt(curl, strings[i].option, strings[i].value);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_USERAGENT, "challenge-notifyd/" VERSION);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_answer);
 	if (code == CURLE_OK)

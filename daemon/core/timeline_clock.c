@@ -374,11 +374,8 @@ static void repeat(struct timeline *timeline, struct run *run)
 	reckon_repeat(timeline, run);
 }
 
-/*
- * Everything that the clocks do at the present instant: reminders, then breaches, then what
- * these escalate to, then repeats.
- */
-void timeline_tick(struct timeline *timeline)
+/* Reminders first, then all breaches; the answer has the bits of the runs that ran out. */
+static uint64_t run_out(struct timeline *timeline)
 {
 	uint64_t due = 0;
 
@@ -399,11 +396,26 @@ void timeline_tick(struct timeline *timeline)
 		else
 			breach(timeline, run);
 	}
-	for (struct places place = { .left = due }; timeline_next_place(&place);) {
-		int stage = escalates_to(timeline, &timeline->runs[place.at]);
+	return due;
+}
 
-		if (stage != STAGE_NONE)
-			escalate(timeline, &timeline->runs[place.at], stage);
+/*
+ * Everything that the clocks do at the present instant: reminders, then breaches, then what
+ * these escalate to, then repeats. A stage that is entered so may hold an obligation that has
+ * run out long ago: that is told before the next escalation, which may lead out of the stage.
+ */
+void timeline_tick(struct timeline *timeline)
+{
+	struct places escalating = { .left = run_out(timeline) };
+
+	while (timeline_next_place(&escalating)) {
+		struct run *run = &timeline->runs[escalating.at];
+		int stage = escalates_to(timeline, run);
+
+		if (stage == STAGE_NONE)
+			continue;
+		escalate(timeline, run, stage);
+		escalating.left |= run_out(timeline);
 	}
 	for (struct places place = { .left = timeline->running };
 	     timeline_next_place(&place);) {

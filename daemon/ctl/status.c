@@ -265,19 +265,20 @@ static int walk_store(struct status *status, struct store *store, struct error *
 	struct instant plans[SLICE] = { 0 };
 	int64_t ids[SLICE];
 	int64_t from = INT64_MIN;
-	size_t count = SLICE;
+	size_t count = 0;
 	size_t done = 0;
 	int result = timeline == NULL ? error_memory(error) : 0;
 
-	while (result >= 0 && count == SLICE) {
+	while (result == 0) {
 		result = read_slice(status, store, from, ids, plans, &count, error);
 		for (size_t i = 0; i < count && result >= 0; i++) {
 			progress_step(&progress, ++done);
 			result = look_at_challenge(status, store, timeline, ids[i], plans[i],
 						   error);
 		}
-		if (result >= 0 && count == SLICE && ids[count - 1] < INT64_MAX)
-			from = ids[count - 1] + 1;
+		if (result < 0 || count < SLICE || ids[count - 1] == INT64_MAX)
+			break;
+		from = ids[count - 1] + 1;
 	}
 	return result;
 }

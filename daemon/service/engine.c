@@ -86,7 +86,8 @@ static void beat(struct engine *engine, const struct pass_report *report)
 		[PROOF_BROKEN] = PULSE_BROKEN,
 	};
 
-	if (report->trouble != PASS_GOOD)
+	/* One that leaves something undecided for the next is no good poll yet. */
+	if (report->trouble != PASS_GOOD || report->more)
 		return;
 	engine->beat.last_poll = clock_now(engine->clock);
 	engine->beat.next = report->wake;
@@ -238,6 +239,8 @@ int engine_open(struct engine *engine, const char *config_file, const struct clo
 				     .ended = INSTANT_NEVER,
 				     .poll_seconds = engine->setup.config->poll_seconds };
 	open_pulse(engine);
+	if (engine->pulse != NULL) /* that there was no good poll yet is worth knowing, too */
+		pulse_write(engine->pulse, &engine->beat);
 	engine->worked = true; /* reading files and templates takes more than it leaves */
 	return SERVICE_DONE;
 }
@@ -387,10 +390,11 @@ static int take_on(struct engine *engine, struct setup *setup, struct error *err
 	world = world_of(engine);
 	r = pass_configure(engine->pass, &world, error);
 	if (r >= 0)
-		r = post_configure(engine->post, &world, error);
-	if (r >= 0)
 		r = heartbeat_configure(engine->heartbeat, &engine->setup.config->heartbeat,
 					error);
+	/* The last, since it cannot be asked to go back: it points into what it took on. */
+	if (r >= 0)
+		r = post_configure(engine->post, &world, error);
 	if (r < 0) {
 		struct error ignored = { 0 };
 
@@ -398,7 +402,9 @@ static int take_on(struct engine *engine, struct setup *setup, struct error *err
 		world = world_of(engine);
 		/* The older one was taken on before; should even that fail, the pass keeps
 		 * its `reread` and the next reload tries again. */
-		if (pass_configure(engine->pass, &world, &ignored) < 0)
+		if (pass_configure(engine->pass, &world, &ignored) < 0 ||
+		    heartbeat_configure(engine->heartbeat, &before.config->heartbeat,
+					&ignored) < 0)
 			journal_send(JOURNAL_LEDGER_FAULT, NULL, 0, "%s", ignored.text);
 		return r;
 	}

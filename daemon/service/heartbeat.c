@@ -96,6 +96,8 @@ int heartbeat_configure(struct heartbeat *heartbeat, const struct heartbeat_sett
 						     settings->ca, HEARTBEAT_SECONDS });
 	if (text_failed(&frame))
 		return error_memory(error);
+	if (heartbeat->every != settings->every_seconds)
+		heartbeat->due = INT64_MIN; /* who listens may expect it sooner from now on */
 	heartbeat->every = settings->every_seconds;
 	if (heartbeat->frame.length == frame.length &&
 	    memcmp(text_string(&heartbeat->frame), text_string(&frame), frame.length) == 0)

@@ -442,80 +442,105 @@ static size_t written(const struct decided *count)
 	       count->cancelled;
 }
 
+/* How far a transaction has come through what changed. */
+struct changes {
+	struct first_cycle first;
+	struct instant now;
+	int64_t highest;      /* change_seq of the store */
+	int64_t after;        /* the last one that was looked at */
+	struct decided found; /* what came of them */
+};
+
+/* Inside both transactions: from where on, and up to which number, the store is to be read. */
+static int begin_changes(struct pass *pass, struct changes *changes, struct trouble *trouble,
+			 struct error *error)
+{
+	int r = store_change_seq(pass->store, &changes->highest, error);
+
+	if (r < 0)
+		return fail_store(trouble, r);
+	r = ledger_get_number(pass->world.ledger, "change_seq", &changes->after, error);
+	if (r >= 0)
+		r = check_identity(pass, &changes->after, changes->highest, error);
+	if (r >= 0)
+		r = read_first_cycle(pass, changes->highest, &changes->first, error);
+	if (r < 0)
+		return r;
+	r = store_changed_since(pass->store, changes->after, error);
+	return r < 0 ? fail_store(trouble, r) : 0;
+}
+
+/* The next one that changed: 1, or 0 when there is none left. */
+static int decide_next(struct pass *pass, struct changes *changes, struct trouble *trouble,
+		       struct error *error)
+{
+	struct ledger *ledger = pass->world.ledger;
+	struct challenge *challenge = NULL;
+	struct error why = { 0 };
+	struct manner manner = manner_of(pass);
+	int r = store_next(pass->store, &challenge, &why);
+
+	if (r < 0) {
+		(void)error_set(error, why.code, "%s", why.text);
+		return fail_store(trouble, r);
+	}
+	if (r == 0)
+		return 0;
+	if (challenge == NULL) {
+		/* Else a transaction's worth of them would come again for ever. */
+		if (store_row_change(pass->store) > changes->after)
+			changes->after = store_row_change(pass->store);
+		r = pass_over(ledger, store_row(pass->store), changes->now, &why, error);
+		return r < 0 ? r : 1;
+	}
+	changes->after = challenge->change_seq;
+	manner.loud = true;
+	manner.adopt = changes->first.is_first && challenge->change_seq <= changes->first.until;
+	r = decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
+			     challenge, &manner, changes->now, &changes->found, error);
+	return r < 0 ? r : 1;
+}
+
+/* All there is has been looked at. */
+static int end_changes(struct pass *pass, struct changes *changes, struct trouble *trouble,
+		       struct error *error)
+{
+	changes->after = changes->highest; /* past rows whose number is none */
+	return lineage_remember(pass->world.ledger, pass->store, changes->now, &trouble->store,
+				error);
+}
+
 /* Reads changed challenges, a transaction's worth: 1 when there may be more. Inside both
  * transactions. */
 static int decide_changed(struct pass *pass, struct instant now, struct decided *count,
 			  struct trouble *trouble, struct error *error)
 {
-	struct ledger *ledger = pass->world.ledger;
-	struct first_cycle first = { 0 };
-	struct decided found = { 0 };
-	int64_t after = 0;
-	int64_t highest;
-	bool at_end = false;
-	int r = store_change_seq(pass->store, &highest, error);
+	struct changes changes = { .now = now };
+	const struct decided *found = &changes.found;
+	int more = 1;
+	int r = begin_changes(pass, &changes, trouble, error);
 
-	if (r < 0)
-		return fail_store(trouble, r);
-	r = ledger_get_number(ledger, "change_seq", &after, error);
-	if (r >= 0)
-		r = check_identity(pass, &after, highest, error);
-	if (r >= 0)
-		r = read_first_cycle(pass, highest, &first, error);
-	if (r < 0)
-		return r;
-	r = store_changed_since(pass->store, after, error);
-	if (r < 0)
-		return fail_store(trouble, r);
-	for (size_t n = 0; n < LOOKED_AT && written(&found) < WRITTEN; n++) {
-		struct challenge *challenge = NULL;
-		struct error why = { 0 };
-		struct manner manner = manner_of(pass);
-
-		manner.loud = true;
-		r = store_next(pass->store, &challenge, &why);
-		if (r < 0) {
-			(void)error_set(error, why.code, "%s", why.text);
-			return fail_store(trouble, r);
-		}
-		at_end = r == 0;
-		if (at_end)
-			break;
-		if (challenge == NULL) {
-			r = pass_over(ledger, store_row(pass->store), now, &why, error);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		after = challenge->change_seq;
-		manner.adopt = first.is_first && challenge->change_seq <= first.until;
-		r = decide_challenge(ledger, pass->world.config, &pass->approval, &pass->facts,
-				     challenge, &manner, now, &found, error);
-		if (r < 0)
-			return r;
-	}
-	if (at_end) {
-		after = highest; /* past rows at the end that could not be read */
-		r = lineage_remember(ledger, pass->store, now, &trouble->store, error);
-		if (r < 0)
-			return r;
-	}
-	if (first.is_first)
-		r = add_adopted(pass, found.adopted, error);
-	if (r >= 0 && first.is_first && at_end)
+	for (size_t n = 0; n < LOOKED_AT && written(found) < WRITTEN && r >= 0 && more == 1;
+	     n++)
+		r = more = decide_next(pass, &changes, trouble, error);
+	if (r >= 0 && more == 0)
+		r = end_changes(pass, &changes, trouble, error);
+	if (r >= 0 && changes.first.is_first)
+		r = add_adopted(pass, found->adopted, error);
+	if (r >= 0 && changes.first.is_first && more == 0)
 		r = end_first_cycle(pass, now, error);
-	count->to_send += found.to_send;
-	count->not_sent += found.not_sent + found.cancelled;
-	count->adopted += found.adopted;
-	count->held += found.held;
-	count->moved += found.moved;
 	if (r >= 0)
-		r = breaker_count(&pass->breaker, &pass->world, found.to_send, now, error);
+		r = breaker_count(&pass->breaker, &pass->world, found->to_send, now, error);
 	if (r >= 0)
-		r = ledger_set_number(ledger, "change_seq", after, error);
+		r = ledger_set_number(pass->world.ledger, "change_seq", changes.after, error);
 	if (r < 0)
 		return r;
-	return !at_end;
+	count->to_send += found->to_send;
+	count->not_sent += found->not_sent + found->cancelled;
+	count->adopted += found->adopted;
+	count->held += found->held;
+	count->moved += found->moved;
+	return more;
 }
 
 static int decide_batch(struct pass *pass, struct instant now, struct decided *count,
@@ -544,11 +569,13 @@ static int decide_batch(struct pass *pass, struct instant now, struct decided *c
 	return more;
 }
 
-/* True when there is nothing in the store that the ledger has not seen. */
+/* True when there is nothing in the store that the ledger has not seen. One of an older program
+ * has no witness of the store yet: then all is looked at, and there is one. */
 static int is_unchanged(struct pass *pass, bool *ret, struct trouble *trouble,
 			struct error *error)
 {
 	CLEANUP(text_clear) struct text identity = { 0 };
+	struct ledger_witness witness;
 	int64_t after = -1;
 	int64_t highest;
 	bool is_new;
@@ -561,9 +588,11 @@ static int is_unchanged(struct pass *pass, bool *ret, struct trouble *trouble,
 		r = ledger_is_new(pass->world.ledger, &is_new, error);
 	if (r >= 0)
 		r = ledger_get(pass->world.ledger, "store_identity", &identity, error);
+	if (r >= 0)
+		r = ledger_witness(pass->world.ledger, &witness, error);
 	if (r < 0)
 		return r;
-	*ret = !is_new && after == highest &&
+	*ret = !is_new && after == highest && r == 1 &&
 	       strcmp(text_string(&identity), store_identity(pass->store)) == 0;
 	return 0;
 }

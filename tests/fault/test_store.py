@@ -273,6 +273,15 @@ class Scene(unittest.TestCase):
         self.mailed_once("2026-003")
         self.nothing_wrong(3)
 
+    def scene_more_bad_rows_at_once_than_a_transaction_looks_at(self):
+        self.start()
+        self.sql("INSERT INTO challenge (reference, policy, policy_version, raising_agency, receiving_agency)"
+                 " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5100)"
+                 " SELECT 'from a spreadsheet ' || i, 'test', '1' || char(13), 'health', 'council' FROM n")
+        self.trouble("control characters")
+        self.mailed_once("2026-001")
+        self.nothing_wrong(1)
+
 
 class Store(unittest.TestCase):
     def test_scenes(self):

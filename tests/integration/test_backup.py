@@ -237,6 +237,19 @@ class Backup(unittest.TestCase):
         self.assertEqual(self.there.add_challenge("THREE", 74 * HOUR), 3, "the number of TWO was given again")
         self.assert_told_of("THREE", sent)
 
+    def test_a_ledger_of_an_older_program_knows_its_store_from_the_first_look_on(self):
+        self.there.add_challenge("ONE", 73 * HOUR)
+        self.backup()
+        self.there.add_challenge("TWO", 73 * HOUR)
+        self.there.run("--once")
+        ledger = sqlite3.connect(self.there.ledger, isolation_level=None)
+        ledger.execute("DELETE FROM meta WHERE name = 'store_witness'")  # it kept none
+        ledger.close()
+        self.there.run("--once")  # nothing has changed
+        sent = self.people()
+        shutil.copy(self.folder / "copy" / "challenges.db", self.there.store)
+        self.assert_doubted(sent)
+
     def test_approval_may_come_before_the_daemon_has_looked(self):
         sent = self.lose_the_newest()
         self.assertEqual(self.approve(), {"approved": True, "reused": []})

@@ -135,6 +135,17 @@ class Pulse(Room):
         time.sleep(2.5)
         self.assertGreaterEqual(self.status()["poll"]["seconds_ago"], 2)
 
+    def test_a_daemon_that_never_had_its_store_says_that_no_poll_was_good_yet(self):
+        self.there.store.rename(self.there.folder / "away")
+        daemon = Watched(self.there)
+        self.addCleanup(daemon.__exit__)
+        daemon.wait("the trouble", lambda: daemon.logged("the store cannot be read"))
+        said = self.status()
+        self.assertEqual((said["poll"]["last_good"], said["poll"]["pid"]), (None, daemon.process.pid))
+        self.assertNotIn("cannot be read: " + str(self.there.state), json.dumps(said["problems"]))
+        later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 120))
+        self.assertIn("there was no good poll since the daemon began", json.dumps(self.status("--at", later)["problems"]))
+
     def test_beside_another_store_no_poll_is_good_and_nothing_is_named(self):
         self.there.run("--once")
         self.there.add_challenge("2026-014", 50 * HOUR)

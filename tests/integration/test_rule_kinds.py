@@ -287,6 +287,20 @@ class Combined(Rules):
         self.assertEqual(self.rows(body, MONDAY, "discussed@2026-03-03 10:00", "responded@2026-03-04 10:00",
                                    "discussed@2026-03-09 10:00"), ["2026-03-12 17:00 breach one/reply"])
 
+    def test_what_ran_out_in_a_stage_passed_through_at_one_instant_is_told(self):
+        # Stage and cap run out together; "middle" is entered and left at that instant, and its letter was owed by Monday.
+        body = stages(
+            stage('limit = "3 working days"; breach = { escalate_to = "middle"; };'),
+            stage('obligations = ( { id = "letter"; starts = "raised"; ends = [ "agreed" ]; limit = "4 hours"; '
+                  'firm = false; } );', id="middle"),
+            stage("", id="last", owner="receiving.senior_manager")) + (
+            ' overall = ( { id = "cap"; owner = "receiving.manager"; starts = "raised"; ends = [ "resolved" ];'
+            ' limit = "3 working days"; breach = { escalate_to = "last"; }; } );')
+        self.assertEqual(sorted(self.rows(body, kinds=("breach", "escalation"))), [
+            "2026-03-05 17:00 breach -/cap", "2026-03-05 17:00 breach middle/letter",
+            "2026-03-05 17:00 breach one/one",
+            "2026-03-05 17:00 escalation last/cap", "2026-03-05 17:00 escalation middle/one"])
+
     def test_an_end_at_the_due_instant_is_in_time(self):
         self.assertEqual(self.rows(one('"3 working days"'), MONDAY, "resolved@2026-03-05 17:00"), [])
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -303,6 +304,37 @@ static void a_copy_holds_every_page_and_leaves_no_file(void **state)
 	assert_int_equal(unsetenv("TMPDIR"), 0);
 }
 
+/* It may hold mails and addresses, which nobody would look for in such a folder. */
+static void one_that_is_killed_over_a_copy_leaves_no_file(void **state)
+{
+	const struct rlimit small = { 1 << 16, 1 << 16 };
+	struct place *place = *state;
+	char folder[] = "/tmp/test-copy-XXXXXX";
+	pid_t killed;
+	int status;
+
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(database_run(place->db,
+				      "INSERT INTO p (t) VALUES (hex(zeroblob(100000)))", NULL),
+			 0);
+	killed = fork();
+	assert_true(killed >= 0);
+	if (killed == 0) {
+		sqlite3 *db = NULL;
+		sqlite3 *copy = NULL;
+
+		if (signal(SIGXFSZ, SIG_DFL) != SIG_ERR && setenv("TMPDIR", folder, 1) == 0 &&
+		    database_open(place->path, &(struct database_options){ 0 }, &db, NULL) ==
+			    0 &&
+		    setrlimit(RLIMIT_FSIZE, &small) == 0)
+			(void)!database_copy(db, &copy, NULL); /* one byte more kills it */
+		_exit(1);
+	}
+	assert_int_equal(waitpid(killed, &status, 0), killed);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+	assert_int_equal(rmdir(folder), 0); /* it is empty */
+}
+
 static void the_count_of_commits_tells_of_each(void **state)
 {
 	struct place *place = *state;
@@ -328,6 +360,7 @@ int main(void)
 		PLAIN(writes_and_reads_every_type),
 		PLAIN(a_copy_is_of_one_moment_and_locks_nothing),
 		PLAIN(a_copy_holds_every_page_and_leaves_no_file),
+		PLAIN(one_that_is_killed_over_a_copy_leaves_no_file),
 		PLAIN(the_count_of_commits_tells_of_each),
 	};
 	struct CMUnitTest tests[COUNT(plain) + COUNT(setting_rows) + COUNT(refusal_rows)];
