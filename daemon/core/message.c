@@ -337,7 +337,7 @@ static void put_octets(unsigned char *out, uint64_t value, size_t count)
 	}
 }
 
-/* The time since the head's, and a number, so that no two of a thread are the same. */
+/* The time since the head's, and a number that tells mails of one second apart, mostly. */
 static void put_child_block(unsigned char out[static 5], int64_t seconds, uint64_t number)
 {
 	uint64_t passed = (uint64_t)seconds * FILETIME_SECOND;

@@ -110,7 +110,9 @@ class Mails(unittest.TestCase):
         heads = [{index[:22] for index in found} for found in indexes.values()]
         self.assertEqual([len(head) for head in heads], [1, 1])
         self.assertNotEqual(*heads)
-        self.assertEqual(len({index for found in indexes.values() for index in found}), len(mails))
+        # Of mails of one second to different people the last octet, of 256, may be the same.
+        each = [(str(mail["To"]), mail["Thread-Index"]) for _, mail in mails]
+        self.assertEqual(len(set(each)), len(each))
 
     def test_only_what_presses_is_important(self):
         self.there.add_challenge("2026-1", 60)
