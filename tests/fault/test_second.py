@@ -126,7 +126,7 @@ class Second(unittest.TestCase):
             there.add_challenge("first", 71 * 3600)
             daemon.wait("the text", lambda: "DATA" in server.verbs())
             (there.state / "lock").unlink()
-            self.assertIn("they are in doubt", there.run("--once"))
+            self.assertIn("in doubt", there.run("--once"))
             daemon.wait("a line about it", lambda: daemon.logged("that is not recorded"))
             there.add_challenge("second", 71 * 3600)
             daemon.wait("the next mail", lambda: len(server.mails) == 2)
