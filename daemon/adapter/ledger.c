@@ -162,8 +162,10 @@ int follower_find(struct ledger *ledger, struct follower *follower,
 		  const struct following *what, int64_t key, sqlite3_stmt **ret,
 		  struct error *error)
 {
+	/* Ids may lie at both ends of what a number holds: unsigned, the way is never too long.
+	 */
 	bool near = sqlite3_get_autocommit(ledger->db) == 0 && key > follower->asked &&
-		    key - follower->asked <= NEAR;
+		    (uint64_t)key - (uint64_t)follower->asked <= NEAR;
 	bool stands = near && follower->statement != NULL && follower->walks &&
 		      follower->changes == sqlite3_total_changes64(ledger->db);
 	int result = 1;
