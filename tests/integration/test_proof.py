@@ -56,7 +56,7 @@ class Promise(Room):
         self.assertEqual(said["unwatched"], [{"challenge": "2026-014",
                                               "why": "the ledger has no plan to look at it again"}])
         self.assertEqual(said["poll"]["promise"], "broken")
-        self.assertIn("1 open challenges are not watched", " ".join(p["what"] for p in said["problems"]))
+        self.assertIn("1 open challenge is not watched", " ".join(p["what"] for p in said["problems"]))
         self.assertEqual(daemon.logged("2026-015 is not watched"), 0)
         time.sleep(2.5)  # told once, not at every poll
         self.assertEqual(daemon.logged("is not watched"), 1)

@@ -471,7 +471,7 @@ class Booted(unittest.TestCase):
                      "challenge-notifyd-holidays.service")
         self.run_inside("systemctl", "start", "challenge-notifyd-holidays.service")
         self.assertEqual(self.machine.path("/etc/challenge-notifyd/bank-holidays.json").read_bytes(), newer)
-        self.assertEqual(self.state(), "active")
+        self.wait_for("the end of the reload", lambda: self.state() == "active")
 
     def test_13_a_start_waits_for_its_store_and_says_so(self):
         store, away = (self.machine.path(f"{STORE}/{name}") for name in ("challenges.db", "away.db"))
