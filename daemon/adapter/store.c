@@ -392,6 +392,12 @@ int store_look(struct store *store, enum store_change *ret, struct error *error)
 	bool counted;
 	int result;
 
+	/* A read that could not be ended, for want of memory: it would show one moment for
+	 * ever, and keep writers out. */
+	if (sqlite3_get_autocommit(store->db) == 0)
+		store_end(store);
+	if (sqlite3_get_autocommit(store->db) == 0)
+		return error_set(error, ENOMEM, "a read of the store cannot be ended");
 	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
 	    SQLITE_OK)
 		return error_set(error, EIO, "cannot tell whether the store was replaced");
