@@ -106,7 +106,9 @@ class Views(unittest.TestCase):
             program = CTL
         ask = [program, "--config", self.folder / "challenge-notifyd.conf", "explain", "A-1", "--at", "2026-12-22 12:00"]
         said = subprocess.run(ask, text=True, capture_output=True, timeout=30, **more)
-        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        # Of a program that counts what it executes: this user may not write the counts down.
+        errors = [line for line in said.stderr.splitlines() if not line.startswith("profiling:")]
+        self.assertEqual((said.returncode, errors), (0, []))
         self.assertIn("due     Thu 2026-12-24 17:00", said.stdout)
         self.assertIn("Decided so far: only root and the daemon's user may see that", said.stdout)
         document = json.loads(subprocess.run([*ask, "--json"], capture_output=True, timeout=30, **more).stdout)
