@@ -79,7 +79,7 @@ class House:
                 (r'closures = \(.*?\);', "closures = ();"),
                 (r'relay = ".*"', f'relay = "smtp://127.0.0.1:{port}"'),
                 (r'(?m)^\s*login = .*$', ""),
-                (r'(?ms)^alarm = \{.*?^\};', ""),  # no mail but those that are counted
+                (r'(?ms)^alarm = \{.*?\};$', ""),  # no mail but those that are counted
                 (r'per_minute = \d+', "per_minute = 0"),
                 (r'per_person_per_day = \d+', "per_person_per_day = 0"),
                 (r'hold_above = \d+', "hold_above = 0")):
