@@ -316,6 +316,8 @@ def idle(house, process, count):
     time.sleep(10 * POLL_SECONDS)
     cpu = (run_seconds(process.pid) - before) / 10
     judge("idle poll", cpu * 1e6, 100, challenges=count, cpu_us=round(cpu * 1e6, 1))
+    woken = subprocess.run([BUILD / "bench" / "bench_wake", house.store], capture_output=True, text=True, check=True)
+    say(**json.loads(woken.stdout))
     judge("resident memory of the main process", status_kib(process.pid, "VmRSS"), 6 * 1024, challenges=count,
           rss_kib=status_kib(process.pid, "VmRSS"), peak_kib=status_kib(process.pid, "VmHWM"))
     if shutil.which("strace") is None:
