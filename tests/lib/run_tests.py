@@ -30,7 +30,8 @@ ORACLE_CASES = {"compare_counting.py": "500000"}
 ORACLE_CASES_ELSE = "1000"
 # Half a minute each on two cores: what `simulate`, `power` and `faults` say of themselves tells how to play more.
 SIMULATIONS = (("simulate", {}), ("power", {}),
-               ("faults", {"FAULTS_EVERY": "11"}, "disk"), ("faults", {"FAULTS_EVERY": "211"}, "memory"))
+               ("faults", {"FAULTS_EVERY": "11", "FAULTS_FIRST": "1"}, "disk"),
+               ("faults", {"FAULTS_EVERY": "211", "FAULTS_FIRST": "1"}, "memory"))  # other cases by hand
 FUZZ_SECONDS = 30  # for each fuzzer: under two minutes for seven on two cores, besides building
 SKIP_STATUS = 77  # of a program that could not run here; its last line says why
 
