@@ -69,4 +69,8 @@ extern void (*scene_heard)(enum journal_event event, const char *line);
  */
 int scene_check(bool settled, char ret[static 400]);
 
+/* A person let a mail go: one copy more of it is theirs. */
+enum { LET_GO_MOST = 20000 };
+void scene_let_go(int64_t mail);
+
 #endif

@@ -477,10 +477,20 @@ static void do_reload(void)
 	sim.cycle_at = scene.boot;
 }
 
-static void person(void)
+static void decide(struct ledger *ledger, int64_t mail)
 {
 	static const enum delivery_state states[] = { DELIVERY_HELD, DELIVERY_READY,
 						      DELIVERY_READY, DELIVERY_CANCELLED };
+	enum delivery_state state = states[below(COUNT(states))];
+	struct error error = { 0 };
+
+	if (ledger_decide_mail(ledger, mail, state, "A", "why", right_now(), &error) >= 0 &&
+	    state == DELIVERY_READY)
+		scene_let_go(mail);
+}
+
+static void person(void)
+{
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
 	struct error error = { 0 };
 	int64_t last = 0;
@@ -500,11 +510,9 @@ static void person(void)
 		break;
 	default:
 		if (last > 0)
-			(void)!ledger_decide_mail(
-				ledger,
-				last - (int64_t)below((uint64_t)last < 20 ? (uint64_t)last
-									  : 20),
-				states[below(COUNT(states))], "A", "why", right_now(), &error);
+			decide(ledger,
+			       last - (int64_t)below((uint64_t)last < 20 ? (uint64_t)last
+									 : 20));
 		break;
 	}
 }
