@@ -29,7 +29,7 @@ JOBS = os.cpu_count() or 1
 ORACLE_CASES = {"compare_counting.py": "500000"}
 ORACLE_CASES_ELSE = "1000"
 # Half a minute each on two cores: what `simulate`, `power` and `faults` say of themselves tells how to play more.
-SIMULATIONS = (("simulate", {}), ("power", {}),
+SIMULATIONS = (("simulate", {"SIM_FIRST": "1"}), ("power", {}),
                ("faults", {"FAULTS_EVERY": "11", "FAULTS_FIRST": "1"}, "disk"),
                ("faults", {"FAULTS_EVERY": "211", "FAULTS_FIRST": "1"}, "memory"))  # other cases by hand
 FUZZ_SECONDS = 30  # for each fuzzer: under two minutes for seven on two cores, besides building
