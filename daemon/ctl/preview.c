@@ -327,25 +327,18 @@ static size_t find_rows(const struct preview *preview, const struct entry *ret[s
 	return count;
 }
 
-/* 1; 0: this policy asks for no such notice. */
-static int write_notice(struct preview *preview, enum letter_template which,
-			struct letter_text *ret, int *ret_result, struct error *error)
+/* The letter with these entries as its rows: 1, or a negative error. */
+static int write_rows(struct preview *preview, struct letter letter,
+		      const struct entry *const *entries, size_t count, struct letter_text *ret,
+		      int *ret_result, struct error *error)
 {
-	const struct entry *entries[ROWS] = { find_entry(preview, which) };
-	size_t count = entries[0] != NULL ? 1 : 0;
 	struct letter_notice notices[ROWS];
-	struct letter letter;
 	int result = 0;
 
-	if (which == TEMPLATE_DIGEST)
-		count = find_rows(preview, entries);
-	if (count == 0 || (which == TEMPLATE_DIGEST && count == 1))
-		return 0;
 	for (size_t i = 0; i < count && result == 0; i++)
 		result = say(preview, entries[i], &notices[i], error);
 	if (result < 0)
 		return result;
-	letter = blank_letter(preview, entries[0]->send_at);
 	letter.notices = notices;
 	letter.count = count;
 	result = letter_write(preview->language, &letter, ret, error);
@@ -355,19 +348,29 @@ static int write_notice(struct preview *preview, enum letter_template which,
 	return 1;
 }
 
+/* 1; 0: this policy asks for no such notice. */
+static int write_notice(struct preview *preview, enum letter_template which,
+			struct letter_text *ret, int *ret_result, struct error *error)
+{
+	const struct entry *entries[ROWS] = { find_entry(preview, which) };
+	size_t count = entries[0] != NULL ? 1 : 0;
+	struct letter letter;
+
+	if (which == TEMPLATE_DIGEST)
+		count = find_rows(preview, entries);
+	if (count == 0 || (which == TEMPLATE_DIGEST && count == 1))
+		return 0;
+	letter = blank_letter(preview, entries[0]->send_at);
+	return write_rows(preview, letter, entries, count, ret, ret_result, error);
+}
+
 static int write_summary(struct preview *preview, enum letter_template which,
 			 struct letter_text *ret, int *ret_result, struct error *error)
 {
 	struct letter letter = blank_letter(preview, preview->now);
 	const struct entry *entries[ROWS];
-	struct letter_notice notices[ROWS];
 	size_t count = which == TEMPLATE_WATCH ? find_rows(preview, entries) : 0;
-	int result = 0;
 
-	for (size_t i = 0; i < count && result == 0; i++)
-		result = say(preview, entries[i], &notices[i], error);
-	if (result < 0)
-		return result;
 	letter.summary = letter_template_names[which];
 	letter.summary_count = 12;
 	letter.summary_at = preview->now;
@@ -375,13 +378,7 @@ static int write_summary(struct preview *preview, enum letter_template which,
 	letter.counts = (struct letter_counts){
 		.open = 12, .due_today = 2, .overdue = 1, .waiting = 3, .held = 0
 	};
-	letter.notices = notices;
-	letter.count = count;
-	result = letter_write(preview->language, &letter, ret, error);
-	if (result < 0)
-		return result;
-	*ret_result = result;
-	return 1;
+	return write_rows(preview, letter, entries, count, ret, ret_result, error);
 }
 
 static int write_mail(struct preview *preview, enum letter_template which,

@@ -158,7 +158,6 @@ static void arm_post(struct service *service)
 static void arm_wake(struct service *service, const struct pass_report *report)
 {
 	struct instant now = clock_now(service->engine.clock);
-
 	uint64_t real = 0;
 
 	(void)sd_event_now(service->event, CLOCK_REALTIME, &real);
