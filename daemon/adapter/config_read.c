@@ -17,7 +17,10 @@
 
 /* --- from a path to a parsed file --- */
 
-enum { CHILD_SECONDS = 10 };
+enum {
+	CHILD_SECONDS = 10,
+	CHILD_DESCRIPTOR = 3, /* its end of the pipe; nothing above it is open there */
+};
 
 /* What the child says through its pipe; nothing at all means that it did not survive. */
 struct verdict {
@@ -60,18 +63,23 @@ static struct verdict parse(config_t *config, const char *bytes)
 _Noreturn static void child(int to_parent, const char *bytes)
 {
 	struct rlimit none = { 0, 0 };
-	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	config_t config;
 	struct verdict verdict;
 	ssize_t written;
+	int nowhere;
 
+	/* A daemon that is killed meanwhile must not leave its lock with this process. */
+	if (dup2(to_parent, CHILD_DESCRIPTOR) < 0)
+		_exit(1);
+	closefrom(CHILD_DESCRIPTOR + 1);
+	nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0 || dup2(nowhere, STDERR_FILENO) < 0)
 		_exit(1);
 	(void)setrlimit(RLIMIT_CORE, &none); /* a core file is a nuisance, not a danger */
 	(void)alarm(CHILD_SECONDS);
 	config_init(&config);
 	verdict = parse(&config, bytes);
-	written = write(to_parent, &verdict, sizeof verdict);
+	written = write(CHILD_DESCRIPTOR, &verdict, sizeof verdict);
 	_exit(written == (ssize_t)sizeof verdict ? 0 : 1);
 }
 

@@ -15,10 +15,14 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A reader (audit verify) of a large ledger may hold the writer up so long. */
 enum { BUSY_MS = 10000 };
+
+/* How often, and how far apart, the lock is asked for: half a second in all. */
+enum { LOCK_TRIES = 21, LOCK_PAUSE_MS = 25 };
 
 /* 2026-01-01T00:00:00Z: nothing of ours ran before. */
 #define FIRST_SANE INT64_C(1767225600)
@@ -373,6 +377,19 @@ void ledger_give_back(struct ledger *ledger)
 	(void)sqlite3_db_release_memory(ledger->db); /* what is in use stays */
 }
 
+/* Whether the lock was had; errno tells why not. */
+static bool lock_within_a_moment(int fd)
+{
+	static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+
+	for (int tries = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
+			return false;
+		(void)nanosleep(&pause, NULL); /* a signal only asks sooner */
+	}
+	return true;
+}
+
 int ledger_lock(const char *state_folder, int *ret_descriptor, struct error *error)
 {
 	char path[PATH_MAX];
@@ -386,7 +403,7 @@ int ledger_lock(const char *state_folder, int *ret_descriptor, struct error *err
 		code = errno;
 		return error_set(error, code, "%s: %s", path, strerror(code));
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	if (!lock_within_a_moment(fd)) {
 		code = errno;
 		(void)close(fd); /* nothing was written */
 		if (code == EWOULDBLOCK)

@@ -74,7 +74,9 @@ void ledger_closep(struct ledger **ledger);
 
 /*
  * The lock that makes one daemon active per state folder: flock on the file `lock` in it. 0
- * with a descriptor the caller keeps open; -EWOULDBLOCK when another holds it.
+ * with a descriptor the caller keeps open; -EWOULDBLOCK when another holds it, and still after
+ * half a second: a child that a killed daemon was about to start has the descriptor, and so the
+ * lock, until it is a program of its own (flock(2), fork(2)).
  */
 MUST_CHECK int ledger_lock(const char *state_folder, int *ret_descriptor, struct error *error);
 

@@ -7,6 +7,8 @@ KILLS=10000 kills so often; SECOND=1000 plays so many rounds of two daemons. A f
 import concurrent.futures
 import os
 import random
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,12 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from delivered import complaints_of_notices, copies, settle, told  # noqa: E402
 from partnership import Partnership  # noqa: E402
 from smtp_server import Server  # noqa: E402
-from traced import WORKERS, Scene, make_crash_build  # noqa: E402
+from traced import STRACE, WORKERS, Scene, make_crash_build, need_strace  # noqa: E402
 from watched import Watched  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", "150"))
 ROUNDS = int(os.environ.get("SECOND", "100"))
 SEED = int(os.environ.get("SEED", time.time()))
+SLOW_EVERY = 5  # rounds of two daemons, one has a slow relay
 
 
 def setUpModule():
@@ -47,6 +50,8 @@ def two_at_once(seed, rounds, lock_deleted):
         wanted = told(there, scene.server.mails)
         for number in range(rounds):
             there = scene.again()
+            if number % SLOW_EVERY == 0:  # longer than the second waits for the lock
+                scene.server.fault("dot", "late", seconds=1)
             first = daemon_of(there)
             time.sleep(chance.random() * 0.06)
             if lock_deleted:
@@ -134,6 +139,35 @@ class Second(unittest.TestCase):
         states = there.remember("SELECT state FROM mail ORDER BY id")
         self.assertEqual(states[0], ("in_doubt",))
         self.assertTrue(there.ctl("audit", "verify")["intact"])
+
+    def test_what_a_killed_daemon_leaves_behind_does_not_have_its_lock(self):
+        """A child that checks a file is stopped where it would go on for long; its alarm is held up to catch it."""
+        need_strace()
+        scene = Scene()
+        self.addCleanup(scene.close)
+        there = scene.again()
+        traced = subprocess.Popen([*STRACE, str(scene.trace), "-f", "-e", "trace=flock,alarm,clone",
+                                   "-e", "inject=alarm:delay_enter=500000", there.daemon, "--config", there.config,
+                                   "--once"], env=there.environment(), stderr=subprocess.DEVNULL)
+        self.addCleanup(traced.wait)
+        daemon, child = self.daemon_that_reads_with_its_lock(scene.trace)
+        time.sleep(0.2)  # the child comes to its alarm
+        os.kill(child, signal.SIGSTOP)
+        os.kill(daemon, signal.SIGKILL)
+        try:
+            there.run("--once")
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+    def daemon_that_reads_with_its_lock(self, trace):
+        """Its process and its child's."""
+        for _ in range(2000):
+            found = re.search(r"^(\d+) +flock[^\n]*= 0\n(?s:.*)^\1 +clone\(.* = (\d+)",
+                              trace.read_text() if trace.exists() else "", re.MULTILINE)
+            if found:
+                return int(found.group(1)), int(found.group(2))
+            time.sleep(0.01)
+        self.fail("the daemon read no file while it had its lock")
 
     def test_killed_at_random_moments(self):
         with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:

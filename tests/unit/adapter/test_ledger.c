@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 
 static struct fixture *of(void **state)
 {
@@ -135,6 +136,27 @@ static void admits_one_daemon(void **state)
 	close(first);
 	OK(f, ledger_lock(f->folder, &second, &f->error));
 	close(second);
+}
+
+/* What a daemon killed between fork and exec leaves for a moment. */
+static void waits_for_what_a_killed_daemon_leaves(void **state)
+{
+	static const struct timespec moment = { .tv_nsec = 100000000L };
+	struct fixture *f = of(state);
+	int mine = -1;
+	pid_t child;
+
+	OK(f, ledger_lock(f->folder, &mine, &f->error));
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)nanosleep(&moment, NULL);
+		_exit(0);
+	}
+	close(mine);
+	OK(f, ledger_lock(f->folder, &mine, &f->error));
+	close(mine);
+	assert_int_equal(child, waitpid(child, NULL, 0));
 }
 
 /* challengectl beside the daemon: it waits its turn and the heads do not part. */
@@ -1291,6 +1313,7 @@ static const struct CMUnitTest plain[] = {
 	ROW("reading creates nothing", reading_creates_nothing),
 	ROW("reading changes nothing", reading_changes_nothing),
 	ROW("the lock admits one daemon", admits_one_daemon),
+	ROW("the lock outlives a killed daemon for a moment", waits_for_what_a_killed_daemon_leaves),
 	ROW("a second writer takes turns", bears_a_second_writer),
 	ROW("a second writer is told to wait", a_second_writer_is_told_to_wait),
 	ROW("small values are remembered, the secret is not for setting", remembers_values),
