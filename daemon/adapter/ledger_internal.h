@@ -160,6 +160,9 @@ MUST_CHECK int ledger_leave(struct ledger *ledger, const struct ledger_scope *sc
 MUST_CHECK int ledger_enter_inside(struct ledger *ledger, struct ledger_scope *ret,
 				   struct error *error);
 
+/* The head as the file has it; within a transaction, after a change of it, written back. */
+MUST_CHECK int head_read(struct ledger *ledger, struct head *ret, struct error *error);
+MUST_CHECK int head_write(struct ledger *ledger, struct error *error);
 /* The head as it stands: within a transaction the one being written. */
 MUST_CHECK int ledger_head(struct ledger *ledger, struct head *ret, struct error *error);
 /* Within a transaction: one mail or mail-less notice more (or less) in this state. */
