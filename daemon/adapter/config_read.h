@@ -4,7 +4,7 @@
  * A row says what a setting is called, of what kind it is, where it goes in a struct and what
  * it may be; the reader walks the group, writes what is right and notes what is not at its
  * line. Bytes reach libconfig only after config_scan and after a child process has survived
- * parsing them (facts.md 2). Private to config_file.c and config_policy.c.
+ * parsing them (facts.md 2). Private to the files that read configuration, config_*.c.
  */
 #ifndef ADAPTER_CONFIG_READ_H
 #define ADAPTER_CONFIG_READ_H
