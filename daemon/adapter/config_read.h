@@ -107,7 +107,7 @@ void reader_warn_in(struct reader *reader, const config_setting_t *setting, cons
 
 /*
  * The known word nearest to a misspelt one, by the number of letters to change, insert, drop
- * or swap; NULL when none is near enough for a hint. *ret_distance may be NULL.
+ * or swap; NULL when none is near enough for a hint.
  */
 struct nearest {
 	const char *typed;
