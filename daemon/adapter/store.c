@@ -548,35 +548,20 @@ int store_change_seq(struct store *store, int64_t *ret, struct error *error)
 /* --- reading one challenge ------------------------------------------------------------------
  */
 
-static size_t utf8_length(const unsigned char *c, size_t left)
-{
-	size_t length = c[0] < 0x80 ? 1 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
-
-	if (c[0] < 0x80)
-		return 1;
-	if (c[0] < 0xc2 || c[0] > 0xf4 || length > left)
-		return 0;
-	for (size_t i = 1; i < length; i++)
-		if ((c[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
-	    (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
-		return 0; /* overlong, a surrogate, or past U+10FFFF */
-	return length;
-}
-
-/* NULL when it is fit to leave this file, else what is wrong with it. */
+/* NULL when it is fit to leave this file, else what is wrong with it. Terminated; a NUL before
+ * its end is a control character. */
 static const char *unsound(const unsigned char *bytes, size_t length)
 {
 	if (length > LONGEST_TEXT)
 		return "is too long";
 	for (size_t i = 0; i < length;) {
-		size_t step = utf8_length(bytes + i, length - i);
+		bool plain = bytes[i] >= 0x20 && bytes[i] < 0x7f; /* nearly all are */
+		uint32_t character = bytes[i];
+		size_t step = plain ? 1 : unicode_decode((const char *)bytes + i, &character);
 
 		if (step == 0)
 			return "is not UTF-8";
-		if (bytes[i] < 0x20 || bytes[i] == 0x7f ||
-		    (bytes[i] == 0xc2 && bytes[i + 1] < 0xa0))
+		if (character < 0x20 || (character >= 0x7f && character < 0xa0))
 			return "holds control characters";
 		i += step;
 	}
