@@ -28,6 +28,7 @@ static const struct needed {
 	{ "event", "SELECT id, challenge, kind, stage, at, due, voids, value, recorded_at,"
 		   " by, note FROM main.event" },
 	{ "counter", "SELECT change_seq FROM main.counter" },
+	{ "purge", "SELECT challenge FROM main.purge" },
 	{ "identity", "SELECT hex FROM main.identity" },
 };
 static const char *const needed_triggers[] = {
