@@ -2,7 +2,7 @@
  * ledger_chain.c - the audit trail: every entry holds the hash of the one before and a salted
  * commitment to what it says, so that what it says can be erased and the trail still holds.
  *
- * Checking it is ledger_verify.c's.
+ * Checking it is ledger_verify_chain.c's.
  */
 #include "adapter/ledger_care.h"
 #include "adapter/ledger_internal.h"
