@@ -52,6 +52,24 @@ void verify_count_row(struct walk *walk)
 		watcher->tell(watcher->context, walk->rows);
 }
 
+int verify_rows(struct walk *walk, const char *sql,
+		int (*check)(struct walk *walk, sqlite3_stmt *statement, struct error *error),
+		int64_t *ret_count, struct error *error)
+{
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	int64_t count = 0;
+	int result = database_prepare(walk->ledger->db, sql, &statement, error);
+
+	while (result == 0 && (result = ledger_step(walk->ledger, statement, error)) == 1) {
+		count++;
+		verify_count_row(walk);
+		result = check(walk, statement, error);
+	}
+	if (result == 0)
+		*ret_count = count;
+	return result;
+}
+
 int64_t verify_behind(const struct walk *walk)
 {
 	return walk->found->entries + 1;

@@ -66,6 +66,12 @@ struct walk {
 int verify_bad(struct walk *walk, int64_t seq, const char *format, ...) PRINTF_LIKE(3, 4);
 /* One row more was looked at: whoever watches is told now and then. */
 void verify_count_row(struct walk *walk);
+/* Holds every row of a statement up to `check`, which answers as the walks do; 0 with how many
+ * there are. */
+MUST_CHECK int verify_rows(struct walk *walk, const char *sql,
+			   int (*check)(struct walk *walk, sqlite3_stmt *statement,
+					struct error *error),
+			   int64_t *ret_count, struct error *error);
 /* A fault of a row: it has no place in the chain, so it stands behind its end. */
 int64_t verify_behind(const struct walk *walk);
 /* A NUL in a text hides what stands behind it from everybody who compares strings. */

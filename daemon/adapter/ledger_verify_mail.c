@@ -180,18 +180,10 @@ int verify_mails(struct walk *walk, struct error *error)
 {
 	static const char sql[] = "SELECT " MAIL_COLUMNS ", b.bytes FROM mail m"
 				  " LEFT JOIN body b ON b.mail = m.id ORDER BY m.id";
-	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
 	int64_t count = 0;
-	int result = database_prepare(walk->ledger->db, sql, &statement, error);
+	int result = verify_rows(walk, sql, check_mail, &count, error);
 
-	while (result == 0 && (result = ledger_step(walk->ledger, statement, error)) == 1) {
-		count++;
-		verify_count_row(walk);
-		result = check_mail(walk, statement, error);
-		if (result != 0)
-			return result;
-	}
-	if (result < 0)
+	if (result != 0)
 		return result;
 	if (count != walk->mails || count != walk->head.mails)
 		return verify_bad(walk, verify_behind(walk),

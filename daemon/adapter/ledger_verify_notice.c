@@ -121,18 +121,10 @@ static int check_notice(struct walk *walk, sqlite3_stmt *statement, struct error
 int verify_notices(struct walk *walk, struct error *error)
 {
 	static const char sql[] = "SELECT " NOTICE_COLUMNS " FROM notice n ORDER BY n.id";
-	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
 	int64_t count = 0;
-	int result = database_prepare(walk->ledger->db, sql, &statement, error);
+	int result = verify_rows(walk, sql, check_notice, &count, error);
 
-	while (result == 0 && (result = ledger_step(walk->ledger, statement, error)) == 1) {
-		count++;
-		verify_count_row(walk);
-		result = check_notice(walk, statement, error);
-		if (result != 0)
-			return result;
-	}
-	if (result < 0)
+	if (result != 0)
 		return result;
 	if (count != walk->notices || count != walk->head.notices)
 		return verify_bad(walk, verify_behind(walk),
