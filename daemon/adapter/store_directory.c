@@ -65,11 +65,17 @@ static bool read_contact(struct arena *arena, sqlite3_stmt *from, void *item)
 	       contact->email != NULL && contact->language != NULL;
 }
 
-/* Every row of the statement, read into an array of the arena. The statement stays open. */
-static int read_all(struct store *store, sqlite3_stmt *find, size_t item_size,
+static void resetp(sqlite3_stmt **statement)
+{
+	(void)sqlite3_reset(*statement); /* repeats an error that was told */
+}
+
+/* Every row of the statement, read into an array of the arena. */
+static int read_all(struct store *store, sqlite3_stmt *bound, size_t item_size,
 		    bool (*read)(struct arena *, sqlite3_stmt *, void *item), void **ret,
 		    size_t *ret_count, struct error *error)
 {
+	CLEANUP(resetp) sqlite3_stmt *find = bound;
 	CLEANUP(freep) char *items = NULL;
 	size_t count = 0;
 	size_t capacity = 0;
@@ -88,30 +94,6 @@ static int read_all(struct store *store, sqlite3_stmt *find, size_t item_size,
 	return 0;
 }
 
-static int read_agencies(struct store *store, sqlite3_stmt *find, struct directory *ret,
-			 struct error *error)
-{
-	void *items = NULL;
-	int result = read_all(store, find, sizeof(struct agency), read_agency, &items,
-			      &ret->agency_count, error);
-
-	(void)sqlite3_reset(find); /* repeats the error told above */
-	ret->agencies = items;
-	return result;
-}
-
-static int read_contacts(struct store *store, sqlite3_stmt *find, struct directory *ret,
-			 struct error *error)
-{
-	void *items = NULL;
-	int result = read_all(store, find, sizeof(struct contact), read_contact, &items,
-			      &ret->contact_count, error);
-
-	(void)sqlite3_reset(find); /* repeats the error told above */
-	ret->contacts = items;
-	return result;
-}
-
 int store_directory(struct store *store, const char *const *agencies, size_t agency_count,
 		    struct directory *ret, struct error *error)
 {
@@ -122,6 +104,8 @@ int store_directory(struct store *store, const char *const *agencies, size_t age
 	sqlite3_stmt *find_agencies = everybody ? store->all_agencies : store->agencies;
 	sqlite3_stmt *find_contacts = everybody ? store->all_contacts : store->contacts;
 	struct directory directory = { 0 };
+	void *found_agencies = NULL;
+	void *found_contacts = NULL;
 	int result;
 
 	for (size_t i = 0; !everybody && i < agency_count; i++)
@@ -131,10 +115,15 @@ int store_directory(struct store *store, const char *const *agencies, size_t age
 	if (result == 0)
 		result = database_bind(find_contacts, values, count, error);
 	if (result == 0)
-		result = read_agencies(store, find_agencies, &directory, error);
+		result = read_all(store, find_agencies, sizeof(struct agency), read_agency,
+				  &found_agencies, &directory.agency_count, error);
 	if (result == 0)
-		result = read_contacts(store, find_contacts, &directory, error);
-	if (result == 0)
-		*ret = directory;
-	return result;
+		result = read_all(store, find_contacts, sizeof(struct contact), read_contact,
+				  &found_contacts, &directory.contact_count, error);
+	if (result < 0)
+		return result;
+	directory.agencies = found_agencies;
+	directory.contacts = found_contacts;
+	*ret = directory;
+	return 0;
 }
