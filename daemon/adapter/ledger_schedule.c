@@ -2,6 +2,7 @@
  * ledger_schedule.c - when each challenge is to be looked at again, and when the daemon has to
  * wake for any of it.
  */
+#include "adapter/ledger_care.h"
 #include "adapter/ledger_internal.h"
 
 /* 1: *ret is what is remembered; 0: nothing is. */
@@ -76,6 +77,36 @@ int ledger_scheduled(struct ledger *ledger, struct instant now, size_t most, int
 		return result;
 	*ret_count = count;
 	return 0;
+}
+
+int ledger_plans(struct ledger *ledger, const int64_t *ids, size_t count, struct instant *ret,
+		 struct error *error)
+{
+	static const char sql[] = "SELECT challenge, next FROM schedule"
+				  " WHERE challenge BETWEEN ?1 AND ?2 ORDER BY challenge";
+	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
+	size_t i = 0;
+	int result;
+
+	if (count == 0)
+		return 0;
+	result = database_prepare(ledger->db, sql, &statement, error);
+	if (result == 0)
+		result = database_bind(
+			statement, VALUES(value_number(ids[0]), value_number(ids[count - 1])),
+			error);
+	while (result == 0 && (result = ledger_step(ledger, statement, error)) == 1) {
+		int64_t challenge = sqlite3_column_int64(statement, 0);
+
+		while (i < count && ids[i] < challenge)
+			ret[i++] = INSTANT_NEVER;
+		if (i < count && ids[i] == challenge)
+			ret[i++] = column_instant(statement, 1);
+		result = 0;
+	}
+	while (i < count)
+		ret[i++] = INSTANT_NEVER;
+	return result;
 }
 
 static int earliest(struct ledger *ledger, const char *sql, struct instant *wake,
