@@ -168,12 +168,14 @@ int ledger_enter_inside(struct ledger *ledger, struct ledger_scope *ret, struct 
 int ledger_leave(struct ledger *ledger, const struct ledger_scope *scope, int result,
 		 struct error *error)
 {
+	if (scope->own && result < 0) {
+		ledger_rollback(ledger);
+		return result;
+	}
 	if (scope->own) {
-		if (result < 0) {
-			ledger_rollback(ledger);
-			return result;
-		}
-		return ledger_commit(ledger, error) < 0 ? -error->code : result;
+		int committed = ledger_commit(ledger, error);
+
+		return committed < 0 ? committed : result;
 	}
 	if (result < 0 && sqlite3_total_changes64(ledger->db) != scope->changes)
 		ledger->broken = true;
