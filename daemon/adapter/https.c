@@ -42,3 +42,9 @@ CURLcode https_set_up(CURL *curl, const struct https_request *request)
 		code = curl_easy_setopt(curl, strings[i].option, strings[i].value);
 	return code;
 }
+
+void https_closep(CURL **curl)
+{
+	curl_easy_cleanup(*curl);
+	*curl = NULL;
+}

@@ -21,4 +21,7 @@ struct https_request {
 /* Copies what it is given. CURLE_OK, or what curl_easy_setopt said of one option. */
 CURLcode https_set_up(CURL *curl, const struct https_request *request);
 
+/* For CLEANUP of a handle; NULL is fine. */
+void https_closep(CURL **curl);
+
 #endif

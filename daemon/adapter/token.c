@@ -9,11 +9,6 @@
 
 enum { ANSWER_MOST = 64 * 1024, TOKEN_MOST = 16 * 1024, LIFE_MOST = SECONDS_PER_DAY };
 
-static void curl_cleanup(CURL **curl)
-{
-	curl_easy_cleanup(*curl);
-}
-
 static void curl_freep(char **string)
 {
 	curl_free(*string);
@@ -152,7 +147,7 @@ int token_fetch(const struct sender_relay *relay, const char *secret, struct tex
 	CLEANUP(text_clear) struct text url = { .limit = 4096 };
 	CLEANUP(wipe) struct text body = { .limit = ANSWER_MOST };
 	CLEANUP(wipe) struct text answer = { .limit = ANSWER_MOST };
-	CLEANUP(curl_cleanup) CURL *curl = NULL;
+	CLEANUP(https_closep) CURL *curl = NULL;
 	long status = 0;
 	int r = make_url(relay, &url, error);
 

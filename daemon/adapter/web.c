@@ -9,11 +9,6 @@
 
 enum { ANSWER_MOST = 64 * 1024, CONNECT_SECONDS = 10 };
 
-static void curl_cleanup(CURL **curl)
-{
-	curl_easy_cleanup(*curl);
-}
-
 /* Nobody reads it. */
 static size_t on_answer(char *bytes, size_t size, size_t count, void *self)
 {
@@ -81,7 +76,7 @@ static void perform(CURL *curl, const char *url, const struct sender_get *get,
 
 void web_get(const char *url, const struct sender_get *get, struct sender_got *ret)
 {
-	CLEANUP(curl_cleanup) CURL *curl = NULL;
+	CLEANUP(https_closep) CURL *curl = NULL;
 	struct error wrong = { 0 };
 	struct sender_got got = { .well = false };
 
