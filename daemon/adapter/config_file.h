@@ -10,6 +10,7 @@
 #define ADAPTER_CONFIG_FILE_H
 
 #include "base/fault.h"
+#include "core/letter.h"
 #include "core/policy.h"
 #include "core/recipient.h"
 
@@ -142,5 +143,9 @@ const struct calendar *config_calendar(const struct config *config, const char *
 /* The calendar that a policy of this configuration counts by. NULL: a policy of another. */
 const struct named_calendar *config_calendar_of(const struct config *config,
 						const struct policy *policy);
+
+/* A letter with what this partnership says in every mail, and nothing else yet. Borrowed. */
+struct letter config_letter(const struct config *config, const struct zone *zone,
+			    struct instant now);
 
 #endif

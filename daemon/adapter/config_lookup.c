@@ -1,5 +1,6 @@
 /*
- * config_lookup.c - policies and calendars of a configuration, found by their names.
+ * config_lookup.c - what a configuration holds: policies and calendars by their names, and what
+ * stands in every letter.
  */
 #include "adapter/config_file.h"
 
@@ -62,4 +63,23 @@ const struct named_calendar *config_calendar_of(const struct config *config,
 		if (config->calendars[i].calendar == policy->calendar)
 			return &config->calendars[i];
 	return NULL;
+}
+
+struct letter config_letter(const struct config *config, const struct zone *zone,
+			    struct instant now)
+{
+	return (struct letter){
+		.zone = zone,
+		.now = now,
+		.recipient_name = "",
+		.subject_prefix = config->mail.subject_prefix,
+		.partnership_name = config->partnership.name,
+		.partnership_telephone = config->partnership.telephone,
+		.partnership_inbox = config->partnership.inbox,
+		.reply_to = config->mail.reply_to,
+		.emergency = config->partnership.emergency,
+		.summary = "",
+		.trouble = "",
+		.summary_at = INSTANT_NEVER,
+	};
 }

@@ -293,22 +293,11 @@ static int say(struct preview *preview, const struct entry *entry, struct letter
 
 static struct letter blank_letter(const struct preview *preview, struct instant now)
 {
-	const struct config *config = preview->ctl->config;
+	struct letter letter = config_letter(preview->ctl->config,
+					     calendar_zone(preview->policy->calendar), now);
 
-	return (struct letter){
-		.zone = calendar_zone(preview->policy->calendar),
-		.now = now,
-		.recipient_name = "Alex Example",
-		.subject_prefix = config->mail.subject_prefix,
-		.partnership_name = config->partnership.name,
-		.partnership_telephone = config->partnership.telephone,
-		.partnership_inbox = config->partnership.inbox,
-		.reply_to = config->mail.reply_to,
-		.emergency = config->partnership.emergency,
-		.summary = "",
-		.trouble = "",
-		.summary_at = INSTANT_NEVER,
-	};
+	letter.recipient_name = "Alex Example";
+	return letter;
 }
 
 /* Of those that a policy always asks for, as many as a digest or a watch-list shows here. */

@@ -86,20 +86,12 @@ static int write_letter(struct test *test, const struct language *language, stru
 			struct letter_text *ret, struct error *error)
 {
 	const struct config *config = test->ctl->config;
-	const struct letter letter = {
-		.zone = calendar_zone(config->calendars[0].calendar),
-		.now = now,
-		.recipient_name = "",
-		.subject_prefix = config->mail.subject_prefix,
-		.partnership_name = config->partnership.name,
-		.partnership_telephone = config->partnership.telephone,
-		.partnership_inbox = config->partnership.inbox,
-		.reply_to = config->mail.reply_to,
-		.emergency = config->partnership.emergency,
-		.summary = "test",
-	};
-	int result = letter_write(language, &letter, ret, error);
+	struct letter letter =
+		config_letter(config, calendar_zone(config->calendars[0].calendar), now);
+	int result;
 
+	letter.summary = "test";
+	result = letter_write(language, &letter, ret, error);
 	if (result == 1)
 		return error_set(error, EINVAL, "the template test.txt cannot be used");
 	return result;

@@ -179,8 +179,8 @@ static int count_for_day(const struct world *world, const struct mail_plan *plan
 static int make_mail(struct batch *batch, const struct mail_plan *plan, struct error *error)
 {
 	const struct planned *first = plan->planned;
-	struct letter letter = render_letter_for(
-		batch->world, calendar_zone(first->policy->calendar), batch->now);
+	struct letter letter = config_letter(
+		batch->world->config, calendar_zone(first->policy->calendar), batch->now);
 	struct outgoing out = {
 		.letter = &letter,
 		.address = first->address,

@@ -89,9 +89,6 @@ struct outgoing {
 	size_t serial_count;
 };
 
-/* A letter with what this partnership says in every mail, and nothing else yet. Borrowed. */
-struct letter render_letter_for(const struct world *world, const struct zone *zone,
-				struct instant now);
 /* Writes it and stores it as ready. Inside a transaction; -EINVAL: it cannot be written. */
 MUST_CHECK int render_store_mail(const struct world *world, const struct outgoing *out,
 				 struct error *error);

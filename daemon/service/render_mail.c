@@ -171,24 +171,3 @@ int render_store_mail(const struct world *world, const struct outgoing *out,
 	return ledger_store_mail(world->ledger, &mail, out->notices, out->notice_count,
 				 out->letter->now, &stored, error);
 }
-
-struct letter render_letter_for(const struct world *world, const struct zone *zone,
-				struct instant now)
-{
-	const struct config *config = world->config;
-
-	return (struct letter){
-		.zone = zone,
-		.now = now,
-		.recipient_name = "",
-		.subject_prefix = config->mail.subject_prefix,
-		.partnership_name = config->partnership.name,
-		.partnership_telephone = config->partnership.telephone,
-		.partnership_inbox = config->partnership.inbox,
-		.reply_to = config->mail.reply_to,
-		.emergency = config->partnership.emergency,
-		.summary = "",
-		.trouble = "",
-		.summary_at = INSTANT_NEVER,
-	};
-}

@@ -18,7 +18,7 @@ static const struct zone *house_zone(const struct config *config)
 int render_summary(const struct world *world, const struct summary *summary, struct instant now,
 		   struct error *error)
 {
-	struct letter letter = render_letter_for(world, house_zone(world->config), now);
+	struct letter letter = config_letter(world->config, house_zone(world->config), now);
 	/* It carries no notice, whose ids are positive: this is never the serial of one that
 	 * does. */
 	const int64_t serial[] = { -1 - render_name_number(summary->name), summary->key[0],
