@@ -229,6 +229,18 @@ struct instant timeline_run_end(const struct timeline *timeline, size_t run)
 	return run < timeline->ended_count ? timeline->ended[run] : INSTANT_NEVER;
 }
 
+/* From the due instant on, as the notice of it is. */
+static bool is_overdue(const struct timeline *timeline)
+{
+	for (size_t i = 0; i < timeline->lapsed_count; i++)
+		if (timeline->lapsed[i].breached)
+			return true;
+	for (struct places place = { .left = timeline->running }; timeline_next_place(&place);)
+		if (timeline->runs[place.at].breached)
+			return true;
+	return false;
+}
+
 struct timeline_state timeline_state(const struct timeline *timeline)
 {
 	struct timeline_state state = {
@@ -238,6 +250,7 @@ struct timeline_state timeline_state(const struct timeline *timeline)
 		.derived = timeline->stage_derived,
 		.open = timeline->open,
 		.ended = timeline->ever_open && !may_be_quiet(timeline),
+		.overdue = is_overdue(timeline),
 		.last_event = timeline->last_event,
 		.problems = timeline->problems,
 	};

@@ -103,6 +103,8 @@ struct timeline_state {
 	bool derived; /* entered by an escalation that nobody recorded */
 	bool open;    /* raised, and neither resolved, withdrawn nor closed */
 	bool ended;   /* closed, withdrawn, or resolved with nothing still owed */
+	bool overdue; /* something has passed its time and is not answered, be it that the
+			 policy has moved it up a stage since */
 	bool paused;
 	struct instant paused_until;
 	struct instant last_event; /* when the last recorded event happened */
@@ -116,8 +118,8 @@ struct owed {
 	int64_t event;
 	struct instant started;
 	bool derived;
-	struct instant due; /* INSTANT_NEVER: no limit */
-	bool breached;
+	struct instant due;    /* INSTANT_NEVER: no limit */
+	bool breached;         /* it has passed its time: from the due instant on */
 	bool lapsed;           /* its stage was left by escalation; still unanswered */
 	struct role_set owner; /* expanded */
 	size_t run;

@@ -13,44 +13,37 @@ static json_t *text_or_null(const char *text)
 	return text[0] != '\0' ? json_string(text) : json_null();
 }
 
-/* What is owed next, and whether anything is late. */
+/* What is owed next. */
 struct owing {
-	struct instant now;
 	struct instant due; /* the first still to come, else the last past; NEVER: none */
 	struct role_set owner;
-	bool overdue;
+	bool past;
 };
 
 /* Sooner than what was found is what is still to come; of what is past, the later. */
-static bool comes_first(const struct owing *owing, struct instant due)
+static bool comes_first(const struct owing *owing, const struct owed *owed)
 {
-	bool past = instant_before(due, owing->now);
-
 	if (instant_is_never(owing->due))
 		return true;
-	if (past != instant_before(owing->due, owing->now))
-		return !past;
-	return past ? instant_before(owing->due, due) : instant_before(due, owing->due);
+	if (owed->breached != owing->past)
+		return owing->past;
+	return owing->past ? instant_before(owing->due, owed->due)
+			   : instant_before(owed->due, owing->due);
 }
 
 static void look_at_owed(void *context, const struct owed *owed)
 {
 	struct owing *owing = context;
 
-	if (instant_is_never(owed->due))
+	if (instant_is_never(owed->due) || !comes_first(owing, owed))
 		return;
-	owing->overdue |= instant_before(owed->due, owing->now);
-	if (!comes_first(owing, owed->due))
-		return;
-	owing->due = owed->due;
-	owing->owner = owed->owner;
+	*owing = (struct owing){ owed->due, owed->owner, owed->breached };
 }
 
 /* Right behind standing_find, whose timeline it asks. */
-static struct owing find_owing(const struct standing *standing, const struct timeline *timeline,
-			       struct instant now)
+static struct owing find_owing(const struct standing *standing, const struct timeline *timeline)
 {
-	struct owing owing = { .now = now, .due = INSTANT_NEVER };
+	struct owing owing = { .due = INSTANT_NEVER };
 
 	if (standing->policy != NULL && !instant_is_never(standing->raised) &&
 	    !standing->state.ended)
@@ -76,7 +69,7 @@ static json_t *challenge_json(const struct challenge *challenge,
 		"due",
 		known ? instant_json(standing->policy->calendar, owing->due) : json_null(),
 		"owed_by", known ? roles_json(standing->policy, &owing->owner) : json_array(),
-		"overdue", owing->overdue);
+		"overdue", standing->state.overdue);
 }
 
 static void add_challenge(struct table *table, const struct challenge *challenge,
@@ -91,7 +84,7 @@ static void add_challenge(struct table *table, const struct challenge *challenge
 
 	text_appendf(&policy, "%s@%s", challenge->policy, challenge->policy_version);
 	text_appendf(&state, "%s%s", standing_word(standing),
-		     owing->overdue ? ", overdue" : "");
+		     standing->state.overdue ? ", overdue" : "");
 	if (owed)
 		roles_text(standing->policy, &owing->owner, &owner);
 	table_add(table,
@@ -111,13 +104,12 @@ struct choice {
 	bool overdue; /* only what is late */
 };
 
-static bool is_wanted(const struct choice *choice, const struct standing *standing,
-		      const struct owing *owing)
+static bool is_wanted(const struct choice *choice, const struct standing *standing)
 {
 	/* What no policy speaks for is not known to have ended. */
 	if (choice->open && standing->policy != NULL && standing->state.ended)
 		return false;
-	return !choice->overdue || owing->overdue;
+	return !choice->overdue || standing->state.overdue;
 }
 
 /* Adds each challenge to the table, or appends it to `list`; one that cannot be read is told on
@@ -143,9 +135,9 @@ static int walk(struct ctl *ctl, struct store *store, struct instant now, struct
 			standing_find(ctl->config, timeline, challenge, now, &standing, &error);
 		if (result < 0)
 			break;
-		owing = find_owing(&standing, timeline, now);
-		if (!is_wanted(&choice, &standing, &owing))
+		if (!is_wanted(&choice, &standing))
 			continue;
+		owing = find_owing(&standing, timeline);
 		if (list == NULL)
 			add_challenge(table, challenge, &standing, &owing);
 		else if (json_array_append_new(

@@ -325,18 +325,6 @@ static void count_resolved(const struct counting_one *it)
 	report_tally(it->report, REPORT_FIRST, it->column, policy->title, first ? 1 : 0, 1);
 }
 
-static bool is_overdue(const struct counting_one *it)
-{
-	for (size_t i = 0; i < it->history->run_count; i++) {
-		const struct clock_run *run = &it->history->run[i];
-
-		if (instant_before(run->due, it->period.until) &&
-		    instant_is_never(timeline_run_end(it->timeline, run->run)))
-			return true;
-	}
-	return false;
-}
-
 static void count_open(const struct counting_one *it)
 {
 	const struct policy *policy = it->one->policy;
@@ -349,7 +337,7 @@ static void count_open(const struct counting_one *it)
 		return;
 	}
 	count(it, REPORT_TOTALS, totals[TOTAL_OPEN]);
-	if (is_overdue(it))
+	if (it->state.overdue)
 		count(it, REPORT_TOTALS, totals[TOTAL_OVERDUE]);
 	if (it->state.stage != STAGE_NONE)
 		count(it, REPORT_STAGES, policy->stages[it->state.stage].title);

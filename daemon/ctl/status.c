@@ -103,22 +103,15 @@ static void add_problem(struct status *status, const char *advice, const char *f
  */
 
 struct look {
-	const struct calendar *calendar;
-	struct instant now;
 	struct instant soon;
 	bool due;
-	bool overdue;
 };
 
 static void look_at_owed(void *context, const struct owed *owed)
 {
 	struct look *look = context;
 
-	if (instant_is_never(owed->due))
-		return;
-	if (instant_before(owed->due, look->now))
-		look->overdue = true;
-	else if (!instant_before(look->soon, owed->due))
+	if (!instant_is_never(owed->due) && !instant_before(look->soon, owed->due))
 		look->due = true;
 }
 
@@ -135,12 +128,11 @@ static struct instant next_close(const struct calendar *calendar, struct instant
 static void count_open(struct status *status, const struct standing *standing,
 		       const struct timeline *timeline)
 {
-	struct look look = { .now = status->now };
+	struct look look = { next_close(standing->policy->calendar, status->now), false };
 
 	status->open++;
-	look.soon = next_close(standing->policy->calendar, status->now);
 	timeline_owed(timeline, look_at_owed, &look);
-	if (look.overdue)
+	if (standing->state.overdue)
 		status->overdue++;
 	else if (look.due)
 		status->due++;

@@ -10,6 +10,7 @@
 /* A challenge that may become a row. */
 struct candidate {
 	int64_t challenge;
+	bool overdue;
 	struct instant due; /* NEVER: nothing is owed, or without a limit */
 };
 
@@ -70,11 +71,6 @@ static struct instant due_of(const struct standing *standing)
 	return standing->is_owed ? standing->owed.due : INSTANT_NEVER;
 }
 
-static bool is_overdue(const struct standing *standing, struct instant now)
-{
-	return !instant_before(now, due_of(standing));
-}
-
 /* NULL when its policy is not loaded. */
 static const struct policy *policy_of(const struct task *task,
 				      const struct challenge *challenge)
@@ -110,7 +106,7 @@ void survey_count(struct letter_counts *counts, const struct policy *policy,
 	struct instant due = due_of(standing);
 
 	counts->open++;
-	if (is_overdue(standing, now))
+	if (standing->state.overdue)
 		counts->overdue++;
 	else if (!instant_is_never(due) &&
 		 calendar_day(policy->calendar, due) == calendar_day(policy->calendar, now))
@@ -122,6 +118,8 @@ void survey_count(struct letter_counts *counts, const struct policy *policy,
 
 static bool is_more_urgent(const struct candidate *a, const struct candidate *b)
 {
+	if (a->overdue != b->overdue)
+		return a->overdue;
 	if (!instant_equal(a->due, b->due))
 		return instant_before(a->due, b->due);
 	return a->challenge < b->challenge;
@@ -160,7 +158,8 @@ static int walk(struct task *task, struct error *error)
 		if (r < 0 || !is_open(&standing))
 			continue;
 		survey_count(&task->survey.counts, policy, &standing, task->now);
-		consider(task, (struct candidate){ challenge->id, due_of(&standing) });
+		consider(task, (struct candidate){ challenge->id, standing.state.overdue,
+						   due_of(&standing) });
 	}
 	if (r < 0 && unreadable.code != 0)
 		return error_set(error, unreadable.code, "%s", unreadable.text);
@@ -180,9 +179,9 @@ static int write_row(struct task *task, const struct policy *policy,
 	int r;
 
 	*ret = (struct letter_notice){
-		.kind = owed == NULL                      ? NOTICE_QUIET
-			: is_overdue(standing, task->now) ? NOTICE_BREACH
-							  : NOTICE_REMINDER,
+		.kind = owed == NULL     ? NOTICE_QUIET
+			: owed->breached ? NOTICE_BREACH
+					 : NOTICE_REMINDER,
 		.obligation = owed == NULL ? "" : policy->obligations[owed->obligation].id,
 		.feedback = owed != NULL && wording_is_feedback(policy, owed->obligation),
 		.reference = arena_string(arena, challenge->reference),

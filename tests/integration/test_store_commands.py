@@ -279,6 +279,9 @@ class StoreCommands(unittest.TestCase):
         self.assertRegex(words, r"(?m)^A10 +open, overdue +manager +Mon 2026-06-08 17:00 +receiving.manager ")
         self.assertRegex(words, r"(?m)^C3 +ended +practitioner +- +- ")
         self.assertEqual(self.done("list", "--overdue", "--at", "2026-06-01 13:00"), [])
+        # From the very instant on, as the notice of it is.
+        self.assertEqual(self.done("list", "--overdue", "--at", "2026-06-04 16:59:59"), [])
+        self.assertEqual(len(self.done("list", "--overdue", "--at", "2026-06-04 17:00")), 2)
         self.assertEqual([one["reference"] for one in self.done("list", "--open", *later)], ["A10", "B2"])
 
     def test_before_it_was_raised_it_was_not(self):
