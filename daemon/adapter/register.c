@@ -373,10 +373,71 @@ int register_batch_end(struct registrar *registrar, bool keep, struct error *err
 		    : database_run(registrar->db, "ROLLBACK", error);
 }
 
+/* --- changes --------------------------------------------------------------------------------
+ */
+
+enum { COLUMNS_MOST = 12 };
+
+struct column {
+	const char *name;
+	struct database_value was;
+	struct database_value is;
+};
+
+/* NULL: there was none. */
+static bool differs(const char *was, const char *is)
+{
+	return was == NULL || strcmp(was, is) != 0;
+}
+
+static bool is_same_value(const struct database_value *a, const struct database_value *b)
+{
+	if (a->type != b->type)
+		return false;
+	return a->type == DATABASE_TEXT ? strcmp(a->bytes, b->bytes) == 0
+					: a->number == b->number;
+}
+
+/* What is the same stays out of it, so that nothing that another has written there is lost. */
+static int change_row(struct registrar *registrar, const char *table, struct database_value id,
+		      const struct column *columns, size_t count, struct error *error)
+{
+	CLEANUP(text_clear) struct text sql = { 0 };
+	struct database_value values[COLUMNS_MOST] = { id };
+	size_t used = 1;
+
+	text_appendf(&sql, "UPDATE %s SET ", table);
+	for (size_t i = 0; i < count; i++) {
+		if (is_same_value(&columns[i].was, &columns[i].is))
+			continue;
+		values[used++] = columns[i].is;
+		text_appendf(&sql, "%s%s = ?%zu", used > 2 ? ", " : "", columns[i].name, used);
+	}
+	text_append(&sql, " WHERE id = ?1");
+	if (used == 1)
+		return 0;
+	if (text_failed(&sql))
+		return error_memory(error);
+	return database_write(registrar->db, text_string(&sql), values, used, error);
+}
+
 /* --- agencies and contacts ------------------------------------------------------------------
  */
 
-static int write_agency(struct registrar *registrar, const struct agency *agency, bool replace,
+static int check_agency(const struct agency *was, const struct agency *is, struct error *error)
+{
+	int result = 0;
+
+	if (differs(was->name, is->name))
+		result = check_line("the agency's name", is->name, true, error);
+	if (result == 0 && differs(was->telephone, is->telephone))
+		result = check_line("the telephone number", is->telephone, false, error);
+	if (result == 0 && differs(was->calendar, is->calendar))
+		result = check_line("the calendar", is->calendar, false, error);
+	return result;
+}
+
+static int write_agency(struct registrar *registrar, const struct agency *agency,
 			struct error *error)
 {
 	const struct database_value values[] = {
@@ -386,15 +447,11 @@ static int write_agency(struct registrar *registrar, const struct agency *agency
 	};
 	int result = need_contact(registrar->db, agency->cover, error);
 
-	if (result == 0 && replace)
-		result = need_agency(registrar->db, agency->id, error);
 	if (result < 0)
 		return result;
 	result = database_write(registrar->db,
-				replace ? "UPDATE agency SET name = ?2, telephone = ?3,"
-					  " calendar = ?4, cover = ?5 WHERE id = ?1"
-					: "INSERT INTO agency (id, name, telephone, calendar,"
-					  " cover) VALUES (?1, ?2, ?3, ?4, ?5)",
+				"INSERT INTO agency (id, name, telephone, calendar, cover)"
+				" VALUES (?1, ?2, ?3, ?4, ?5)",
 				values, COUNT(values), error);
 	if (result == -EEXIST)
 		return error_set(error, EEXIST, "there is an agency \"%.60s\" already",
@@ -402,35 +459,52 @@ static int write_agency(struct registrar *registrar, const struct agency *agency
 	return result;
 }
 
-int register_agency(struct registrar *registrar, const struct agency *agency, bool replace,
+int register_agency(struct registrar *registrar, const struct agency *agency,
 		    struct error *error)
 {
 	int result = check_line("the agency's id", agency->id, true, error);
 
 	if (result == 0)
-		result = check_line("the agency's name", agency->name, true, error);
-	if (result == 0)
-		result = check_line("the telephone number", agency->telephone, false, error);
-	if (result == 0)
-		result = check_line("the calendar", agency->calendar, false, error);
+		result = check_agency(&(struct agency){ .id = "" }, agency, error);
 	if (result == 0)
 		result = begin(registrar, error);
 	if (result < 0)
 		return result;
-	return finish(registrar, write_agency(registrar, agency, replace, error), error);
+	return finish(registrar, write_agency(registrar, agency, error), error);
 }
 
-static const char sql_new_contact[] =
-	"INSERT INTO contact (agency, role, name, email, language, shared, active, away_from,"
-	" away_until, deputy, confirmed_at, id)"
-	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-static const char sql_change_contact[] =
-	"UPDATE contact SET agency = ?1, role = ?2, name = ?3, email = ?4, language = ?5,"
-	" shared = ?6, active = ?7, away_from = ?8, away_until = ?9, deputy = ?10,"
-	" confirmed_at = ?11 WHERE id = ?12";
+static int change_agency(struct registrar *registrar, const struct agency *was,
+			 const struct agency *is, struct error *error)
+{
+	const struct column columns[] = {
+		{ "name", value_text(was->name), value_text(is->name) },
+		{ "telephone", value_text(was->telephone), value_text(is->telephone) },
+		{ "calendar", text_or_null(was->calendar), text_or_null(is->calendar) },
+		{ "cover", number_or_null(was->cover), number_or_null(is->cover) },
+	};
+	int result = need_agency(registrar->db, is->id, error);
+
+	if (result == 0 && was->cover != is->cover)
+		result = need_contact(registrar->db, is->cover, error);
+	return result < 0 ? result
+			  : change_row(registrar, "agency", value_text(is->id), columns,
+				       COUNT(columns), error);
+}
+
+int register_change_agency(struct registrar *registrar, const struct agency *was,
+			   const struct agency *is, struct error *error)
+{
+	int result = check_agency(was, is, error);
+
+	if (result == 0)
+		result = begin(registrar, error);
+	if (result < 0)
+		return result;
+	return finish(registrar, change_agency(registrar, was, is, error), error);
+}
 
 static int write_contact(struct registrar *registrar, const struct contact *contact,
-			 const char *sql, int64_t *ret_id, struct error *error)
+			 int64_t *ret_id, struct error *error)
 {
 	const struct database_value values[] = {
 		value_text(contact->agency),
@@ -451,7 +525,12 @@ static int write_contact(struct registrar *registrar, const struct contact *cont
 	if (result == 0)
 		result = need_contact(registrar->db, contact->deputy, error);
 	if (result == 0)
-		result = database_write(registrar->db, sql, values, COUNT(values), error);
+		result = database_write(
+			registrar->db,
+			"INSERT INTO contact (agency, role, name, email, language, shared,"
+			" active, away_from, away_until, deputy, confirmed_at, id)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+			values, COUNT(values), error);
 	if (result == -EEXIST)
 		return error_set(error, EEXIST, "there is a contact %lld already",
 				 (long long)contact->id);
@@ -460,17 +539,20 @@ static int write_contact(struct registrar *registrar, const struct contact *cont
 	return result;
 }
 
-static int check_contact(const struct contact *contact, struct error *error)
+static int check_contact(const struct contact *was, const struct contact *is,
+			 struct error *error)
 {
-	int result = check_line("the role", contact->role, true, error);
+	int result = 0;
 
-	if (result == 0)
-		result = check_line("the name", contact->name, false, error);
-	if (result == 0)
-		result = check_line("the language", contact->language, true, error);
-	if (result == 0)
-		result = address_check(contact->email, error);
-	if (result == 0 && contact->deputy != 0 && contact->deputy == contact->id)
+	if (differs(was->role, is->role))
+		result = check_line("the role", is->role, true, error);
+	if (result == 0 && differs(was->name, is->name))
+		result = check_line("the name", is->name, false, error);
+	if (result == 0 && differs(was->language, is->language))
+		result = check_line("the language", is->language, true, error);
+	if (result == 0 && differs(was->email, is->email))
+		result = address_check(is->email, error);
+	if (result == 0 && is->deputy != 0 && is->deputy == is->id)
 		return error_set(error, EINVAL, "nobody is a deputy of their own");
 	return result;
 }
@@ -479,36 +561,59 @@ int register_contact(struct registrar *registrar, const struct contact *contact,
 		     int64_t *ret_id, struct error *error)
 {
 	int64_t id = 0;
-	int result = check_contact(contact, error);
+	int result = check_contact(&(struct contact){ 0 }, contact, error);
 
 	if (result == 0)
 		result = begin(registrar, error);
 	if (result < 0)
 		return result;
-	result = finish(registrar,
-			write_contact(registrar, contact, sql_new_contact, &id, error), error);
+	result = finish(registrar, write_contact(registrar, contact, &id, error), error);
 	if (result == 0)
 		*ret_id = id;
 	return result;
 }
 
-int register_change_contact(struct registrar *registrar, const struct contact *contact,
-			    struct error *error)
+static int change_contact(struct registrar *registrar, const struct contact *was,
+			  const struct contact *is, struct error *error)
 {
-	int64_t id = 0;
-	int result = check_contact(contact, error);
+	const struct column columns[] = {
+		{ "agency", value_text(was->agency), value_text(is->agency) },
+		{ "role", value_text(was->role), value_text(is->role) },
+		{ "name", value_text(was->name), value_text(is->name) },
+		{ "email", value_text(was->email), value_text(is->email) },
+		{ "language", value_text(was->language), value_text(is->language) },
+		{ "shared", value_number(was->shared), value_number(is->shared) },
+		{ "active", value_number(was->active), value_number(is->active) },
+		{ "away_from", instant_or_null(was->away_from),
+		  instant_or_null(is->away_from) },
+		{ "away_until", instant_or_null(was->away_until),
+		  instant_or_null(is->away_until) },
+		{ "deputy", number_or_null(was->deputy), number_or_null(is->deputy) },
+		{ "confirmed_at", instant_or_null(was->confirmed_at),
+		  instant_or_null(is->confirmed_at) },
+	};
+	int result = is->id == 0 ? error_set(error, ENOENT, "there is no contact 0")
+				 : need_contact(registrar->db, is->id, error);
 
-	if (result == 0 && contact->id <= 0)
-		result = error_set(error, ENOENT, "there is no contact %lld",
-				   (long long)contact->id);
+	if (result == 0 && differs(was->agency, is->agency))
+		result = need_agency(registrar->db, is->agency, error);
+	if (result == 0 && was->deputy != is->deputy)
+		result = need_contact(registrar->db, is->deputy, error);
+	return result < 0 ? result
+			  : change_row(registrar, "contact", value_number(is->id), columns,
+				       COUNT(columns), error);
+}
+
+int register_change_contact(struct registrar *registrar, const struct contact *was,
+			    const struct contact *is, struct error *error)
+{
+	int result = check_contact(was, is, error);
+
 	if (result == 0)
 		result = begin(registrar, error);
 	if (result < 0)
 		return result;
-	result = need_contact(registrar->db, contact->id, error);
-	if (result == 0)
-		result = write_contact(registrar, contact, sql_change_contact, &id, error);
-	return finish(registrar, result, error);
+	return finish(registrar, change_contact(registrar, was, is, error), error);
 }
 
 static int write_away(struct registrar *registrar, const struct absence *absence,
@@ -731,52 +836,51 @@ int register_challenge(struct registrar *registrar, const struct challenge *chal
 	return result;
 }
 
-static int change_challenge(struct registrar *registrar, const struct challenge *challenge,
-			    struct error *error)
+static int change_challenge(struct registrar *registrar, const struct challenge *was,
+			    const struct challenge *is, struct error *error)
 {
-	const struct database_value values[] = {
-		value_number(challenge->id),
-		value_text(challenge->policy),
-		value_text(challenge->policy_version),
-		text_or_null(challenge->urgency),
-		value_text(challenge->concerns),
-		text_or_null(challenge->category),
-		value_text(challenge->raising_agency),
-		value_text(challenge->receiving_agency),
-		number_or_null(challenge->raising_contact),
-		number_or_null(challenge->receiving_contact),
-		instant_or_null(challenge->protect_by),
+	const struct column columns[] = {
+		{ "policy", value_text(was->policy), value_text(is->policy) },
+		{ "policy_version", value_text(was->policy_version),
+		  value_text(is->policy_version) },
+		{ "urgency", text_or_null(was->urgency), text_or_null(is->urgency) },
+		{ "concerns", value_text(was->concerns), value_text(is->concerns) },
+		{ "category", text_or_null(was->category), text_or_null(is->category) },
+		{ "raising_agency", value_text(was->raising_agency),
+		  value_text(is->raising_agency) },
+		{ "receiving_agency", value_text(was->receiving_agency),
+		  value_text(is->receiving_agency) },
+		{ "raising_contact", number_or_null(was->raising_contact),
+		  number_or_null(is->raising_contact) },
+		{ "receiving_contact", number_or_null(was->receiving_contact),
+		  number_or_null(is->receiving_contact) },
+		{ "protect_by", instant_or_null(was->protect_by),
+		  instant_or_null(is->protect_by) },
 	};
-	int result = need_parties(registrar->db, challenge, error);
+	int result = need_parties(registrar->db, is, error);
 
 	if (result < 0)
 		return result;
-	result = check_there(registrar->db, "SELECT 1 FROM challenge WHERE id = ?1", values[0],
-			     error);
+	result = check_there(registrar->db, "SELECT 1 FROM challenge WHERE id = ?1",
+			     value_number(is->id), error);
 	if (result == 0)
 		return error_set(error, ENOENT, "there is no challenge %lld",
-				 (long long)challenge->id);
-	if (result < 0)
-		return result;
-	return database_write(
-		registrar->db,
-		"UPDATE challenge SET policy = ?2, policy_version = ?3, urgency = ?4,"
-		" concerns = ?5, category = ?6, raising_agency = ?7, receiving_agency = ?8,"
-		" raising_contact = ?9, receiving_contact = ?10, protect_by = ?11"
-		" WHERE id = ?1",
-		values, COUNT(values), error);
+				 (long long)is->id);
+	return result < 0 ? result
+			  : change_row(registrar, "challenge", value_number(is->id), columns,
+				       COUNT(columns), error);
 }
 
-int register_change_challenge(struct registrar *registrar, const struct challenge *challenge,
-			      struct error *error)
+int register_change_challenge(struct registrar *registrar, const struct challenge *was,
+			      const struct challenge *is, struct error *error)
 {
-	int result = check_challenge(challenge, error);
+	int result = check_challenge(is, error);
 
 	if (result == 0)
 		result = begin(registrar, error);
 	if (result < 0)
 		return result;
-	return finish(registrar, change_challenge(registrar, challenge, error), error);
+	return finish(registrar, change_challenge(registrar, was, is, error), error);
 }
 
 static int append_event(struct registrar *registrar, int64_t challenge,

@@ -40,17 +40,24 @@ void register_closep(struct registrar **registrar);
  * store for five seconds, -ENOSPC, -EIO. Texts may be "" where the store allows NULL.
  */
 
-/* A new agency; with `replace` its name, telephone, calendar and cover are set anew instead. */
+/*
+ * In changes `was` is the row as it was read, and `is` what it is to be: what differs between
+ * the two is checked and written, and every other column stays as it is by now. That the one
+ * still follows from the other is sure where the reading, too, lies between
+ * register_batch_begin and _end.
+ */
+
 MUST_CHECK int register_agency(struct registrar *registrar, const struct agency *agency,
-			       bool replace, struct error *error);
+			       struct error *error);
+MUST_CHECK int register_change_agency(struct registrar *registrar, const struct agency *was,
+				      const struct agency *is, struct error *error);
 
 /* A new contact; with an `id` of 0 it gets the next. *ret_id is what it has got. */
 MUST_CHECK int register_contact(struct registrar *registrar, const struct contact *contact,
 				int64_t *ret_id, struct error *error);
 
-/* Sets everything of the contact `id` anew. */
-MUST_CHECK int register_change_contact(struct registrar *registrar,
-				       const struct contact *contact, struct error *error);
+MUST_CHECK int register_change_contact(struct registrar *registrar, const struct contact *was,
+				       const struct contact *is, struct error *error);
 
 /* Away from..until (INSTANT_NEVER as `from`: back again; as `until`: until further notice).
  * `deputy` 0 leaves the deputy as it was. */
@@ -84,10 +91,10 @@ MUST_CHECK int register_challenge(struct registrar *registrar,
 				  const struct recording *recordings, size_t count,
 				  struct registered *ret, struct error *error);
 
-/* Sets everything but reference and events of the challenge `id` anew. */
+/* Its reference and events stay in any case. */
 MUST_CHECK int register_change_challenge(struct registrar *registrar,
-					 const struct challenge *challenge,
-					 struct error *error);
+					 const struct challenge *was,
+					 const struct challenge *is, struct error *error);
 
 /* Appends an event to a challenge; *ret_id is its id. -ENOENT: no such challenge, or the event
  * it voids is not one of this challenge. */

@@ -1,8 +1,9 @@
-/* agency.c - challengectl agency add and list: the organisations of the partnership. */
+/* agency.c - challengectl agency add, change and list: the organisations of the partnership. */
 #include "ctl/commands.h"
 #include "ctl/lookup.h"
 #include "ctl/terminal.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -24,32 +25,49 @@ static int check_calendar(struct ctl *ctl, const char *id)
 	return EXIT_DONE;
 }
 
-static int write_agency(struct ctl *ctl, struct agency *agency, const char *cover, bool replace)
+/* NULL or "none": nobody. */
+static int find_cover(struct ctl *ctl, const struct directory *directory, const char *typed,
+		      int64_t *ret)
 {
-	CLEANUP(register_closep) struct registrar *registrar = NULL;
+	if (typed != NULL && strcmp(typed, "none") == 0)
+		typed = NULL;
+	return ctl_find_contact(ctl, directory, "--cover", typed, NULL, ret);
+}
+
+static int say(struct ctl *ctl, const char *id, const char *what)
+{
+	if (ctl->json)
+		return ctl_print_json(ctl, json_pack("{s:s}", "agency", id));
+	(void)fprintf(ctl->out, "%s: %s\n", id, what);
+	return EXIT_DONE;
+}
+
+static int add(struct ctl *ctl, struct agency *agency, const char *cover)
+{
+	CLEANUP(writing_clear) struct writing writing = { 0 };
+	struct directory directory = { 0 };
 	struct error error = { 0 };
 	int status = check_calendar(ctl, agency->calendar);
 
-	if (status == EXIT_DONE && cover != NULL &&
-	    !ctl_number(ctl, "--cover", cover, &agency->cover))
-		status = EXIT_USAGE;
 	if (status == EXIT_DONE)
-		status = ctl_open_register(ctl, &registrar);
+		status = ctl_writing_begin(ctl, &writing);
+	if (status == EXIT_DONE)
+		status = ctl_directory(ctl, writing.store, &directory);
+	if (status == EXIT_DONE)
+		status = find_cover(ctl, &directory, cover, &agency->cover);
 	if (status != EXIT_DONE)
 		return status;
-	if (register_agency(registrar, agency, replace, &error) < 0)
-		return ctl_fail(ctl, &error, "");
-	if (ctl->json)
-		return ctl_print_json(ctl, json_pack("{s:s}", "agency", agency->id));
-	(void)fprintf(ctl->out, "%s: %s\n", agency->id, replace ? "changed" : "added");
-	return EXIT_DONE;
+	if (register_agency(writing.registrar, agency, &error) < 0)
+		return ctl_fail(ctl, &error,
+				error.code == EEXIST ? "\"agency change\" changes it." : "");
+	status = ctl_writing_end(ctl, &writing, EXIT_DONE);
+	return status == EXIT_DONE ? say(ctl, agency->id, "added") : status;
 }
 
 static int run_add(struct ctl *ctl, int argc, char **argv)
 {
 	struct agency agency = { .name = "", .telephone = "", .calendar = "" };
 	const char *cover = NULL;
-	bool replace = ctl_flag(&argc, argv, "--replace");
 	int status;
 
 	if (!ctl_options(ctl, &argc, argv,
@@ -65,7 +83,74 @@ static int run_add(struct ctl *ctl, int argc, char **argv)
 	if (agency.name[0] == '\0')
 		return ctl_usage(ctl, "agency add needs --name");
 	agency.id = argv[0];
-	return write_agency(ctl, &agency, cover, replace);
+	return add(ctl, &agency, cover);
+}
+
+/* --- change --------------------------------------------------------------------------------
+ */
+
+/* As typed; NULL: stays as it is. */
+struct typed {
+	const char *name;
+	const char *telephone;
+	const char *calendar;
+	const char *cover;
+};
+
+static int apply(struct ctl *ctl, struct writing *writing, const char *id,
+		 const struct typed *typed)
+{
+	struct directory directory = { 0 };
+	struct error error = { 0 };
+	struct agency agency;
+	int status = ctl_directory(ctl, writing->store, &directory);
+
+	if (status == EXIT_DONE)
+		status = ctl_check_agency(ctl, &directory, id);
+	if (status != EXIT_DONE)
+		return status;
+
+	const struct agency *was = directory_agency(&directory, id);
+
+	agency = *was;
+	agency.name = typed->name != NULL ? typed->name : agency.name;
+	agency.telephone = typed->telephone != NULL ? typed->telephone : agency.telephone;
+	agency.calendar = typed->calendar != NULL ? typed->calendar : agency.calendar;
+	if (typed->cover != NULL)
+		status = find_cover(ctl, &directory, typed->cover, &agency.cover);
+	if (status == EXIT_DONE &&
+	    register_change_agency(writing->registrar, was, &agency, &error) < 0)
+		status = ctl_fail(ctl, &error, "");
+	return status;
+}
+
+static int run_change(struct ctl *ctl, int argc, char **argv)
+{
+	CLEANUP(writing_clear) struct writing writing = { 0 };
+	struct typed typed = { 0 };
+	int status;
+
+	if (!ctl_options(ctl, &argc, argv,
+			 (struct ctl_option[]){ { "--name", &typed.name },
+						{ "--telephone", &typed.telephone },
+						{ "--calendar", &typed.calendar },
+						{ "--cover", &typed.cover } },
+			 4))
+		return EXIT_USAGE;
+	status = ctl_arguments(ctl, argc, argv, 1, 1);
+	if (status != EXIT_DONE)
+		return status;
+	if (typed.name == NULL && typed.telephone == NULL && typed.calendar == NULL &&
+	    typed.cover == NULL)
+		return ctl_usage(ctl, "agency change needs what is to be changed");
+	if (typed.calendar != NULL && strcmp(typed.calendar, "none") == 0)
+		typed.calendar = "";
+	status = check_calendar(ctl, typed.calendar != NULL ? typed.calendar : "");
+	if (status == EXIT_DONE)
+		status = ctl_writing_begin(ctl, &writing);
+	if (status == EXIT_DONE)
+		status = ctl_writing_end(ctl, &writing, apply(ctl, &writing, argv[0], &typed));
+	return status == EXIT_DONE ? say(ctl, argv[0], "changed") : status;
 }
 
 /* --- list -----------------------------------------------------------------------------------
@@ -84,15 +169,14 @@ static int run_list(struct ctl *ctl, int argc, char **argv)
 	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 	CLEANUP(store_closep) struct store *store = NULL;
 	struct directory directory = { 0 };
-	struct error error = { 0 };
 	int status = ctl_arguments(ctl, argc, argv, 0, 0);
 
 	if (status == EXIT_DONE)
 		status = ctl_open_store(ctl, &store);
+	if (status == EXIT_DONE)
+		status = ctl_directory(ctl, store, &directory);
 	if (status != EXIT_DONE)
 		return status;
-	if (store_directory(store, NULL, 0, &directory, &error) < 0)
-		return ctl_fail(ctl, &error, "");
 	if (ctl->json) {
 		json_t *list = json_array();
 
@@ -115,19 +199,31 @@ static int run_list(struct ctl *ctl, int argc, char **argv)
 
 const struct command command_agency_add = {
 	.name = "agency add",
-	.summary = "add an agency, or change one",
+	.summary = "add an agency",
 	.usage =
 		"Usage: challengectl agency add ID --name NAME [--telephone NUMBER]\n"
-		"         [--calendar CALENDAR] [--cover CONTACT] [--replace]\n"
+		"         [--calendar CALENDAR] [--cover CONTACT]\n"
 		"\n"
 		"  --calendar   its own hours, one of the main file's calendars\n"
 		"  --cover      number of the contact who answers while it is closed for long\n"
-		"  --replace    sets all of these anew for an agency that is there\n"
 		"\n"
 		"Example:\n"
 		"  challengectl agency add school --name 'Example School' --telephone "
 		"01632960001\n",
 	.run = run_add,
+};
+
+const struct command command_agency_change = {
+	.name = "agency change",
+	.summary = "correct an agency",
+	.usage = "Usage: challengectl agency change ID [--name NAME] [--telephone NUMBER]\n"
+		 "         [--calendar CALENDAR|none] [--cover CONTACT|none]\n"
+		 "\n"
+		 "What is not given stays as it is.\n"
+		 "\n"
+		 "Example:\n"
+		 "  challengectl agency change school --telephone '01632 960009'\n",
+	.run = run_change,
 };
 
 const struct command command_agency_list = {

@@ -6,6 +6,7 @@
 
 extern const struct command command_adopt;
 extern const struct command command_agency_add;
+extern const struct command command_agency_change;
 extern const struct command command_agency_list;
 extern const struct command command_approve;
 extern const struct command command_approve_clock;

@@ -16,15 +16,6 @@ static const struct zone *home_zone(const struct config *config)
 	return config->calendar_count > 0 ? calendar_zone(config->calendars[0].calendar) : NULL;
 }
 
-static int read_directory(struct ctl *ctl, struct store *store, struct directory *ret)
-{
-	struct error error = { 0 };
-
-	if (store_directory(store, NULL, 0, ret, &error) < 0)
-		return ctl_fail(ctl, &error, "");
-	return EXIT_DONE;
-}
-
 /* --- add ------------------------------------------------------------------------------------
  */
 
@@ -45,18 +36,12 @@ static int check_address(struct ctl *ctl, const char *address)
 	return EXIT_DONE;
 }
 
-static int check_contact(struct ctl *ctl, struct contact *contact, const char *deputy)
+static int check_contact(struct ctl *ctl, struct store *store, struct contact *contact,
+			 const char *deputy)
 {
-	CLEANUP(store_closep) struct store *store = NULL;
 	struct directory directory = { 0 };
-	int status = check_address(ctl, contact->email);
+	int status = ctl_directory(ctl, store, &directory);
 
-	if (status == EXIT_DONE)
-		status = ctl_check_role(ctl, contact->role);
-	if (status == EXIT_DONE)
-		status = ctl_open_store(ctl, &store);
-	if (status == EXIT_DONE)
-		status = read_directory(ctl, store, &directory);
 	if (status == EXIT_DONE)
 		status = ctl_check_agency(ctl, &directory, contact->agency);
 	if (status == EXIT_DONE)
@@ -67,7 +52,7 @@ static int check_contact(struct ctl *ctl, struct contact *contact, const char *d
 
 static int run_add(struct ctl *ctl, int argc, char **argv)
 {
-	CLEANUP(register_closep) struct registrar *registrar = NULL;
+	CLEANUP(writing_clear) struct writing writing = { 0 };
 	struct contact contact = {
 		.name = "",
 		.language = "en",
@@ -99,13 +84,20 @@ static int run_add(struct ctl *ctl, int argc, char **argv)
 		return EXIT_COULD_NOT;
 	if (!ctl_now(ctl, home_zone(ctl->config), &contact.confirmed_at))
 		return EXIT_USAGE;
-	status = check_contact(ctl, &contact, deputy);
+	status = check_address(ctl, contact.email);
 	if (status == EXIT_DONE)
-		status = ctl_open_register(ctl, &registrar);
+		status = ctl_check_role(ctl, contact.role);
+	if (status == EXIT_DONE)
+		status = ctl_writing_begin(ctl, &writing);
+	if (status == EXIT_DONE)
+		status = check_contact(ctl, writing.store, &contact, deputy);
+	if (status == EXIT_DONE &&
+	    register_contact(writing.registrar, &contact, &id, &error) < 0)
+		status = ctl_fail(ctl, &error, "");
+	if (status == EXIT_DONE)
+		status = ctl_writing_end(ctl, &writing, EXIT_DONE);
 	if (status != EXIT_DONE)
 		return status;
-	if (register_contact(registrar, &contact, &id, &error) < 0)
-		return ctl_fail(ctl, &error, "");
 	if (ctl->json)
 		return ctl_print_json(ctl, json_pack("{s:I}", "contact", (json_int_t)id));
 	(void)fprintf(ctl->out, "contact %lld: %s of %s, %s\n", (long long)id, contact.role,
@@ -117,7 +109,7 @@ static int run_add(struct ctl *ctl, int argc, char **argv)
  */
 
 /* As typed; NULL: stays as it is. */
-struct change {
+struct typed {
 	const char *role;
 	const char *email;
 	const char *name;
@@ -128,11 +120,11 @@ struct change {
 	bool confirm;
 };
 
-static bool is_empty_change(const struct change *change)
+static bool is_nothing(const struct typed *typed)
 {
-	return change->role == NULL && change->email == NULL && change->name == NULL &&
-	       change->language == NULL && change->deputy == NULL && change->shared == NULL &&
-	       change->active == NULL && !change->confirm;
+	return typed->role == NULL && typed->email == NULL && typed->name == NULL &&
+	       typed->language == NULL && typed->deputy == NULL && typed->shared == NULL &&
+	       typed->active == NULL && !typed->confirm;
 }
 
 static int take_flag(struct ctl *ctl, const char *what, const char *typed, bool *ret)
@@ -143,89 +135,102 @@ static int take_flag(struct ctl *ctl, const char *what, const char *typed, bool 
 }
 
 /* A new address, and one that was put out of use before, is as good as confirmed now. */
-static int apply_change(struct ctl *ctl, const struct directory *directory,
-			const struct change *change, struct contact *contact)
+static int apply_typed(struct ctl *ctl, const struct directory *directory,
+		       const struct typed *typed, const struct contact *was,
+		       struct contact *ret)
 {
-	bool was_active = contact->active;
 	int status = EXIT_DONE;
 
-	if (change->email != NULL)
-		status = check_address(ctl, change->email);
-	if (status == EXIT_DONE && change->role != NULL)
-		status = ctl_check_role(ctl, change->role);
+	*ret = *was;
+	if (typed->email != NULL)
+		status = check_address(ctl, typed->email);
+	if (status == EXIT_DONE && typed->role != NULL)
+		status = ctl_check_role(ctl, typed->role);
 	if (status == EXIT_DONE)
-		status = take_flag(ctl, "--shared", change->shared, &contact->shared);
+		status = take_flag(ctl, "--shared", typed->shared, &ret->shared);
 	if (status == EXIT_DONE)
-		status = take_flag(ctl, "--active", change->active, &contact->active);
-	if (status == EXIT_DONE && change->deputy != NULL)
+		status = take_flag(ctl, "--active", typed->active, &ret->active);
+	if (status == EXIT_DONE && typed->deputy != NULL)
 		status = ctl_find_contact(ctl, directory, "--deputy",
-					  strcmp(change->deputy, "none") != 0 ? change->deputy
-									      : NULL,
-					  NULL, &contact->deputy);
+					  strcmp(typed->deputy, "none") != 0 ? typed->deputy
+									     : NULL,
+					  NULL, &ret->deputy);
 	if (status != EXIT_DONE)
 		return status;
-	contact->role = change->role != NULL ? change->role : contact->role;
-	contact->email = change->email != NULL ? change->email : contact->email;
-	contact->name = change->name != NULL ? change->name : contact->name;
-	contact->language = change->language != NULL ? change->language : contact->language;
-	if ((change->confirm || change->email != NULL || contact->active != was_active) &&
-	    !ctl_now(ctl, home_zone(ctl->config), &contact->confirmed_at))
+	ret->role = typed->role != NULL ? typed->role : was->role;
+	ret->email = typed->email != NULL ? typed->email : was->email;
+	ret->name = typed->name != NULL ? typed->name : was->name;
+	ret->language = typed->language != NULL ? typed->language : was->language;
+	if ((typed->confirm || typed->email != NULL || ret->active != was->active) &&
+	    !ctl_now(ctl, home_zone(ctl->config), &ret->confirmed_at))
 		return EXIT_USAGE;
 	return EXIT_DONE;
 }
 
-static int write_change(struct ctl *ctl, const struct change *change, const char *typed)
+static int write_change(struct ctl *ctl, struct writing *writing, const struct typed *typed,
+			const char *number, int64_t *ret_id, struct text *said)
 {
-	CLEANUP(store_closep) struct store *store = NULL;
-	CLEANUP(register_closep) struct registrar *registrar = NULL;
 	struct directory directory = { 0 };
 	struct contact contact;
 	struct error error = { 0 };
-	int64_t id = 0;
-	int status = ctl_open_store(ctl, &store);
+	int status = ctl_directory(ctl, writing->store, &directory);
 
 	if (status == EXIT_DONE)
-		status = read_directory(ctl, store, &directory);
+		status = ctl_find_contact(ctl, &directory, "contact change", number, NULL,
+					  ret_id);
 	if (status == EXIT_DONE)
-		status = ctl_find_contact(ctl, &directory, "contact change", typed, NULL, &id);
+		status = apply_typed(ctl, &directory, typed,
+				     directory_contact(&directory, *ret_id), &contact);
 	if (status != EXIT_DONE)
 		return status;
-	contact = *directory_contact(&directory, id);
-	status = apply_change(ctl, &directory, change, &contact);
-	if (status == EXIT_DONE)
-		status = ctl_open_register(ctl, &registrar);
-	if (status != EXIT_DONE)
-		return status;
-	if (register_change_contact(registrar, &contact, &error) < 0)
+	if (register_change_contact(writing->registrar, directory_contact(&directory, *ret_id),
+				    &contact, &error) < 0)
 		return ctl_fail(ctl, &error, "");
+	text_appendf(said, "contact %lld: %s of %s, %s%s\n", (long long)*ret_id, contact.role,
+		     contact.agency, contact.email, contact.active ? "" : ", not active");
+	return EXIT_DONE;
+}
+
+/* Said is only what has been written, by when the contact is not there to be read any more. */
+static int change_and_say(struct ctl *ctl, const struct typed *typed, const char *number)
+{
+	CLEANUP(writing_clear) struct writing writing = { 0 };
+	CLEANUP(text_clear) struct text said = { 0 };
+	int64_t id = 0;
+	int status = ctl_writing_begin(ctl, &writing);
+
+	if (status == EXIT_DONE)
+		status = ctl_writing_end(
+			ctl, &writing, write_change(ctl, &writing, typed, number, &id, &said));
+	if (status != EXIT_DONE)
+		return status;
 	if (ctl->json)
 		return ctl_print_json(ctl, json_pack("{s:I}", "contact", (json_int_t)id));
-	(void)fprintf(ctl->out, "contact %lld: %s of %s, %s%s\n", (long long)id, contact.role,
-		      contact.agency, contact.email, contact.active ? "" : ", not active");
+	(void)fputs(text_string(&said), ctl->out);
 	return EXIT_DONE;
 }
 
 static int run_change(struct ctl *ctl, int argc, char **argv)
 {
-	struct change change = { .confirm = ctl_flag(&argc, argv, "--confirm") };
+	struct typed typed = { .confirm = ctl_flag(&argc, argv, "--confirm") };
 	int status;
 
 	if (!ctl_options(ctl, &argc, argv,
-			 (struct ctl_option[]){ { "--role", &change.role },
-						{ "--email", &change.email },
-						{ "--name", &change.name },
-						{ "--language", &change.language },
-						{ "--deputy", &change.deputy },
-						{ "--shared", &change.shared },
-						{ "--active", &change.active } },
+			 (struct ctl_option[]){ { "--role", &typed.role },
+						{ "--email", &typed.email },
+						{ "--name", &typed.name },
+						{ "--language", &typed.language },
+						{ "--deputy", &typed.deputy },
+						{ "--shared", &typed.shared },
+						{ "--active", &typed.active } },
 			 7))
 		return EXIT_USAGE;
 	status = ctl_arguments(ctl, argc, argv, 1, 1);
 	if (status != EXIT_DONE)
 		return status;
-	if (is_empty_change(&change))
+	if (is_nothing(&typed))
 		return ctl_usage(ctl, "contact change needs what is to be changed");
-	return write_change(ctl, &change, argv[0]);
+	return change_and_say(ctl, &typed, argv[0]);
 }
 
 /* --- away -----------------------------------------------------------------------------------
@@ -245,31 +250,29 @@ static bool parse_absence(struct ctl *ctl, const char *from, const char *until,
 	return until == NULL || ctl_time(ctl, zone, "--until", until, &ret->until);
 }
 
-static int write_absence(struct ctl *ctl, struct absence *absence, const char *typed,
-			 const char *deputy)
+static int write_absence(struct ctl *ctl, struct writing *writing, struct absence *absence,
+			 const char *typed, const char *deputy)
 {
-	CLEANUP(store_closep) struct store *store = NULL;
-	CLEANUP(register_closep) struct registrar *registrar = NULL;
 	struct directory directory = { 0 };
 	struct error error = { 0 };
-	char from[WHEN_TEXT_SIZE];
-	char until[WHEN_TEXT_SIZE];
-	int status = ctl_open_store(ctl, &store);
+	int status = ctl_directory(ctl, writing->store, &directory);
 
-	if (status == EXIT_DONE)
-		status = read_directory(ctl, store, &directory);
 	if (status == EXIT_DONE)
 		status = ctl_find_contact(ctl, &directory, "contact away", typed, NULL,
 					  &absence->contact);
 	if (status == EXIT_DONE)
 		status = ctl_find_contact(ctl, &directory, "--deputy", deputy, NULL,
 					  &absence->deputy);
-	if (status == EXIT_DONE)
-		status = ctl_open_register(ctl, &registrar);
-	if (status != EXIT_DONE)
-		return status;
-	if (register_away(registrar, absence, &error) < 0)
-		return ctl_fail(ctl, &error, "");
+	if (status == EXIT_DONE && register_away(writing->registrar, absence, &error) < 0)
+		status = ctl_fail(ctl, &error, "");
+	return status;
+}
+
+static int say_absence(struct ctl *ctl, const struct absence *absence)
+{
+	char from[WHEN_TEXT_SIZE];
+	char until[WHEN_TEXT_SIZE];
+
 	if (ctl->json)
 		return ctl_print_json(
 			ctl, json_pack("{s:I}", "contact", (json_int_t)absence->contact));
@@ -289,6 +292,7 @@ static int write_absence(struct ctl *ctl, struct absence *absence, const char *t
 
 static int run_away(struct ctl *ctl, int argc, char **argv)
 {
+	CLEANUP(writing_clear) struct writing writing = { 0 };
 	struct absence absence = { .from = INSTANT_NEVER, .until = INSTANT_NEVER };
 	bool back = ctl_flag(&argc, argv, "--back");
 	const char *from = NULL;
@@ -311,7 +315,11 @@ static int run_away(struct ctl *ctl, int argc, char **argv)
 		return EXIT_COULD_NOT;
 	if (!back && !parse_absence(ctl, from, until, &absence))
 		return EXIT_USAGE;
-	return write_absence(ctl, &absence, argv[0], deputy);
+	status = ctl_writing_begin(ctl, &writing);
+	if (status == EXIT_DONE)
+		status = ctl_writing_end(
+			ctl, &writing, write_absence(ctl, &writing, &absence, argv[0], deputy));
+	return status == EXIT_DONE ? say_absence(ctl, &absence) : status;
 }
 
 /* --- list -----------------------------------------------------------------------------------
@@ -379,7 +387,7 @@ static int run_list(struct ctl *ctl, int argc, char **argv)
 	if (status == EXIT_DONE)
 		status = ctl_open_store(ctl, &store);
 	if (status == EXIT_DONE)
-		status = read_directory(ctl, store, &directory);
+		status = ctl_directory(ctl, store, &directory);
 	if (status == EXIT_DONE && agency != NULL)
 		status = ctl_check_agency(ctl, &directory, agency);
 	if (status != EXIT_DONE)

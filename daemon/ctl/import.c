@@ -21,8 +21,7 @@ static void import_clear(struct import *import)
 {
 	csv_table_clear(&import->table);
 	fault_list_clear(&import->faults);
-	register_close(import->registrar);
-	store_close(import->store);
+	writing_clear(&import->writing);
 	free(import->contacts);
 	free(import->repeated);
 }
@@ -303,21 +302,15 @@ static void import_table(struct import *import)
 	}
 }
 
-static int open_both(struct import *import)
+static int begin(struct import *import)
 {
-	struct error error = { 0 };
-	int status = ctl_open_store(import->ctl, &import->store);
+	int status = ctl_writing_begin(import->ctl, &import->writing);
 
 	if (status == EXIT_DONE)
-		status = ctl_open_register(import->ctl, &import->registrar);
-	if (status != EXIT_DONE)
-		return status;
-	/* From here on nobody else writes, so that what is read now stays true. */
-	if (register_batch_begin(import->registrar, &error) < 0 ||
-	    store_directory(import->store, NULL, 0, &import->directory, &error) < 0)
-		return ctl_fail(import->ctl, &error, "");
-	import->zone = calendar_zone(import->ctl->config->calendars[0].calendar);
-	return EXIT_DONE;
+		status = ctl_directory(import->ctl, import->writing.store, &import->directory);
+	if (status == EXIT_DONE)
+		import->zone = calendar_zone(import->ctl->config->calendars[0].calendar);
+	return status;
 }
 
 static int read_table(struct import *import, struct map *maps, size_t map_count)
@@ -392,20 +385,19 @@ static int tell(struct import *import, bool written)
 
 static int import_file(struct import *import, struct map *maps, size_t map_count, bool dry_run)
 {
-	struct error error = { 0 };
 	bool keep;
 	int status = read_table(import, maps, map_count);
 
 	if (status == EXIT_DONE && import->faults.errors == 0) {
-		status = open_both(import);
+		status = begin(import);
 		if (status != EXIT_DONE)
 			return status;
 		if (!check_keys(import))
 			return ctl_cannot(import->ctl, "out of memory");
 		import_table(import);
 		keep = import->faults.errors == 0 && !import->faults.incomplete && !dry_run;
-		if (register_batch_end(import->registrar, keep, &error) < 0)
-			return ctl_fail(import->ctl, &error, "");
+		if (keep)
+			status = ctl_writing_end(import->ctl, &import->writing, EXIT_DONE);
 	}
 	return status == EXIT_DONE ? tell(import, import->faults.errors == 0 && !dry_run)
 				   : status;

@@ -19,9 +19,8 @@ struct import {
 	const char *by;
 	struct csv_table table;
 	int place[EXCHANGE_COLUMNS]; /* field of a row by column; -1: not in the file */
-	struct store *store;         /* as it was before */
+	struct writing writing;      /* its store is as it was before */
 	struct directory directory;  /* of it */
-	struct registrar *registrar; /* within one transaction */
 	struct fault_list faults;
 	size_t added;
 	size_t changed;

@@ -241,7 +241,8 @@ static bool add_challenge(struct import *import, const struct csv_row *row,
 	struct registered made = { 0 };
 	struct error error = { 0 };
 
-	if (register_challenge(import->registrar, challenge, 0, list, count, &made, &error) < 0)
+	if (register_challenge(import->writing.registrar, challenge, 0, list, count, &made,
+			       &error) < 0)
 		return import_fault(import, row, -1, "%s", error.text);
 	import->added++;
 	return true;
@@ -257,10 +258,11 @@ static bool change_challenge(struct import *import, const struct csv_row *row,
 	int result = 0;
 
 	if (!same)
-		result = register_change_challenge(import->registrar, challenge, &error);
+		result = register_change_challenge(import->writing.registrar, old, challenge,
+						   &error);
 	for (size_t i = 0; i < count && result == 0; i++)
-		result =
-			register_event(import->registrar, challenge->id, &list[i], &id, &error);
+		result = register_event(import->writing.registrar, challenge->id, &list[i], &id,
+					&error);
 	if (result < 0)
 		return import_fault(import, row, -1, "%s", error.text);
 	same &&count == 0 ? import->unchanged++ : import->changed++;
@@ -272,7 +274,8 @@ static bool find_old(struct import *import, const struct csv_row *row, const cha
 		     struct challenge **ret)
 {
 	struct error error = { 0 };
-	int result = store_challenge_by_reference(import->store, reference, ret, &error);
+	int result =
+		store_challenge_by_reference(import->writing.store, reference, ret, &error);
 
 	if (result < 0)
 		return import_fault(import, row, CHALLENGE_REFERENCE, "%s", error.text);

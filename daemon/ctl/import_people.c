@@ -32,7 +32,7 @@ static bool check_calendar(struct import *import, const struct csv_row *row,
 			      count);
 }
 
-static bool same_agency(const struct agency *a, const struct agency *b)
+static bool is_same_agency(const struct agency *a, const struct agency *b)
 {
 	return strcmp(a->name, b->name) == 0 && strcmp(a->telephone, b->telephone) == 0 &&
 	       strcmp(a->calendar, b->calendar) == 0 && a->cover == b->cover;
@@ -43,7 +43,9 @@ bool import_agency(struct import *import, const struct csv_row *row)
 	const char *id = import_or(import, row, AGENCY_ID, "");
 	const struct agency *old = directory_agency(&import->directory, id);
 	struct agency agency = { .name = "", .telephone = "", .calendar = "" };
+	struct registrar *registrar = import->writing.registrar;
 	struct error error = { 0 };
+	int result;
 
 	if (id[0] == '\0')
 		return import_fault(import, row, AGENCY_ID, "every agency needs one");
@@ -60,11 +62,13 @@ bool import_agency(struct import *import, const struct csv_row *row)
 	if (!import_person(import, row, AGENCY_COVER, NULL, &agency.cover) ||
 	    !check_calendar(import, row, &agency))
 		return false;
-	if (old != NULL && same_agency(old, &agency)) {
+	if (old != NULL && is_same_agency(old, &agency)) {
 		import->unchanged++;
 		return true;
 	}
-	if (register_agency(import->registrar, &agency, old != NULL, &error) < 0)
+	result = old != NULL ? register_change_agency(registrar, old, &agency, &error)
+			     : register_agency(registrar, &agency, &error);
+	if (result < 0)
 		return write_fault(import, row, &error);
 	old != NULL ? import->changed++ : import->added++;
 	return true;
@@ -181,7 +185,7 @@ static bool read_contact(struct import *import, const struct csv_row *row, struc
 	ret->name = import_or(import, row, CONTACT_NAME, ret->name);
 	ret->email = import_or(import, row, CONTACT_EMAIL, ret->email);
 	ret->language = import_or(import, row, CONTACT_LANGUAGE, ret->language);
-	if (ret->language[0] == '\0')
+	if (ret->language[0] == '\0' && import_value(import, row, CONTACT_LANGUAGE) != NULL)
 		ret->language = "en";
 	return import_flag(import, row, CONTACT_SHARED, &ret->shared) &&
 	       import_flag(import, row, CONTACT_ACTIVE, &ret->active) &&
@@ -206,9 +210,11 @@ static bool write_contact(struct import *import, const struct csv_row *row,
 	    (old->active != contact->active || strcmp(old->email, contact->email) != 0))
 		contact->confirmed_at = import->now;
 	if (old != NULL)
-		result = register_change_contact(import->registrar, contact, &error);
+		result = register_change_contact(import->writing.registrar, old, contact,
+						 &error);
 	else
-		result = register_contact(import->registrar, contact, &contact->id, &error);
+		result = register_contact(import->writing.registrar, contact, &contact->id,
+					  &error);
 	if (result < 0)
 		return write_fault(import, row, &error);
 	old != NULL ? import->changed++ : import->added++;
@@ -245,15 +251,13 @@ bool import_contact(struct import *import, const struct csv_row *row)
 bool import_deputy(struct import *import, const struct csv_row *row)
 {
 	struct contact *contact = &import->contacts[row - import->table.row];
-	int64_t deputy = contact->deputy;
+	const struct contact was = *contact;
 	struct error error = { 0 };
 
-	if (contact->id == 0 || !import_person(import, row, CONTACT_DEPUTY, NULL, &deputy))
+	if (contact->id == 0 ||
+	    !import_person(import, row, CONTACT_DEPUTY, NULL, &contact->deputy))
 		return false;
-	if (deputy == contact->deputy)
-		return true;
-	contact->deputy = deputy;
-	if (register_change_contact(import->registrar, contact, &error) < 0)
+	if (register_change_contact(import->writing.registrar, &was, contact, &error) < 0)
 		return import_fault(import, row, CONTACT_DEPUTY, "%s", error.text);
 	return true;
 }

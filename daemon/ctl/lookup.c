@@ -33,6 +33,48 @@ int ctl_open_register(struct ctl *ctl, struct registrar **ret)
 	return EXIT_DONE;
 }
 
+int ctl_directory(struct ctl *ctl, struct store *store, struct directory *ret)
+{
+	struct error error = { 0 };
+
+	return store_directory(store, NULL, 0, ret, &error) < 0 ? ctl_fail(ctl, &error, "")
+								: EXIT_DONE;
+}
+
+int ctl_writing_begin(struct ctl *ctl, struct writing *ret)
+{
+	CLEANUP(writing_clear) struct writing writing = { 0 };
+	struct error error = { 0 };
+	/* First, for it takes the store out of WAL mode: not while we have it open. */
+	int status = ctl_open_register(ctl, &writing.registrar);
+
+	if (status == EXIT_DONE && register_batch_begin(writing.registrar, &error) < 0)
+		status = ctl_fail(ctl, &error, "");
+	if (status == EXIT_DONE)
+		status = ctl_open_store(ctl, &writing.store);
+	if (status != EXIT_DONE)
+		return status;
+	*ret = TAKE(writing);
+	return EXIT_DONE;
+}
+
+int ctl_writing_end(struct ctl *ctl, struct writing *writing, int status)
+{
+	struct error error = { 0 };
+
+	if (status == EXIT_DONE && register_batch_end(writing->registrar, true, &error) < 0)
+		status = ctl_fail(ctl, &error, "");
+	writing_clear(writing);
+	return status;
+}
+
+/* What is not committed is taken back by closing it. */
+void writing_clear(struct writing *writing)
+{
+	register_closep(&writing->registrar);
+	store_closep(&writing->store);
+}
+
 /* Only a mistyped reference pays for the walk through all of them. */
 static int unknown_reference(struct ctl *ctl, struct store *store, const char *reference)
 {

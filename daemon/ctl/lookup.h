@@ -14,6 +14,23 @@
 int ctl_open_store(struct ctl *ctl, struct store **ret);
 int ctl_open_register(struct ctl *ctl, struct registrar **ret);
 
+/* Everybody in it; borrowed from the store. */
+int ctl_directory(struct ctl *ctl, struct store *store, struct directory *ret);
+
+/*
+ * The store, to be read and then written: from begin to end nobody else writes, so that what
+ * was read, and checked by it, is true still when what follows from it is written. Nobody is to
+ * be asked anything meanwhile. End it with what has become of it: only after EXIT_DONE
+ * is anything written. It answers that, or EXIT_COULD_NOT.
+ */
+struct writing {
+	struct store *store;
+	struct registrar *registrar;
+};
+int ctl_writing_begin(struct ctl *ctl, struct writing *ret);
+int ctl_writing_end(struct ctl *ctl, struct writing *writing, int status);
+void writing_clear(struct writing *writing);
+
 /* Borrowed from the store until its next call. */
 int ctl_find_challenge(struct ctl *ctl, struct store *store, const char *reference,
 		       struct challenge **ret);

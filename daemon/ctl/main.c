@@ -5,6 +5,7 @@
 static const struct command *const table[] = {
 	&command_adopt,
 	&command_agency_add,
+	&command_agency_change,
 	&command_agency_list,
 	&command_approve,
 	&command_approve_clock,

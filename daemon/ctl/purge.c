@@ -34,7 +34,8 @@ enum { RULE_CHALLENGES, RULE_CONTACTS, RULE_BODIES, RULE_LEDGER, RULES };
 
 struct doomed {
 	int64_t id;
-	char *name; /* a reference, or an agency's contact in words; owned */
+	int64_t state; /* a challenge's change_seq, a contact's confirmed_at, when looked at */
+	char *name;    /* a reference, or an agency's contact in words; owned */
 };
 
 struct purge {
@@ -95,17 +96,16 @@ static int keep(struct purge *purge, const char *name, const char *why, struct e
 		       : 0;
 }
 
-static int doom(struct purge *purge, struct rule *rule, int64_t id, const char *name,
+static int doom(struct purge *purge, struct rule *rule, struct doomed doomed,
 		struct error *error)
 {
-	char *copy = strdup(name);
-
-	if (copy == NULL || list_reserve(&purge->doomed, purge->count, &purge->capacity,
-					 sizeof *purge->doomed) < 0) {
-		free(copy);
+	doomed.name = strdup(doomed.name);
+	if (doomed.name == NULL || list_reserve(&purge->doomed, purge->count, &purge->capacity,
+						sizeof *purge->doomed) < 0) {
+		free(doomed.name);
 		return error_memory(error);
 	}
-	purge->doomed[purge->count++] = (struct doomed){ id, copy };
+	purge->doomed[purge->count++] = doomed;
 	rule->count++;
 	return 0;
 }
@@ -133,7 +133,10 @@ static int look_at_challenge(struct purge *purge, struct timeline *timeline,
 		return result;
 	if (result == 1)
 		return keep(purge, challenge->reference, "it is held", error);
-	return doom(purge, rule, challenge->id, challenge->reference, error);
+	return doom(purge, rule,
+		    (struct doomed){ challenge->id, challenge->change_seq,
+				     (char *)challenge->reference },
+		    error);
 }
 
 static int look_at_challenges(struct purge *purge, struct store *store, struct error *error)
@@ -177,7 +180,10 @@ static int look_at_contacts(struct purge *purge, struct store *store, struct err
 				      "is not known",
 				      error);
 		else if (instant_before(contact->confirmed_at, rule->before))
-			result = doom(purge, rule, contact->id, name, error);
+			result = doom(purge, rule,
+				      (struct doomed){ contact->id,
+						       contact->confirmed_at.seconds, name },
+				      error);
 	}
 	return result;
 }
@@ -224,6 +230,40 @@ static void rule_text(const struct rule *rule, char out[static 100])
 		       retention_text(rule->period, period)); /* fits */
 }
 
+/* Nothing goes that is not just as it was when it was looked at. */
+static int check_unchanged(struct purge *purge, struct store *store,
+			   const struct directory *directory, struct error *error)
+{
+	size_t challenges = purge->rule[RULE_CHALLENGES].count;
+
+	for (size_t i = 0; i < purge->count; i++) {
+		CLEANUP(text_clear) struct text held = { 0 };
+		const struct doomed *doomed = &purge->doomed[i];
+		const struct contact *contact = directory_contact(directory, doomed->id);
+		struct challenge *challenge = NULL;
+		int result = 0;
+		bool same;
+
+		if (i < challenges) {
+			result = store_challenge(store, doomed->id, &challenge, error);
+			same = challenge != NULL && challenge->change_seq == doomed->state;
+			if (result >= 0)
+				result = ledger_challenge_is_held(purge->ledger, doomed->id,
+								  &held, error);
+			same = same && result == 0;
+		} else {
+			same = contact != NULL && !contact->active &&
+			       contact->confirmed_at.seconds == doomed->state;
+		}
+		if (result < 0)
+			return result;
+		if (!same)
+			return error_set(error, EAGAIN, "%s has changed meanwhile",
+					 doomed->name);
+	}
+	return 0;
+}
+
 static int purge_store_rows(struct purge *purge, struct registrar *registrar,
 			    struct error *error)
 {
@@ -241,27 +281,23 @@ static int purge_store_rows(struct purge *purge, struct registrar *registrar,
 	return result;
 }
 
-static int purge_store(struct purge *purge, struct error *error)
+static int purge_store(struct purge *purge)
 {
-	CLEANUP(register_closep) struct registrar *registrar = NULL;
-	struct error ending = { 0 };
-	int result = 0;
-	int ended;
+	CLEANUP(writing_clear) struct writing writing = { 0 };
+	struct directory directory = { 0 };
+	struct error error = { 0 };
+	int status = EXIT_DONE;
 
 	if (purge->count == 0)
-		return 0;
-	result = register_open(purge->ctl->config->store, &registrar, error);
-	if (result == 0)
-		result = register_batch_begin(registrar, error);
-	if (result < 0)
-		return result;
-	result = purge_store_rows(purge, registrar, error);
-	ended = register_batch_end(registrar, result == 0, &ending);
-	if (result == 0 && ended < 0) {
-		*error = ending;
-		return ended;
-	}
-	return result;
+		return EXIT_DONE;
+	status = ctl_writing_begin(purge->ctl, &writing);
+	if (status == EXIT_DONE)
+		status = ctl_directory(purge->ctl, writing.store, &directory);
+	if (status == EXIT_DONE &&
+	    (check_unchanged(purge, writing.store, &directory, &error) < 0 ||
+	     purge_store_rows(purge, writing.registrar, &error) < 0))
+		status = ctl_fail(purge->ctl, &error, "Nothing was erased: run it again.");
+	return status == EXIT_DONE ? ctl_writing_end(purge->ctl, &writing, EXIT_DONE) : status;
 }
 
 static int note_store(struct purge *purge, struct error *error)
@@ -311,10 +347,12 @@ static int purge_part(struct purge *purge, enum ledger_part part, const struct r
 static int erase(struct purge *purge)
 {
 	struct error error = { 0 };
-	int result = purge_store(purge, &error);
+	int status = purge_store(purge);
+	int result;
 
-	if (result == 0)
-		result = note_store(purge, &error);
+	if (status != EXIT_DONE)
+		return status;
+	result = note_store(purge, &error);
 	if (result == 0)
 		result = purge_part(purge, LEDGER_BODIES, &purge->rule[RULE_BODIES], &error);
 	if (result == 0)

@@ -95,18 +95,14 @@ static int check_policy(struct ctl *ctl, const struct typed *typed, const struct
 	return status;
 }
 
-static int check_people(struct ctl *ctl, const struct typed *typed, struct challenge *ret)
+static int check_people(struct ctl *ctl, const struct typed *typed, struct store *store,
+			struct challenge *ret)
 {
-	CLEANUP(store_closep) struct store *store = NULL;
 	struct directory directory = { 0 };
-	struct error error = { 0 };
-	int status = ctl_open_store(ctl, &store);
+	int status = ctl_directory(ctl, store, &directory);
 
-	if (status != EXIT_DONE)
-		return status;
-	if (store_directory(store, NULL, 0, &directory, &error) < 0)
-		return ctl_fail(ctl, &error, "");
-	status = ctl_check_agency(ctl, &directory, typed->raising);
+	if (status == EXIT_DONE)
+		status = ctl_check_agency(ctl, &directory, typed->raising);
 	if (status == EXIT_DONE)
 		status = ctl_check_agency(ctl, &directory, typed->receiving);
 	if (status == EXIT_DONE)
@@ -156,22 +152,26 @@ static size_t first_events(const struct ctl *ctl, const struct typed *typed, str
 }
 
 static int write_challenge(struct ctl *ctl, const struct typed *typed,
-			   const struct policy *policy, const struct challenge *challenge,
+			   const struct policy *policy, struct challenge *challenge,
 			   struct instant at)
 {
-	CLEANUP(register_closep) struct registrar *registrar = NULL;
+	CLEANUP(writing_clear) struct writing writing = { 0 };
 	struct recording recordings[3];
 	size_t count = first_events(ctl, typed, at, recordings);
 	struct registered made = { 0 };
 	struct error error = { 0 };
 	int32_t year = day_to_date(calendar_day(policy->calendar, at)).year;
-	int status = ctl_open_register(ctl, &registrar);
+	int status = ctl_writing_begin(ctl, &writing);
 
+	if (status == EXIT_DONE)
+		status = check_people(ctl, typed, writing.store, challenge);
+	if (status == EXIT_DONE && register_challenge(writing.registrar, challenge, year,
+						      recordings, count, &made, &error) < 0)
+		status = ctl_fail(ctl, &error, "");
+	if (status == EXIT_DONE)
+		status = ctl_writing_end(ctl, &writing, EXIT_DONE);
 	if (status != EXIT_DONE)
 		return status;
-	if (register_challenge(registrar, challenge, year, recordings, count, &made, &error) <
-	    0)
-		return ctl_fail(ctl, &error, "");
 	if (ctl->json)
 		return ctl_print_json(ctl, json_pack("{s:s, s:I, s:s, s:s}", "reference",
 						     made.reference, "id", (json_int_t)made.id,
@@ -214,9 +214,7 @@ static int raise_challenge(struct ctl *ctl, const struct typed *typed)
 	if (instant_before(challenge.protect_by, at))
 		return ctl_usage(ctl, "--protect-by: %s lies before the raising",
 				 typed->protect_by);
-	status = check_people(ctl, typed, &challenge);
-	if (status == EXIT_DONE)
-		status = write_challenge(ctl, typed, policy, &challenge, at);
+	status = write_challenge(ctl, typed, policy, &challenge, at);
 	if (status == EXIT_DONE && doubt != NULL)
 		(void)fprintf(ctl->err, "%s: warning: \"%.100s\" is %s\n", ctl->program,
 			      typed->receiving, doubt);

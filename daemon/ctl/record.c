@@ -94,35 +94,24 @@ static int fill_event(struct ctl *ctl, const struct typed *typed, const struct z
 	return EXIT_DONE;
 }
 
-static int write_event(struct ctl *ctl, const struct typed *typed, int64_t challenge,
-		       const struct event *event)
+static int write_event(struct ctl *ctl, struct registrar *registrar, const struct typed *typed,
+		       int64_t challenge, const struct event *event, int64_t *ret_id)
 {
-	CLEANUP(register_closep) struct registrar *registrar = NULL;
 	const struct recording recording = {
 		.event = *event,
 		.by = typed->by != NULL ? typed->by : "",
 		.note = typed->note != NULL ? typed->note : "",
 	};
 	struct error error = { 0 };
-	int64_t id = 0;
-	int status = ctl_open_register(ctl, &registrar);
 
-	if (status != EXIT_DONE)
-		return status;
-	if (register_event(registrar, challenge, &recording, &id, &error) < 0)
-		return ctl_fail(ctl, &error, "");
-	if (ctl->json)
-		return ctl_print_json(ctl, json_pack("{s:s, s:I, s:s}", "reference",
-						     typed->reference, "event", (json_int_t)id,
-						     "kind", typed->kind));
-	(void)fprintf(ctl->out, "%s: event %lld, %s\n", typed->reference, (long long)id,
-		      typed->kind);
-	return EXIT_DONE;
+	return register_event(registrar, challenge, &recording, ret_id, &error) < 0
+		       ? ctl_fail(ctl, &error, "")
+		       : EXIT_DONE;
 }
 
-static int record(struct ctl *ctl, const struct typed *typed)
+static int record_in(struct ctl *ctl, struct writing *writing, const struct typed *typed,
+		     int64_t *ret_id)
 {
-	CLEANUP(store_closep) struct store *store = NULL;
 	struct challenge *challenge = NULL;
 	const struct policy *policy = NULL;
 	struct event event = {
@@ -132,10 +121,8 @@ static int record(struct ctl *ctl, const struct typed *typed)
 		.value = typed->value != NULL ? typed->value : "",
 		.recorded_at = clock_now(ctl->clock),
 	};
-	int status = ctl_open_store(ctl, &store);
+	int status = ctl_find_challenge(ctl, writing->store, typed->reference, &challenge);
 
-	if (status == EXIT_DONE)
-		status = ctl_find_challenge(ctl, store, typed->reference, &challenge);
 	if (status == EXIT_DONE)
 		status = ctl_policy_of(ctl, challenge, &policy);
 	if (status == EXIT_DONE)
@@ -145,8 +132,28 @@ static int record(struct ctl *ctl, const struct typed *typed)
 	if (status == EXIT_DONE)
 		status = fill_event(ctl, typed, calendar_zone(policy->calendar), &event);
 	if (status == EXIT_DONE)
-		status = write_event(ctl, typed, challenge->id, &event);
+		status = write_event(ctl, writing->registrar, typed, challenge->id, &event,
+				     ret_id);
 	return status;
+}
+
+static int record(struct ctl *ctl, const struct typed *typed)
+{
+	CLEANUP(writing_clear) struct writing writing = { 0 };
+	int64_t id = 0;
+	int status = ctl_writing_begin(ctl, &writing);
+
+	if (status == EXIT_DONE)
+		status = ctl_writing_end(ctl, &writing, record_in(ctl, &writing, typed, &id));
+	if (status != EXIT_DONE)
+		return status;
+	if (ctl->json)
+		return ctl_print_json(ctl, json_pack("{s:s, s:I, s:s}", "reference",
+						     typed->reference, "event", (json_int_t)id,
+						     "kind", typed->kind));
+	(void)fprintf(ctl->out, "%s: event %lld, %s\n", typed->reference, (long long)id,
+		      typed->kind);
+	return EXIT_DONE;
 }
 
 static int run(struct ctl *ctl, int argc, char **argv)

@@ -30,6 +30,7 @@ struct coming {
 
 struct item {
 	int64_t challenge;
+	int64_t change_seq; /* by what was shown */
 	char *reference;
 	const struct policy *policy;
 	const char
@@ -249,7 +250,7 @@ static int add_item(struct plan *plan, const struct item *item, const char *refe
 /* 1: planned; 0: there is nothing to restart in it. */
 static int plan_challenge(struct plan *plan, struct challenge *challenge, struct error *error)
 {
-	struct item item = { .challenge = challenge->id };
+	struct item item = { .challenge = challenge->id, .change_seq = challenge->change_seq };
 	bool open = false;
 	int result;
 
@@ -471,13 +472,31 @@ static int adopt_past(const struct plan *plan, size_t *ret)
 	return adopt_in(plan, ledger, ret);
 }
 
-static int record_events(const struct plan *plan)
+/* What somebody agreed to is only what was shown: nothing may have happened since. */
+static int check_unchanged(const struct plan *plan, struct store *store)
 {
-	CLEANUP(register_closep) struct registrar *registrar = NULL;
 	struct ctl *ctl = plan->restart->ctl;
-	int status = ctl_open_register(ctl, &registrar);
+	struct error error = { 0 };
 
-	for (size_t i = 0; i < plan->item_count && status == EXIT_DONE; i++) {
+	for (size_t i = 0; i < plan->item_count; i++) {
+		const struct item *item = &plan->items[i];
+		struct challenge *now = NULL;
+		int result = store_challenge(store, item->challenge, &now, &error);
+
+		if (result < 0)
+			return ctl_fail(ctl, &error, "Nothing was restarted.");
+		if (now == NULL || now->change_seq != item->change_seq)
+			return ctl_cannot(ctl,
+					  "%s has changed meanwhile. Nothing was restarted: "
+					  "run it again",
+					  item->reference);
+	}
+	return EXIT_DONE;
+}
+
+static int record_events(const struct plan *plan, struct registrar *registrar)
+{
+	for (size_t i = 0; i < plan->item_count; i++) {
 		const struct item *item = &plan->items[i];
 		const struct recording recording = {
 			.event = {
@@ -495,9 +514,24 @@ static int record_events(const struct plan *plan)
 		int64_t id;
 
 		if (register_event(registrar, item->challenge, &recording, &id, &error) < 0)
-			status = ctl_fail(ctl, &error, "Run it again for those that are left.");
+			return ctl_fail(plan->restart->ctl, &error, "Nothing was restarted.");
 	}
-	return status;
+	return EXIT_DONE;
+}
+
+static int carry_out(const struct plan *plan, size_t *ret_adopted)
+{
+	CLEANUP(writing_clear) struct writing writing = { 0 };
+	int status = ctl_writing_begin(plan->restart->ctl, &writing);
+
+	if (status == EXIT_DONE)
+		status = check_unchanged(plan, writing.store);
+	if (status == EXIT_DONE)
+		status = adopt_past(plan, ret_adopted);
+	if (status == EXIT_DONE)
+		status = record_events(plan, writing.registrar);
+	return status == EXIT_DONE ? ctl_writing_end(plan->restart->ctl, &writing, EXIT_DONE)
+				   : status;
 }
 
 static int ask(const struct plan *plan)
@@ -536,9 +570,7 @@ int adopt_restart(const struct restart *restart)
 		return print_json(&plan, false, 0); /* a look: nobody can be asked */
 	status = ask(&plan);
 	if (status == EXIT_DONE)
-		status = adopt_past(&plan, &adopted);
-	if (status == EXIT_DONE)
-		status = record_events(&plan);
+		status = carry_out(&plan, &adopted);
 	if (status != EXIT_DONE)
 		return status;
 	if (ctl->json)

@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from control import run_meanwhile  # noqa: E402
 from partnership import BUILD, Partnership  # noqa: E402
 from smtp_server import Server  # noqa: E402
 
@@ -168,6 +169,24 @@ class Purge(unittest.TestCase):
         self.assertEqual(self.erase(later=800)["from_the_store"], ["HELD"])
         self.assertEqual(self.there.remember(bodies + "2"), [(0,)])
         self.assertTrue(self.verify()["intact"])
+
+    def test_what_has_changed_since_it_was_looked_at_stays(self):
+        self.challenges()
+        with self.there.open_store() as store:
+            store.execute("UPDATE contact SET active = 0, confirmed_at = CAST(strftime('%s') AS INTEGER) WHERE id = 2")
+        before = self.stored("SELECT count(*) FROM event")[0][0]
+        for statement, name in (("INSERT INTO event (challenge, kind) VALUES (2, 'reopened')", "HELD"),
+                                ("UPDATE contact SET active = 1 WHERE id = 2", "contact 2 of council")):
+            with self.subTest(name):
+                ran = run_meanwhile(self.there.store, [statement],
+                                    ["faketime", "-f", "+800d", CTL, "--config", self.there.config, "purge", "--yes",
+                                     "--by", "A. Officer"], env=self.there.environment())
+                self.assertEqual((ran.returncode, ran.stdout), (3, ""))
+                self.assertIn(f"{name} has changed meanwhile. Nothing was erased", ran.stderr)
+        self.assertEqual(self.stored("SELECT count(*) FROM event"), [(before + 1,)])
+        self.assertEqual(self.stored("SELECT active FROM contact WHERE id = 2"), [(1,)])
+        self.assertEqual(self.stored("SELECT count(*) FROM purge"), [(0,)])
+        self.assertEqual(self.erase(later=800)["from_the_store"], ["DONE"])
 
     def test_contacts_go_once_they_are_not_active_for_long(self):
         self.challenges()

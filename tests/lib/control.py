@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -15,6 +16,22 @@ TOP = Path(__file__).resolve().parent.parent.parent
 CTL = Path(os.environ.get("BUILD", TOP / "build")).resolve() / "challengectl"
 DONE, NO, USAGE, COULD_NOT = 0, 1, 2, 3
 TABLES = ("agency", "contact", "challenge", "event", "purge")
+
+
+def run_meanwhile(store, statements, command, **more):
+    """Runs the command while another writer has the store, who commits these only when the command waits for it."""
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            other.execute(statement)
+        running = subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, **more)
+        time.sleep(0.8)
+        waits = running.poll() is None
+        other.execute("COMMIT")
+    said, complaint = running.communicate(timeout=60)
+    assert waits, f"it did not wait: {said}{complaint}"
+    return subprocess.CompletedProcess(command, running.returncode, said, complaint)
 
 
 class Control(unittest.TestCase):

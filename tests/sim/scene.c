@@ -260,7 +260,7 @@ static void fill_store(void)
 			.id = agencies[i], .name = agencies[i], .telephone = "", .calendar = ""
 		};
 
-		MUST(register_agency(scene.registrar, &agency, false, &error));
+		MUST(register_agency(scene.registrar, &agency, &error));
 	}
 	for (size_t i = 0; i < COUNT(people); i++) {
 		struct contact contact = { .agency = people[i].agency,

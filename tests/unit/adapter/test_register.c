@@ -71,7 +71,7 @@ static int setup(void **state)
 	(void)snprintf(place->path, sizeof place->path, "%s/store.db", place->folder);
 	assert_int_equal(register_init(place->path, NULL), 0);
 	assert_int_equal(register_open(place->path, &place->registrar, NULL), 0);
-	assert_int_equal(register_agency(place->registrar, &school, false, NULL), 0);
+	assert_int_equal(register_agency(place->registrar, &school, NULL), 0);
 	assert_int_equal(register_contact(place->registrar, &teacher, &id, NULL), 0);
 	assert_int_equal(id, 1);
 	*state = place;
@@ -443,16 +443,18 @@ static void agencies_are_added_once_and_changed_by_will(void **state)
 	struct agency agency = school;
 
 	agency.name = "New name";
-	assert_int_equal(register_agency(place->registrar, &agency, false, NULL), -EEXIST);
-	assert_int_equal(register_agency(place->registrar, &agency, true, NULL), 0);
+	assert_int_equal(register_agency(place->registrar, &agency, NULL), -EEXIST);
+	assert_int_equal(register_change_agency(place->registrar, &school, &agency, NULL), 0);
 	assert_int_equal(number(place, "SELECT name = 'New name' FROM agency"), 1);
+	assert_int_equal(register_change_agency(place->registrar, &agency, &agency, NULL), 0);
 	agency.id = "other";
-	assert_int_equal(register_agency(place->registrar, &agency, true, NULL), -ENOENT);
+	assert_int_equal(register_change_agency(place->registrar, &school, &agency, NULL),
+			 -ENOENT);
 	agency.cover = 44;
-	assert_int_equal(register_agency(place->registrar, &agency, false, NULL), -ENOENT);
+	assert_int_equal(register_agency(place->registrar, &agency, NULL), -ENOENT);
 	agency.cover = 0;
 	agency.id = "";
-	assert_int_equal(register_agency(place->registrar, &agency, false, NULL), -EINVAL);
+	assert_int_equal(register_agency(place->registrar, &agency, NULL), -EINVAL);
 }
 
 /* Others see nothing of a batch until its end, and one change that fails spoils no other. */
@@ -465,12 +467,11 @@ static void a_batch_is_written_whole_or_not_at_all(void **state)
 	for (int keep = 0; keep <= 1; keep++) {
 		assert_int_equal(register_batch_begin(place->registrar, NULL), 0);
 		agency.id = "one";
-		assert_int_equal(register_agency(place->registrar, &agency, false, NULL), 0);
+		assert_int_equal(register_agency(place->registrar, &agency, NULL), 0);
 		agency.id = "school";
-		assert_int_equal(register_agency(place->registrar, &agency, false, NULL),
-				 -EEXIST);
+		assert_int_equal(register_agency(place->registrar, &agency, NULL), -EEXIST);
 		agency.id = "two";
-		assert_int_equal(register_agency(place->registrar, &agency, false, NULL), 0);
+		assert_int_equal(register_agency(place->registrar, &agency, NULL), 0);
 		assert_int_equal(number(place, "SELECT count(*) FROM agency"), 1);
 		assert_int_equal(register_batch_end(place->registrar, keep == 1, NULL), 0);
 		assert_int_equal(number(place, "SELECT count(*) FROM agency"),
@@ -478,7 +479,7 @@ static void a_batch_is_written_whole_or_not_at_all(void **state)
 	}
 	/* Each change stands alone again. */
 	agency.id = "three";
-	assert_int_equal(register_agency(place->registrar, &agency, false, NULL), 0);
+	assert_int_equal(register_agency(place->registrar, &agency, NULL), 0);
 	assert_int_equal(number(place, "SELECT count(*) FROM agency"), 4);
 	assert_int_equal(register_batch_end(place->registrar, true, &error), -ECANCELED);
 }
@@ -495,17 +496,21 @@ static void contacts_are_changed_and_may_bring_their_number(void **state)
 	assert_int_equal(register_contact(place->registrar, &contact, &id, NULL), -EEXIST);
 	contact.name = "New name";
 	contact.deputy = 1;
-	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), 0);
+	assert_int_equal(register_change_contact(place->registrar, &teacher, &contact, NULL),
+			 0);
 	assert_int_equal(number(place, "SELECT name = 'New name' AND deputy = 1 AND active = 1"
 				       " FROM contact WHERE id = 40"),
 			 1);
 	contact.deputy = 40;
-	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), -EINVAL);
+	assert_int_equal(register_change_contact(place->registrar, &teacher, &contact, NULL),
+			 -EINVAL);
 	contact.deputy = 0;
 	contact.id = 41;
-	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), -ENOENT);
+	assert_int_equal(register_change_contact(place->registrar, &teacher, &contact, NULL),
+			 -ENOENT);
 	contact.id = 0;
-	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), -ENOENT);
+	assert_int_equal(register_change_contact(place->registrar, &teacher, &contact, NULL),
+			 -ENOENT);
 }
 
 static void raise_plain(const struct place *place, struct registered *ret)
@@ -525,17 +530,21 @@ static void challenges_are_changed_but_for_their_reference(void **state)
 	challenge.id = made.id;
 	challenge.urgency = "urgent";
 	challenge.reference = "ANOTHER";
-	assert_int_equal(register_change_challenge(place->registrar, &challenge, NULL), 0);
+	assert_int_equal(
+		register_change_challenge(place->registrar, &plain_challenge, &challenge, NULL),
+		0);
 	assert_int_equal(number(place, "SELECT urgency = 'urgent' AND reference = '2026-014'"
 				       " AND change_seq = 3 FROM challenge"),
 			 1);
 	challenge.raising_agency = "none";
-	assert_int_equal(register_change_challenge(place->registrar, &challenge, NULL),
-			 -ENOENT);
+	assert_int_equal(
+		register_change_challenge(place->registrar, &plain_challenge, &challenge, NULL),
+		-ENOENT);
 	challenge.raising_agency = "school";
 	challenge.id = 99;
-	assert_int_equal(register_change_challenge(place->registrar, &challenge, NULL),
-			 -ENOENT);
+	assert_int_equal(
+		register_change_challenge(place->registrar, &plain_challenge, &challenge, NULL),
+		-ENOENT);
 }
 
 static void what_is_purged_leaves_its_record(void **state)
@@ -564,7 +573,8 @@ static void what_is_purged_leaves_its_record(void **state)
 	assert_int_equal(register_purge_contact(place->registrar, 1, NULL), -ENOENT);
 	contact.id = 1;
 	contact.active = false;
-	assert_int_equal(register_change_contact(place->registrar, &contact, NULL), 0);
+	assert_int_equal(register_change_contact(place->registrar, &teacher, &contact, NULL),
+			 0);
 	assert_int_equal(register_purge_contact(place->registrar, 1, NULL), 0);
 	assert_int_equal(number(place, "SELECT count(*) FROM contact"), 0);
 }

@@ -166,7 +166,7 @@ static inline void room_fill_store(struct room *room)
 			.id = agencies[i], .name = agencies[i], .telephone = "", .calendar = ""
 		};
 
-		ROOM_MUST(register_agency(room->registrar, &agency, false, &error));
+		ROOM_MUST(register_agency(room->registrar, &agency, &error));
 	}
 	ROOM_MUST(store_open(path, &room->store, &error));
 }

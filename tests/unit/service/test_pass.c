@@ -228,7 +228,7 @@ static void create_store(struct bench *bench)
 			.id = agencies[i], .name = agencies[i], .telephone = "", .calendar = ""
 		};
 
-		MUST(register_agency(bench->registrar, &agency, false, &error));
+		MUST(register_agency(bench->registrar, &agency, &error));
 	}
 	add_contact(bench, "council", "practitioner", "pat@council.test");
 	add_contact(bench, "council", "manager", "mo@council.test");
@@ -741,11 +741,14 @@ static void keep_school_hours(struct bench *bench, const char *cover)
 				   .away_from = INSTANT_NEVER,
 				   .away_until = INSTANT_NEVER,
 				   .confirmed_at = INSTANT_NEVER };
+	const struct agency was = {
+		.id = agency.id, .name = "", .telephone = "", .calendar = ""
+	};
 	struct error error = { 0 };
 
 	if (cover != NULL)
 		MUST(register_contact(bench->registrar, &contact, &agency.cover, &error));
-	MUST(register_agency(bench->registrar, &agency, true, &error));
+	MUST(register_change_agency(bench->registrar, &was, &agency, &error));
 }
 
 /* As challengectl does. */

@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+"""Two people at one store: what one of them writes while the other's command runs is neither lost nor overlooked."""
+
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from control import COULD_NOT, CTL, DONE, Control, run_meanwhile  # noqa: E402
+
+WHO = ("--by", "A. Person")
+
+
+class TwoWriters(Control):
+    def setUp(self):
+        super().setUp()
+        self.people()
+
+    def meanwhile(self, statements, *arguments, exits=DONE):
+        ran = run_meanwhile(self.store, statements, [CTL, "--config", self.main, *arguments])
+        self.assertEqual(ran.returncode, exits, ran)
+        return ran.stdout + ran.stderr
+
+    def contact(self, number, columns):
+        return self.query(f"SELECT {columns} FROM contact WHERE id = ?", number)[0]
+
+    def test_a_contact_is_changed_in_the_columns_named_alone(self):
+        self.meanwhile(["UPDATE contact SET email = 'new@partnership.example', active = 0, away_from = 1798070400,"
+                        " language = 'cy', deputy = 2 WHERE id = 1"], "contact", "change", "1", "--name", "B. Teacher")
+        self.assertEqual(self.contact(1, "name, email, active, away_from, language, deputy"),
+                         ("B. Teacher", "new@partnership.example", 0, 1798070400, "cy", 2))
+
+    def test_what_is_not_named_stays_however_strange_it_is(self):
+        """Another system wrote what this one would refuse: it must not hinder putting the contact out of use."""
+        self.query("UPDATE contact SET email = 'no address', name = NULL, language = '', away_until = 7 WHERE id = 1")
+        self.said("contact", "change", "1", "--active", "no")
+        self.assertEqual(self.contact(1, "email, name, language, away_until, active"), ("no address", None, "", 7, 0))
+
+    def test_a_deputy_who_has_gone_meanwhile_is_refused(self):
+        for verb in ("change", "away"):
+            number, = self.query("INSERT INTO contact (agency, role, email) VALUES ('school', 'manager', 'x@partnership.example')"
+                                 " RETURNING id")[0]
+            self.assertIn(f"there is no contact {number}",
+                          self.meanwhile([f"DELETE FROM contact WHERE id = {number}"],
+                                         "contact", verb, "1", "--deputy", str(number), exits=COULD_NOT))
+        self.assertEqual(self.contact(1, "deputy, away_from"), (None, None))
+
+    def test_an_agency_is_changed_in_the_columns_named_alone(self):
+        self.meanwhile(["UPDATE agency SET calendar = 'england', cover = 1 WHERE id = 'school'"],
+                       "agency", "change", "school", "--telephone", "01632 960009")
+        self.assertEqual(self.query("SELECT name, telephone, calendar, cover FROM agency WHERE id = 'school'"),
+                         [("Example School", "01632 960009", "england", 1)])
+        self.said("agency", "change", "school", "--calendar", "none", "--cover", "none", "--name", "School")
+        self.assertEqual(self.query("SELECT name, telephone, calendar, cover FROM agency WHERE id = 'school'"),
+                         [("School", "01632 960009", None, None)])
+
+    def test_a_file_changes_the_columns_that_it_has_alone(self):
+        self.query("UPDATE contact SET language = '', away_until = 7 WHERE id = 1")
+        file = self.write("people.csv", "id,name", "1,B. Teacher")
+        self.meanwhile(["UPDATE contact SET role = 'manager' WHERE id = 1"],
+                       "import", "contacts", file, "--update")
+        self.assertEqual(self.contact(1, "name, role, language, away_until"), ("B. Teacher", "manager", "", 7))
+
+    def raise_one(self, *options):
+        return self.said("raise", "--policy", "example", "--raising", "school", "--receiving", "social-care",
+                         "--at", "2026-06-01 10:00", *options)
+
+    def test_a_challenge_is_raised_to_people_who_are_there_still(self):
+        self.assertIn('contact 4 works for "school"',
+                      self.meanwhile(["UPDATE contact SET agency = 'school' WHERE id = 4"],
+                                     "raise", "--policy", "example", "--raising", "school", "--receiving", "social-care",
+                                     "--receiving-contact", "4", exits=COULD_NOT))
+        self.assertEqual(self.query("SELECT count(*) FROM challenge"), [(0,)])
+
+    def test_an_event_is_checked_by_the_policy_that_holds_when_it_is_written(self):
+        self.raise_one()
+        self.assertIn("example@2031",
+                      self.meanwhile(["UPDATE challenge SET policy_version = '2031'"], "record", "2026-001", "responded",
+                                     exits=COULD_NOT))
+        self.assertEqual(self.query("SELECT count(*) FROM event"), [(1,)])
+
+    def test_clocks_are_restarted_only_where_nothing_has_happened_since_they_were_shown(self):
+        self.raise_one()
+        self.raise_one()
+        self.assertIn("2026-002 has changed meanwhile",
+                      self.meanwhile(["INSERT INTO event (challenge, kind) VALUES (2, 'withdrawn')"],
+                                     "adopt", "--restart", "--yes", "--at", "2026-06-02 10:00", *WHO, "--why", "x",
+                                     exits=COULD_NOT))
+        self.assertEqual(self.query("SELECT kind FROM event ORDER BY id"), [("raised",), ("raised",), ("withdrawn",)])
+
+
+if __name__ == "__main__":
+    unittest.main()
