@@ -143,6 +143,9 @@ MUST_CHECK int ledger_set_witness(struct ledger *ledger, const struct ledger_wit
 
 /* The small number that says whether the store is doubted just now: 1, or 0. */
 #define LEDGER_STORE_DOUBTED "store_doubted"
+/* While it is doubted: the newest event of the copy when it was first looked at. What has a
+ * higher number was recorded since. */
+#define LEDGER_STORE_COPIED "store_copied"
 
 /* The highest numbers of the store that anything here is about; 0: none. Reads every notice and
  * mail. */

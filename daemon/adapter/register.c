@@ -1073,14 +1073,14 @@ int register_skip_numbers(struct registrar *registrar, const struct register_num
 	return finish(registrar, result, error);
 }
 
-int register_reused(struct registrar *registrar, int64_t last, int64_t seen,
+int register_reused(struct registrar *registrar, const struct register_lost *lost,
 		    void (*each)(void *context, const char *reference, int64_t event,
 				 const char *kind),
 		    void *context, struct error *error)
 {
 	static const char sql[] =
 		"SELECT c.reference, e.id, e.kind FROM event e JOIN challenge c"
-		" ON c.id = e.challenge WHERE e.id <= ?1 AND e.recorded_at > ?2"
+		" ON c.id = e.challenge WHERE e.id <= ?1 AND (e.recorded_at > ?2 OR e.id > ?3)"
 		" AND e.kind <> 'voided' AND NOT EXISTS (SELECT 1 FROM event v"
 		" WHERE v.challenge = e.challenge AND v.voids = e.id) ORDER BY e.id";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
@@ -1088,10 +1088,11 @@ int register_reused(struct registrar *registrar, int64_t last, int64_t seen,
 	int step;
 
 	if (result == 0)
-		result = database_bind(
-			statement,
-			(struct database_value[]){ value_number(last), value_number(seen) }, 2,
-			error);
+		result = database_bind(statement,
+				       (struct database_value[]){ value_number(lost->last),
+								  value_number(lost->seen),
+								  value_number(lost->copied) },
+				       3, error);
 	if (result < 0)
 		return result;
 	while ((step = sqlite3_step(statement)) == SQLITE_ROW)

@@ -138,9 +138,15 @@ MUST_CHECK int register_skip_numbers(struct registrar *registrar,
 				     const struct register_numbers *numbers,
 				     struct error *error);
 
-/* Calls back for each event of number `last` or below that was recorded after `seen` (seconds)
- * and not taken back, with borrowed texts; `voided` events aside. */
-MUST_CHECK int register_reused(struct registrar *registrar, int64_t last, int64_t seen,
+/* Numbers that a store had given before an older copy of it took its place. */
+struct register_lost {
+	int64_t last;   /* the highest of them */
+	int64_t seen;   /* seconds: what was recorded later is not of the copy */
+	int64_t copied; /* what has a higher number is not of the copy */
+};
+/* Calls back for each event not of the copy that has got one of them and is not taken back,
+ * with borrowed texts; `voided` events aside. */
+MUST_CHECK int register_reused(struct registrar *registrar, const struct register_lost *lost,
 			       void (*each)(void *context, const char *reference, int64_t event,
 					    const char *kind),
 			       void *context, struct error *error);

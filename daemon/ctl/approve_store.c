@@ -18,7 +18,8 @@
 struct standing_in {
 	struct ctl *ctl;
 	struct ledger_witness witness;
-	bool other; /* another store: every number up to the witness's is in doubt */
+	bool other;     /* another store: every number up to the witness's is in doubt */
+	int64_t copied; /* the newest event that it found then; INT64_MAX: it has not looked */
 	struct ledger_numbers numbers;
 	json_t *reused;
 };
@@ -27,7 +28,14 @@ static int look(struct standing_in *it, struct ledger *ledger, struct store *sto
 		struct error *error)
 {
 	CLEANUP(text_clear) struct text identity = { 0 };
+	int64_t doubted = 0;
 	int result = ledger_witness(ledger, &it->witness, error);
+
+	it->copied = INT64_MAX;
+	if (result >= 0)
+		result = ledger_get_number(ledger, LEDGER_STORE_DOUBTED, &doubted, error);
+	if (result >= 0 && doubted != 0)
+		result = ledger_get_number(ledger, LEDGER_STORE_COPIED, &it->copied, error);
 
 	if (result >= 0)
 		result = ledger_get(ledger, "store_identity", &identity, error);
@@ -61,9 +69,13 @@ static int renumber(struct standing_in *it, struct error *error)
 	if (result == 0)
 		result = register_skip_numbers(registrar, &numbers, error);
 	if (result == 0)
-		result = register_reused(registrar, it->witness.event,
-					 it->other ? INT64_MIN : it->witness.seen, add_reused,
-					 it, error);
+		result = register_reused(
+			registrar,
+			&(struct register_lost){ .last = it->witness.event,
+						 .seen = it->other ? INT64_MIN
+								   : it->witness.seen,
+						 .copied = it->copied },
+			add_reused, it, error);
 	return result;
 }
 
@@ -118,6 +130,12 @@ static int say(const struct standing_in *it)
 		      "The store is approved: new events in it are numbered from %lld on. The "
 		      "daemon goes on at its next poll.\n",
 		      (long long)it->numbers.event + 1);
+	if (it->copied == INT64_MAX)
+		(void)fprintf(it->ctl->out,
+			      "The daemon had not looked at it yet. If a system has recorded "
+			      "something in it since it was\nput back, with a recorded_at of "
+			      "before, take that back and record it again: nothing tells it\n"
+			      "from the copy.\n");
 	return EXIT_DONE;
 }
 
@@ -179,7 +197,13 @@ const struct command command_approve_store = {
 		"in the\n"
 		"copy: what has got such a number already is named (exit status 1), and has to "
 		"be taken\n"
-		"back and recorded again first.\n"
+		"back and recorded again first. That is what was recorded after the loss, or "
+		"is "
+		"newer\n"
+		"than what the daemon found when it first looked at the copy; what a system "
+		"recorded\n"
+		"before that look, with a recorded_at of before the loss, cannot be told from "
+		"the copy.\n"
 		"\n"
 		"Example:\n"
 		"  challengectl approve store --by 'A. Person' --why 'the disk failed: copy of "

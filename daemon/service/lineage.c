@@ -55,6 +55,24 @@ static int look(struct ledger *ledger, struct store *store,
 	return r;
 }
 
+/* Another copy, older still, may take the place of the first: the lowest number counts. */
+static int note_doubt(struct ledger *ledger, struct store *store, bool new, bool *store_failed,
+		      struct error *error)
+{
+	struct store_event newest = { 0 };
+	int64_t noted = INT64_MAX;
+	int r = store_event(store, 0, &newest, error);
+
+	*store_failed = r < 0;
+	if (r >= 0 && !new)
+		r = ledger_get_number(ledger, LEDGER_STORE_COPIED, &noted, error);
+	if (r >= 0 && newest.id < noted)
+		r = ledger_set_number(ledger, LEDGER_STORE_COPIED, newest.id, error);
+	if (r >= 0 && new)
+		r = ledger_set_number(ledger, LEDGER_STORE_DOUBTED, 1, error);
+	return r < 0 ? r : 0;
+}
+
 int lineage_check(struct ledger *ledger, struct store *store,
 		  char ret_text[static LINEAGE_TEXT_SIZE], bool *store_failed,
 		  struct error *error)
@@ -66,8 +84,10 @@ int lineage_check(struct ledger *ledger, struct store *store,
 	if (good < 0)
 		return good;
 	r = ledger_get_number(ledger, LEDGER_STORE_DOUBTED, &doubted, error);
-	if (r >= 0 && doubted != (good == 0)) /* seldom: no transaction without need */
-		r = ledger_set_number(ledger, LEDGER_STORE_DOUBTED, good == 0, error);
+	if (r >= 0 && good == 0)
+		r = note_doubt(ledger, store, doubted == 0, store_failed, error);
+	else if (r >= 0 && doubted != 0) /* seldom: no transaction without need */
+		r = ledger_set_number(ledger, LEDGER_STORE_DOUBTED, 0, error);
 	return r < 0 ? r : good;
 }
 

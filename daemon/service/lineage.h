@@ -4,7 +4,8 @@
  * SQLite gives the numbers of what an older copy has lost to what is recorded next, and the
  * ledger's keys are made of these numbers: it would be taken for told already, in silence. So
  * the ledger keeps a witness, the newest event seen. A store without it is not acted on
- * until a person has said what it is (challengectl approve store).
+ * until a person has said what it is (challengectl approve store), and where the copy ended
+ * when it was first looked at is noted for that person: what is above has got a lost number.
  */
 #ifndef SERVICE_LINEAGE_H
 #define SERVICE_LINEAGE_H

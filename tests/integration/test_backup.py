@@ -272,6 +272,28 @@ class Backup(unittest.TestCase):
         # What bore the number 2 is stood down: its event is gone.
         self.assert_told_of("THREE", sent, ["TWO"])
 
+    def test_what_another_system_recorded_with_a_time_of_its_own_is_named_too(self):
+        """Its recorded_at lies before the loss: only that it was not there when the daemon looked gives it away."""
+        sent = self.lose_the_newest()
+        self.assert_doubted(sent)
+        self.there.add_challenge("THREE", 74 * HOUR, recorded_ago=2 * HOUR)
+        self.assert_doubted(sent)
+        self.assertEqual(self.approve(1)["reused"], [{"reference": "THREE", "event": 2, "kind": "raised"}])
+        self.there.ctl("record", "THREE", "voided", "--voids", "2")
+        self.there.record(2, "raised", 74 * HOUR)
+        self.assertEqual(self.approve(), {"approved": True, "reused": []})
+        self.assert_told_of("THREE", sent, ["TWO"])
+
+    def test_of_two_older_copies_the_one_that_is_there_counts(self):
+        empty = self.folder / "empty.db"
+        shutil.copy(self.there.store, empty)
+        sent = self.lose_the_newest()
+        self.assert_doubted(sent)
+        shutil.copy(empty, self.there.store)  # an older one still
+        self.assert_doubted(sent)
+        self.there.add_challenge("THREE", 74 * HOUR, recorded_ago=2 * HOUR)
+        self.assertEqual(self.approve(1)["reused"], [{"reference": "THREE", "event": 1, "kind": "raised"}])
+
     def test_more_was_recorded_than_was_lost(self):
         sent = self.lose_the_newest(["THREE", "FOUR", "FIVE"])
         self.assert_doubted(sent)

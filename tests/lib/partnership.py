@@ -106,7 +106,7 @@ class Partnership:
         finally:
             store.close()
 
-    def add_challenge(self, reference, raised_ago, policy_version="1"):
+    def add_challenge(self, reference, raised_ago, policy_version="1", recorded_ago=0):
         """Health raises against the council, so many seconds ago."""
         now = int(time.time())
         with self.open_store() as store:
@@ -114,8 +114,8 @@ class Partnership:
             number = store.execute(
                 "INSERT INTO challenge (reference, policy, policy_version, raising_agency, receiving_agency)"
                 " VALUES (?, 'test', ?, 'health', 'council')", (reference, policy_version)).lastrowid
-            store.execute("INSERT INTO event (challenge, kind, at) VALUES (?, 'raised', ?)",
-                          (number, now - raised_ago))
+            store.execute("INSERT INTO event (challenge, kind, at, recorded_at) VALUES (?, 'raised', ?, ?)",
+                          (number, now - raised_ago, now - recorded_ago))
             store.execute("COMMIT")
         return number
 
