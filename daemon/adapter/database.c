@@ -108,8 +108,11 @@ int database_open(const char *path, const struct database_options *options, sqli
 	if (result < 0)
 		return result;
 	begin_unthreaded();
-	if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
+		if (db != NULL && sqlite3_system_errno(db) == EACCES)
+			return error_set(error, EACCES, "%s: this user may not open it", path);
 		return database_fail(db, error, "open %s", path);
+	}
 	/* SQLite falls back to reading where it may not write; then no hot journal is rolled
 	 * back, and that would be noticed on the day it matters. */
 	if (sqlite3_db_readonly(db, "main") == 1)

@@ -321,10 +321,30 @@ static struct database_value instant_or_null(struct instant at)
 /* --- transactions ---------------------------------------------------------------------------
  */
 
+/* SQLite's words for it name a statement; what a person wants to know is which file, whether
+ * anything was written, and what to do. */
+static int in_words(const struct registrar *registrar, int result, struct error *error)
+{
+	const char *path = sqlite3_db_filename(registrar->db, "main");
+
+	if (result == -ENOSPC)
+		return error_set(error, ENOSPC, "%s: the disk is full; nothing was written",
+				 path);
+	if (result == -EBUSY)
+		return error_set(error, EBUSY,
+				 "%s: another program has it for more than %d seconds; nothing "
+				 "was written, try again",
+				 path, BUSY_MS / 1000);
+	return result;
+}
+
 static int begin(struct registrar *registrar, struct error *error)
 {
-	return database_run(registrar->db,
-			    registrar->batch ? "SAVEPOINT change" : "BEGIN IMMEDIATE", error);
+	return in_words(registrar,
+			database_run(registrar->db,
+				     registrar->batch ? "SAVEPOINT change" : "BEGIN IMMEDIATE",
+				     error),
+			error);
 }
 
 static int finish_savepoint(struct registrar *registrar, int result, struct error *error)
@@ -335,7 +355,7 @@ static int finish_savepoint(struct registrar *registrar, int result, struct erro
 	 * committed any more. */
 	(void)sqlite3_exec(registrar->db, "ROLLBACK TO change; RELEASE change", NULL, NULL,
 			   NULL);
-	return result;
+	return in_words(registrar, result, error);
 }
 
 /* Commits what went well and takes back what did not. Returns `result`, or why not. */
@@ -348,7 +368,7 @@ static int finish(struct registrar *registrar, int result, struct error *error)
 	if (result < 0 && sqlite3_get_autocommit(registrar->db) == 0)
 		/* Should even this fail, closing takes it back. */
 		(void)sqlite3_exec(registrar->db, "ROLLBACK", NULL, NULL, NULL);
-	return result;
+	return in_words(registrar, result, error);
 }
 
 int register_batch_begin(struct registrar *registrar, struct error *error)

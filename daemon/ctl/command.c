@@ -39,13 +39,18 @@ int ctl_cannot(struct ctl *ctl, const char *format, ...)
 	return ctl_fail(ctl, &error, "");
 }
 
-int ctl_unknown(struct ctl *ctl, const char *what, const char *word, const char *const *known,
-		size_t count)
+const char *ctl_nearest_or_any(const char *word, const char *const *known, size_t count)
 {
 	const char *nearest = ctl_nearest(word, known, count);
 
-	if (nearest == NULL && count > 0 && count <= 4)
-		nearest = known[0]; /* so few that any of them helps */
+	return nearest == NULL && count > 0 && count <= 4 ? known[0] : nearest;
+}
+
+int ctl_unknown(struct ctl *ctl, const char *what, const char *word, const char *const *known,
+		size_t count)
+{
+	const char *nearest = ctl_nearest_or_any(word, known, count);
+
 	if (nearest != NULL)
 		return ctl_cannot(ctl, "there is no %s \"%.100s\"; the nearest is \"%s\"", what,
 				  word, nearest);

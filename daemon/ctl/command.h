@@ -104,6 +104,9 @@ bool ctl_number(struct ctl *ctl, const char *what, const char *typed, int64_t *r
 /* The known word that a mistyped one most likely means; NULL when none is near. */
 const char *ctl_nearest(const char *word, const char *const *known, size_t count);
 
+/* The same; of so few that any of them helps, the first where none is near. */
+const char *ctl_nearest_or_any(const char *word, const char *const *known, size_t count);
+
 /*
  * The whole program but for its table: takes the common options out of argv, finds the command
  * (its words may stand behind its options) and runs it. Returns the exit status. `ctl` comes

@@ -59,6 +59,16 @@ bool import_fault(struct import *import, const struct csv_row *row, int column,
 	return false;
 }
 
+bool import_refused(struct import *import, const struct csv_row *row, int column,
+		    const struct error *error)
+{
+	if (error->code == EINVAL || error->code == EEXIST || error->code == ENOENT)
+		return import_fault(import, row, column, "%s", error->text);
+	(void)ctl_fail(import->ctl, error, "");
+	import->broken = true;
+	return false;
+}
+
 void import_warn(struct import *import, const struct csv_row *row, int column, const char *what)
 {
 	fault_warn(&import->faults, import->file, row->line, import->exchange->columns[column],
@@ -68,7 +78,7 @@ void import_warn(struct import *import, const struct csv_row *row, int column, c
 bool import_unknown(struct import *import, const struct csv_row *row, int column,
 		    const char *what, const char *word, const char *const *known, size_t count)
 {
-	const char *nearest = ctl_nearest(word, known, count);
+	const char *nearest = ctl_nearest_or_any(word, known, count);
 
 	if (nearest == NULL)
 		return import_fault(import, row, column, "there is no %s \"%.100s\"", what,
@@ -76,6 +86,18 @@ bool import_unknown(struct import *import, const struct csv_row *row, int column
 	return import_fault(import, row, column,
 			    "there is no %s \"%.100s\"; the nearest is \"%s\"", what, word,
 			    nearest);
+}
+
+bool import_no_agency(struct import *import, const struct csv_row *row, int column,
+		      const char *id)
+{
+	const struct directory *directory = &import->directory;
+	CLEANUP(freep) const char **known = calloc(directory->agency_count + 1, sizeof *known);
+
+	for (size_t i = 0; known != NULL && i < directory->agency_count; i++)
+		known[i] = directory->agencies[i].id;
+	return import_unknown(import, row, column, "agency", id, known,
+			      known != NULL ? directory->agency_count : 0);
 }
 
 bool import_time(struct import *import, const struct csv_row *row, int column,
@@ -275,7 +297,7 @@ static void import_rows(struct import *import,
 	CLEANUP(progress_end)
 	struct progress progress = progress_begin(import->ctl, import->exchange->name);
 
-	for (size_t i = 1; i < import->table.count; i++) {
+	for (size_t i = 1; i < import->table.count && !import->broken; i++) {
 		const struct csv_row *row = &import->table.row[i];
 
 		progress_step(&progress, i);
@@ -395,6 +417,8 @@ static int import_file(struct import *import, struct map *maps, size_t map_count
 		if (!check_keys(import))
 			return ctl_cannot(import->ctl, "out of memory");
 		import_table(import);
+		if (import->broken)
+			return EXIT_COULD_NOT;
 		keep = import->faults.errors == 0 && !import->faults.incomplete && !dry_run;
 		if (keep)
 			status = ctl_writing_end(import->ctl, &import->writing, EXIT_DONE);

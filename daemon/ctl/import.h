@@ -22,6 +22,7 @@ struct import {
 	struct writing writing;      /* its store is as it was before */
 	struct directory directory;  /* of it */
 	struct fault_list faults;
+	bool broken; /* the store cannot be written, which has been told */
 	size_t added;
 	size_t changed;
 	size_t unchanged;
@@ -40,6 +41,11 @@ const char *import_or(const struct import *import, const struct csv_row *row, in
 bool import_fault(struct import *import, const struct csv_row *row, int column,
 		  const char *format, ...) PRINTF_LIKE(4, 5);
 
+/* What the store said of a row: a fault of it, but for what is wrong with the store itself,
+ * which ends the import. Returns false. */
+bool import_refused(struct import *import, const struct csv_row *row, int column,
+		    const struct error *error);
+
 /* Notes what is doubtful about it, and hinders nothing. */
 void import_warn(struct import *import, const struct csv_row *row, int column,
 		 const char *what);
@@ -47,6 +53,10 @@ void import_warn(struct import *import, const struct csv_row *row, int column,
 /* "there is no WHAT "WORD"", with the nearest of the known ones. Returns false. */
 bool import_unknown(struct import *import, const struct csv_row *row, int column,
 		    const char *what, const char *word, const char *const *known, size_t count);
+
+/* The same for an agency that is not in the store. */
+bool import_no_agency(struct import *import, const struct csv_row *row, int column,
+		      const char *id);
 
 /* Where the column is in the file: a time ("": never), a flag ("": *ret stays). False after
  * noting a fault. */

@@ -38,7 +38,7 @@ static bool check_agency(struct import *import, const struct csv_row *row, int c
 		return import_fault(import, row, column, "every challenge needs one");
 	if (directory_agency(&import->directory, id) != NULL)
 		return true;
-	return import_fault(import, row, column, "there is no agency \"%.60s\"", id);
+	return import_no_agency(import, row, column, id);
 }
 
 static const struct policy *find_policy(struct import *import, const struct csv_row *row,
@@ -243,7 +243,7 @@ static bool add_challenge(struct import *import, const struct csv_row *row,
 
 	if (register_challenge(import->writing.registrar, challenge, 0, list, count, &made,
 			       &error) < 0)
-		return import_fault(import, row, -1, "%s", error.text);
+		return import_refused(import, row, -1, &error);
 	import->added++;
 	return true;
 }
@@ -264,7 +264,7 @@ static bool change_challenge(struct import *import, const struct csv_row *row,
 		result = register_event(import->writing.registrar, challenge->id, &list[i], &id,
 					&error);
 	if (result < 0)
-		return import_fault(import, row, -1, "%s", error.text);
+		return import_refused(import, row, -1, &error);
 	same &&count == 0 ? import->unchanged++ : import->changed++;
 	return true;
 }

@@ -7,13 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* A refusal of the store is a fault of the row. */
-static bool write_fault(struct import *import, const struct csv_row *row,
-			const struct error *error)
-{
-	return import_fault(import, row, -1, "%s", error->text);
-}
-
 /* --- agencies -------------------------------------------------------------------------------
  */
 
@@ -69,7 +62,7 @@ bool import_agency(struct import *import, const struct csv_row *row)
 	result = old != NULL ? register_change_agency(registrar, old, &agency, &error)
 			     : register_agency(registrar, &agency, &error);
 	if (result < 0)
-		return write_fault(import, row, &error);
+		return import_refused(import, row, -1, &error);
 	old != NULL ? import->changed++ : import->added++;
 	return true;
 }
@@ -88,6 +81,8 @@ static bool check_contact(struct import *import, const struct csv_row *row,
 	if (contact->agency[0] == '\0' || contact->role[0] == '\0' || contact->email[0] == '\0')
 		return import_fault(import, row, -1,
 				    "a contact needs an agency, a role and an e-mail address");
+	if (directory_agency(&import->directory, contact->agency) == NULL)
+		return import_no_agency(import, row, CONTACT_AGENCY, contact->agency);
 	if (address_check(contact->email, &error) < 0)
 		return import_fault(import, row, CONTACT_EMAIL, "%s", error.text);
 	if (!address_is_allowed(contact->email, config->mail.allow_domains,
@@ -216,7 +211,7 @@ static bool write_contact(struct import *import, const struct csv_row *row,
 		result = register_contact(import->writing.registrar, contact, &contact->id,
 					  &error);
 	if (result < 0)
-		return write_fault(import, row, &error);
+		return import_refused(import, row, -1, &error);
 	old != NULL ? import->changed++ : import->added++;
 	return true;
 }
@@ -258,6 +253,6 @@ bool import_deputy(struct import *import, const struct csv_row *row)
 	    !import_person(import, row, CONTACT_DEPUTY, NULL, &contact->deputy))
 		return false;
 	if (register_change_contact(import->writing.registrar, &was, contact, &error) < 0)
-		return import_fault(import, row, CONTACT_DEPUTY, "%s", error.text);
+		return import_refused(import, row, CONTACT_DEPUTY, &error);
 	return true;
 }

@@ -9,6 +9,13 @@
 
 enum { FUTURE_SECONDS = 300 }; /* what clocks may differ by */
 
+static const char *store_advice(const struct error *error)
+{
+	return error->code == EACCES
+		       ? "It takes the group that the store's folder belongs to, or root."
+		       : "";
+}
+
 int ctl_open_store(struct ctl *ctl, struct store **ret)
 {
 	const struct config *config = ctl_config(ctl);
@@ -17,7 +24,7 @@ int ctl_open_store(struct ctl *ctl, struct store **ret)
 	if (config == NULL)
 		return EXIT_COULD_NOT;
 	if (store_open(config->store, ret, &error) < 0)
-		return ctl_fail(ctl, &error, "");
+		return ctl_fail(ctl, &error, store_advice(&error));
 	return EXIT_DONE;
 }
 
@@ -29,7 +36,7 @@ int ctl_open_register(struct ctl *ctl, struct registrar **ret)
 	if (config == NULL)
 		return EXIT_COULD_NOT;
 	if (register_open(config->store, ret, &error) < 0)
-		return ctl_fail(ctl, &error, "");
+		return ctl_fail(ctl, &error, store_advice(&error));
 	return EXIT_DONE;
 }
 

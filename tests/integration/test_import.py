@@ -55,7 +55,8 @@ class Import(Control):
                             "school,manager",
                             "school,manager,manager.school@partnership.example,yes")
         self.assertEqual([line for line, _, _ in found], [3, 4, 5, 6, 7, 8, 9])
-        self.assertEqual([column for _, column, _ in found], ["", "role", "email", "email", "active", "", ""])
+        self.assertEqual([column for _, column, _ in found], ["agency", "role", "email", "email", "active", "", ""])
+        self.assertIn('nearest is "school"', found[0][2])
         self.assertIn('nearest is "manager"', found[1][2])
         self.assertIn("2 fields, where the heading has 4", found[5][2])
         self.assertIn("there is contact 2 already", found[6][2])

@@ -1,6 +1,11 @@
 #!/usr/bin/python3
 """Two people at one store: what one of them writes while the other's command runs is neither lost nor overlooked."""
 
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -87,6 +92,45 @@ class TwoWriters(Control):
                                      "adopt", "--restart", "--yes", "--at", "2026-06-02 10:00", *WHO, "--why", "x",
                                      exits=COULD_NOT))
         self.assertEqual(self.query("SELECT kind FROM event ORDER BY id"), [("raised",), ("raised",), ("withdrawn",)])
+
+    def test_a_store_that_another_keeps_is_named_and_nothing_is_written(self):
+        with contextlib.closing(sqlite3.connect(self.store, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for command in (["contact", "change", "1", "--name", "X"],
+                            ["import", "agencies", self.write("a.csv", "id,name", "a,A")]):
+                ran = self.ctl(*command)
+                self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (
+                    COULD_NOT, "", f"challengectl: {self.store}: another program has it for more than 5 seconds; nothing"
+                    " was written, try again\n"))
+
+    @unittest.skipIf(os.geteuid() != 0, "only root may be another user")
+    def test_who_may_not_open_it_is_told_who_may(self):
+        os.chmod(self.folder, 0o755)
+        shutil.copy(CTL, self.folder)
+        for mode, why in ((0o660, "this user may not open it"), (0o664, "this user may not write to it")):
+            os.chmod(self.store, mode)
+            for command in (["agency", "list"], ["agency", "add", "a", "--name", "A"]):
+                ran = subprocess.run([self.folder / CTL.name, "--config", self.main, *command], text=True,
+                                     capture_output=True, timeout=60, user=65534, group=65534, extra_groups=[], cwd="/")
+                self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (
+                    COULD_NOT, "", f"challengectl: {self.store}: {why}. It takes the group that the store's folder"
+                    " belongs to, or root.\n"))
+
+    @unittest.skipIf(os.geteuid() != 0, "only root may mount")
+    def test_a_full_disk_is_named_and_nothing_is_written(self):
+        """A small tmpfs in a mount namespace of its own, filled to the last byte under the store."""
+        rows = self.write("a.csv", "id,name", *(f"a{i},A" for i in range(300)))
+        self.configure(r'(?m)^store = .*', f'store = "{self.folder}/disk/challenges.db";')
+        (self.folder / "disk").mkdir()
+        script = (f"mount -t tmpfs -o size=80k tmpfs {self.folder}/disk && cp {self.store} {self.folder}/disk &&"
+                  f" {{ cat /dev/zero > {self.folder}/disk/full 2>/dev/null; \"$@\"; status=$?;"
+                  f" cp {self.folder}/disk/challenges.db {self.folder}/after.db; exit $status; }}")
+        for command in (["contact", "change", "1", "--name", "X"], ["import", "agencies", rows]):
+            ran = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", CTL, "--config", self.main, *command],
+                                 text=True, capture_output=True, timeout=60)
+            self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (
+                COULD_NOT, "", f"challengectl: {self.folder}/disk/challenges.db: the disk is full; nothing was written\n"))
+            self.assertEqual((self.folder / "after.db").read_bytes(), self.store.read_bytes())
 
 
 if __name__ == "__main__":
