@@ -109,8 +109,29 @@ static int write_event(struct ctl *ctl, struct registrar *registrar, const struc
 		       : EXIT_DONE;
 }
 
+/* What happens once, until the challenge is reopened, and is there already: its id; or 0. Two
+ * people may record one thing, and a wrong date is better taken back than said twice. */
+static int64_t find_earlier(const struct challenge *challenge, const struct typed *typed)
+{
+	static const char *const once[] = { "raised", "resolved", "closed", "withdrawn" };
+	int64_t found = 0;
+
+	for (size_t i = 0; i < challenge->event_count; i++) {
+		const struct event *event = &challenge->events[i];
+
+		if (strcmp(event->kind, "reopened") == 0)
+			found = 0;
+		else if (is_kind(typed, event->kind))
+			found = event->id;
+	}
+	for (size_t i = 0; i < COUNT(once); i++)
+		if (is_kind(typed, once[i]))
+			return found;
+	return 0;
+}
+
 static int record_in(struct ctl *ctl, struct writing *writing, const struct typed *typed,
-		     int64_t *ret_id)
+		     int64_t *ret_id, int64_t *ret_earlier)
 {
 	struct challenge *challenge = NULL;
 	const struct policy *policy = NULL;
@@ -134,6 +155,10 @@ static int record_in(struct ctl *ctl, struct writing *writing, const struct type
 	if (status == EXIT_DONE)
 		status = write_event(ctl, writing->registrar, typed, challenge->id, &event,
 				     ret_id);
+	if (status == EXIT_DONE) {
+		challenge_settle(challenge);
+		*ret_earlier = find_earlier(challenge, typed);
+	}
 	return status;
 }
 
@@ -141,12 +166,21 @@ static int record(struct ctl *ctl, const struct typed *typed)
 {
 	CLEANUP(writing_clear) struct writing writing = { 0 };
 	int64_t id = 0;
+	int64_t earlier = 0;
 	int status = ctl_writing_begin(ctl, &writing);
 
 	if (status == EXIT_DONE)
-		status = ctl_writing_end(ctl, &writing, record_in(ctl, &writing, typed, &id));
+		status = ctl_writing_end(ctl, &writing,
+					 record_in(ctl, &writing, typed, &id, &earlier));
 	if (status != EXIT_DONE)
 		return status;
+	if (earlier != 0)
+		(void)fprintf(
+			ctl->err,
+			"%s: warning: event %lld says %s already; to take it back: %s record "
+			"%s voided --voids %lld\n",
+			ctl->program, (long long)earlier, typed->kind, ctl->program,
+			typed->reference, (long long)earlier);
 	if (ctl->json)
 		return ctl_print_json(ctl, json_pack("{s:s, s:I, s:s}", "reference",
 						     typed->reference, "event", (json_int_t)id,

@@ -251,6 +251,23 @@ class StoreCommands(unittest.TestCase):
         self.assertEqual([event["voided"] for event in events], [False, True, False])
         self.assertIn("(taken back)", self.ctl("show", "2026-001").stdout)
 
+    def test_what_is_said_twice_is_recorded_with_a_warning(self):
+        self.fill()
+        self.raise_one()
+        resolved = ("record", "2026-001", "resolved", "--value", "stands")
+        self.done(*resolved)
+        again = self.ctl(*resolved)
+        self.assertEqual((again.returncode, again.stdout), (DONE, "2026-001: event 3, resolved\n"))
+        self.assertIn("warning: event 2 says resolved already; to take it back: challengectl record 2026-001 voided"
+                      " --voids 2\n", again.stderr)
+        for number in (2, 3):
+            self.done("record", "2026-001", "voided", "--voids", str(number))
+        self.done(*resolved)  # without a warning
+        self.done("record", "2026-001", "reopened")
+        self.done(*resolved)
+        self.done("record", "2026-001", "responded")
+        self.done("record", "2026-001", "responded")
+
     def test_the_stage_in_effect_is_derived_when_time_ran_out(self):
         self.fill()
         self.raise_one()
