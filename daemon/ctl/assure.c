@@ -10,6 +10,7 @@
 #include "ctl/lookup.h"
 #include "ctl/terminal.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -322,8 +323,13 @@ static int read_refused(struct assure *assure)
 
 	if (ledger_open(ctl_state_folder(assure->ctl->config), LEDGER_READ, &ledger, &error) <
 	    0)
-		(void)fprintf(assure->ctl->err, "%s: what bounced is not known: %s\n",
-			      assure->ctl->program, error.text);
+		(void)fprintf(assure->ctl->err,
+			      "%s: which addresses the relay refused is not known: %s%s\n",
+			      assure->ctl->program,
+			      error.code == ENOENT ? "the daemon has not run yet" : error.text,
+			      error.code == EACCES
+				      ? " (run this as root or as the daemon's user)"
+				      : "");
 	else if (ledger_refused_contacts(ledger, &refusals, &count, &error) < 0)
 		return ctl_fail(assure->ctl, &error, "");
 	assure->refused = calloc(count + 1, sizeof *assure->refused);

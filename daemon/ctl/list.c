@@ -149,7 +149,7 @@ static int walk(struct ctl *ctl, struct store *store, struct instant now, struct
 
 static int run(struct ctl *ctl, int argc, char **argv)
 {
-	static const char *const heads[] = { "REFERENCE", "STATE",   "STAGE",
+	static const char *const heads[] = { "REFERENCE", "=STATE",  "STAGE",
 					     "=NEXT DUE", "OWED BY", "POLICY" };
 	CLEANUP(table_clear) struct table table = { .heads = heads, .columns = COUNT(heads) };
 	CLEANUP(store_closep) struct store *store = NULL;

@@ -67,6 +67,12 @@ static const char *comma_separated(const char *lines, struct text *ret)
 	return text_string(ret);
 }
 
+/* Of a mail about no challenge: a summary, or an alarm. */
+static const char *or_dash(const char *text)
+{
+	return text[0] != '\0' ? text : "-";
+}
+
 static const char *address_text(const struct ledger_mail *mail)
 {
 	return mail->recipient[0] != '\0' ? mail->recipient : "(erased)";
@@ -80,14 +86,15 @@ static void add_mail(struct listing *listing, const struct ledger_mail *mail)
 	char updated[WHEN_TEXT_SIZE];
 
 	text_appendf(&id, "%lld", (long long)mail->id);
-	table_add(listing->table, (const char *[]){
-					  text_string(&id),
-					  delivery_state_name(mail->state),
-					  ctl_when(listing->ctl, mail->updated, updated),
-					  comma_separated(mail->references, &references),
-					  comma_separated(mail->kinds, &kinds),
-					  address_text(mail),
-				  });
+	table_add(listing->table,
+		  (const char *[]){
+			  text_string(&id),
+			  delivery_state_name(mail->state),
+			  ctl_when(listing->ctl, mail->updated, updated),
+			  or_dash(comma_separated(mail->references, &references)),
+			  or_dash(comma_separated(mail->kinds, &kinds)),
+			  address_text(mail),
+		  });
 }
 
 static int list_mail(void *context, const struct ledger_mail *mail)

@@ -562,8 +562,12 @@ int adopt_restart(const struct restart *restart)
 		return status;
 	if (plan.coming_count > 0)
 		qsort(plan.coming, plan.coming_count, sizeof *plan.coming, by_time);
-	if (!ctl->json)
+	if (!ctl->json && plan.item_count > 0)
 		show(&plan);
+	if (plan.item_count == 0 && !ctl->json)
+		(void)fprintf(ctl->out,
+			      "Nothing to restart: no challenge that is open was raised "
+			      "by that time.\n");
 	if (plan.item_count == 0)
 		return ctl->json ? print_json(&plan, false, 0) : EXIT_DONE;
 	if (ctl->json && !restart->yes)

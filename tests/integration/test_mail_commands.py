@@ -423,6 +423,10 @@ class Restart(MailCommands):
     def test_ended_challenges_are_left_alone(self):
         self.there.record(self.old, "closed", ago=DAY)
         self.assertEqual(self.restart("--yes")["challenges"], [])
+        said = subprocess.run([BUILD / "challengectl", "--config", self.there.config, "adopt", "--restart", "--at",
+                               self.moment(), *WHO], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.assertEqual((said.returncode, said.stdout),
+                         (0, "Nothing to restart: no challenge that is open was raised by that time.\n"))
         self.refused(COULD_NOT, "old is not open", "adopt", "--restart", "--at", self.moment(), "--yes", *WHO, "old")
 
     def test_from_a_time_to_come(self):
@@ -443,6 +447,9 @@ class Restart(MailCommands):
         self.restart("--yes")
         self.there.run("--once")
         self.assertEqual(self.told(), ["inbox@partnership.test"])
+        listed = subprocess.run([BUILD / "challengectl", "--config", self.there.config, "queue", "list"],
+                                capture_output=True, text=True).stdout
+        self.assertRegex(listed, r" -  +-  +inbox@partnership.test")  # about no challenge
         self.there.forget_everything()
         self.refused(COULD_NOT, "Start the daemon once", "adopt", "--restart", "--yes", "--at", self.moment(-DAY), *WHO)
 

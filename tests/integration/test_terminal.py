@@ -38,6 +38,7 @@ class Terminal(Control):
         self.assertTrue(all(len(line) <= 90 for line in narrow.splitlines()), narrow)
         self.assertIn("2026-" + "9" * 20 + "  ", narrow)  # what it is looked up by is never cut, nor are dates
         self.assertIn("  Fri 2026-02-06 16:30  ", narrow)
+        self.assertIn("  open, overdue  ", self.on_terminal("list", "--at", "2026-03-04 10:00", columns=80, NO_COLOR="1"))
         self.assertGreater(max(map(len, self.ctl("contact", "list").stdout.splitlines())), 150)
 
     def test_colour_on_a_terminal_only_and_not_against_the_users_wish(self):
