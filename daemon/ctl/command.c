@@ -348,13 +348,33 @@ static const struct command *find_command(const struct command *const *table, si
 	return NULL;
 }
 
+/* What may follow a word that begins the names of several commands: "" of any other word. */
+static void add_followers(const char *word, const struct command *const *table, size_t count,
+			  struct text *ret)
+{
+	size_t length = strlen(word);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = table[i]->name;
+
+		if (strncmp(name, word, length) == 0 && name[length] == ' ')
+			text_appendf(ret, "%s%s", ret->length > 0 ? ", " : "",
+				     name + length + 1);
+	}
+}
+
 static int unknown_command(struct ctl *ctl, const struct command *const *table, size_t count,
 			   int argc, char **argv)
 {
+	CLEANUP(text_clear) struct text followers = { 0 };
 	char typed[LONGEST_WORD + 1];
 	const char *nearest = NULL;
 	size_t best = SIZE_MAX;
 
+	add_followers(argv[0], table, count, &followers);
+	if (argc == 1 && followers.length > 0)
+		return ctl_usage(ctl, "\"%s\" is followed by one of: %s", argv[0],
+				 text_string(&followers));
 	for (int words = 1; words <= 2 && words <= argc; words++) {
 		(void)snprintf(typed, sizeof typed, "%s%s%s", argv[0], words == 2 ? " " : "",
 			       words == 2 ? argv[1] : ""); /* cut: then none is near */

@@ -154,6 +154,17 @@ static int list(struct ctl *ctl, int state)
 	return status == EXIT_DONE ? print_counts(ctl, ledger, listing.count) : status;
 }
 
+static int unknown_state(struct ctl *ctl, const char *typed)
+{
+	CLEANUP(text_clear) struct text states = { 0 };
+
+	for (int i = DELIVERY_READY; i < DELIVERY_STATE_COUNT; i++)
+		text_appendf(&states, "%s%s", states.length > 0 ? ", " : "",
+			     delivery_state_name((enum delivery_state)i));
+	return ctl_usage(ctl, "--state: there is no state \"%s\"; there are: %s", typed,
+			 text_string(&states));
+}
+
 static int run_list(struct ctl *ctl, int argc, char **argv)
 {
 	const char *name = NULL;
@@ -168,7 +179,7 @@ static int run_list(struct ctl *ctl, int argc, char **argv)
 	if (name != NULL) {
 		state = delivery_state_parse(name);
 		if (state < 0)
-			return ctl_usage(ctl, "--state: there is no state \"%s\"", name);
+			return unknown_state(ctl, name);
 	}
 	return list(ctl, state);
 }

@@ -184,7 +184,8 @@ class Queue(MailCommands):
         self.assertIsNotNone(mail["next_attempt"])
         self.assertEqual(len(self.mails("--state", "retry")), 1)
         self.assertEqual(self.mails("--state", "held"), [])
-        self.refused(USAGE, "there is no state", "queue", "list", "--state", "lost")
+        self.refused(USAGE, 'no state "lost"; there are: ready, attempting, ', "queue", "list", "--state", "lost")
+        self.refused(USAGE, '"queue" is followed by one of: cancel, hold, list, release, retry, show', "queue")
         said = self.words("queue", "list")
         for part in ("retry", "2026-014", "cora@council.test"):
             self.assertIn(part, said)
