@@ -53,8 +53,9 @@ struct store_event {
 /* The event of that number (0: the newest there is): 1, or 0 when there is none. */
 MUST_CHECK int store_event(struct store *store, int64_t id, struct store_event *ret,
 			   struct error *error);
-/* 1: the challenge of that number went by a recorded purge; 0: it did not. */
-MUST_CHECK int store_was_purged(struct store *store, int64_t challenge, struct error *error);
+/* 1: this very event is there, or its challenge went by a recorded purge; 0: neither. */
+MUST_CHECK int store_has_event(struct store *store, const struct store_event *event,
+			       struct error *error);
 
 /* A read transaction: what is read between these two is one moment of the store. */
 MUST_CHECK int store_begin(struct store *store, struct error *error);

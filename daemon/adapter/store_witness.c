@@ -44,10 +44,25 @@ int store_event(struct store *store, int64_t id, struct store_event *ret, struct
 	return found;
 }
 
-int store_was_purged(struct store *store, int64_t challenge, struct error *error)
+static int was_purged(struct store *store, int64_t challenge, struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
 
 	return find_number(store, "SELECT 1 FROM main.purge WHERE challenge = ?1 LIMIT 1",
 			   challenge, &find, error);
+}
+
+int store_has_event(struct store *store, const struct store_event *event, struct error *error)
+{
+	struct store_event there = { 0 };
+	int found = store_event(store, event->id, &there, error);
+
+	if (found == 0)
+		return was_purged(store, event->challenge, error);
+	if (found < 0)
+		return found;
+	return there.challenge == event->challenge && instant_equal(there.at, event->at) &&
+			       instant_equal(there.recorded_at, event->recorded_at)
+		       ? 1
+		       : 0;
 }

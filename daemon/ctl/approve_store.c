@@ -19,7 +19,9 @@ struct standing_in {
 	struct ctl *ctl;
 	struct ledger_witness witness;
 	bool other;     /* another store: every number up to the witness's is in doubt */
-	int64_t copied; /* the newest event that it found then; INT64_MAX: it has not looked */
+	int64_t copied; /* the newest event in it when the daemon first looked; INT64_MAX: it
+			   has not */
+	bool known;     /* nothing is lost: the event last seen is there */
 	struct ledger_numbers numbers;
 	json_t *reused;
 };
@@ -44,7 +46,17 @@ static int look(struct standing_in *it, struct ledger *ledger, struct store *sto
 	if (result < 0)
 		return result;
 	it->other = strcmp(text_string(&identity), store_identity(store)) != 0;
-	return 0;
+	if (it->other || it->witness.event == 0)
+		return 0;
+	result = store_has_event(
+		store,
+		&(struct store_event){ .id = it->witness.event,
+				       .challenge = it->witness.challenge,
+				       .at = { it->witness.at },
+				       .recorded_at = { it->witness.recorded_at } },
+		error);
+	it->known = result == 1;
+	return result < 0 ? result : 0;
 }
 
 static void add_reused(void *context, const char *reference, int64_t event, const char *kind)
@@ -126,6 +138,12 @@ static int say(const struct standing_in *it)
 	}
 	if (!approved)
 		return print_reused(it);
+	if (it->known) {
+		(void)fprintf(it->ctl->out,
+			      "Nothing to approve: it is the store that the ledger "
+			      "knows.\n");
+		return EXIT_DONE;
+	}
 	(void)fprintf(it->ctl->out,
 		      "The store is approved: new events in it are numbered from %lld on. The "
 		      "daemon goes on at its next poll.\n",
@@ -150,8 +168,10 @@ static int approve(struct standing_in *it, const char *by, const char *why)
 		status = ctl_open_store(it->ctl, &store);
 	if (status != EXIT_DONE)
 		return status;
-	if (look(it, ledger, store, &error) < 0 || renumber(it, &error) < 0)
+	if (look(it, ledger, store, &error) < 0 || (!it->known && renumber(it, &error) < 0))
 		return ctl_fail(it->ctl, &error, "");
+	if (it->known)
+		return say(it);
 	if (json_array_size(it->reused) == 0 && confirm(ledger, store_identity(store), by, why,
 							clock_now(it->ctl->clock), &error) < 0)
 		return ctl_fail(it->ctl, &error, "");

@@ -4,26 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_same_event(const struct store_event *event, const struct ledger_witness *witness)
-{
-	return event->challenge == witness->challenge && event->at.seconds == witness->at &&
-	       event->recorded_at.seconds == witness->recorded_at;
-}
-
-/* 1: the witness is there, or went by a recorded purge; 0: neither. */
-static int find_witness(struct store *store, const struct ledger_witness *witness,
-			struct error *error)
-{
-	struct store_event event;
-	int found = store_event(store, witness->event, &event, error);
-
-	if (found < 0)
-		return found;
-	if (found == 1 && is_same_event(&event, witness))
-		return 1;
-	return found == 1 ? 0 : store_was_purged(store, witness->challenge, error);
-}
-
 static int look(struct ledger *ledger, struct store *store,
 		char ret_text[static LINEAGE_TEXT_SIZE], bool *store_failed,
 		struct error *error)
@@ -44,7 +24,12 @@ static int look(struct ledger *ledger, struct store *store,
 			       "it is confirmed: \"challengectl approve store\"");
 		return 0;
 	}
-	r = find_witness(store, &witness, error);
+	r = store_has_event(store,
+			    &(struct store_event){ .id = witness.event,
+						   .challenge = witness.challenge,
+						   .at = { witness.at },
+						   .recorded_at = { witness.recorded_at } },
+			    error);
 	*store_failed = r < 0;
 	if (r == 0)
 		(void)snprintf(ret_text, LINEAGE_TEXT_SIZE,

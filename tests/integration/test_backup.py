@@ -306,6 +306,11 @@ class Backup(unittest.TestCase):
         sent = self.lose_the_newest_of(right)
         self.assert_doubted(sent)
         right.rename(self.there.store)
+        before = self.there.remember("SELECT count(*) FROM chain")
+        said = self.ctl("approve", "store", "--by", "A", "--why", "x")
+        self.assertEqual((said.returncode, said.stdout),
+                         (0, "Nothing to approve: it is the store that the ledger knows.\n"))
+        self.assertEqual(self.there.remember("SELECT count(*) FROM chain"), before)
         self.there.run("--once")
         self.assertNotIn("older copy", self.problems())
         self.there.add_challenge("THREE", 74 * HOUR)
