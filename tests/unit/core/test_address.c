@@ -119,7 +119,8 @@ static const struct pattern_case {
 	{ "nothing is no pattern", "", false },
 	{ "a star above nothing", "*.", false },
 	{ "255 characters", LABEL60 LABEL60 LABEL60 LABEL60 "abc.example", true },
-	{ "255 characters below a star", "*." LABEL60 LABEL60 LABEL60 LABEL60 "abc.example", true },
+	{ "255 characters below a star", "*." LABEL60 LABEL60 LABEL60 LABEL60 "abc.example",
+	  true },
 	{ "256 characters", LABEL60 LABEL60 LABEL60 LABEL60 "abcd.example", false },
 };
 
