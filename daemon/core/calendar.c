@@ -438,9 +438,8 @@ static int32_t day_passing(const struct calendar *calendar, int64_t target, int3
 			high = low;
 			low = low > reach ? low - reach : 0;
 			reach *= 2;
-		} while (low > 0 && opened[low] > bound);
+		} while (opened[low] > bound); /* ends: before the first day nothing is open */
 	} else {
-		high = near + 1;
 		while (high < calendar->days && opened[high] <= bound) {
 			low = high;
 			high = high + reach < calendar->days ? high + reach : calendar->days;

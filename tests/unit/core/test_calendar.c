@@ -220,6 +220,37 @@ static void its_first_and_last_day_are_days_like_others(void **state)
 	calendar_destroy(england.calendar);
 }
 
+static const struct walk_case {
+	const char *from;
+	int64_t seconds;
+	const char *to; /* NULL: out of range */
+} walk_cases[] = {
+	{ "2026-11-23 16:59:59", 1, "2026-11-23 17:00" },
+	{ "2026-11-24 09:00", -1, "2026-11-23 16:59:59" },
+	{ "2010-01-01 10:00", -3600, "2010-01-01 09:00" },
+	{ "2010-01-01 10:00", -3601, NULL },
+	{ "2059-12-31 16:00", 3600, "2059-12-31 17:00" },
+	{ "2059-12-31 16:00", 3601, NULL },
+	{ "2010-01-01 09:00", 50 * 365 * 28800, NULL },
+};
+
+static void walks_to_the_second(void **state)
+{
+	const struct calendar *calendar = ((struct england *)*state)->calendar;
+
+	for (size_t i = 0; i < COUNT(walk_cases); i++) {
+		const struct walk_case *c = &walk_cases[i];
+		struct instant at = { 7 };
+		char got[40];
+		int r = calendar_add_open(calendar, time_of(calendar, c->from), c->seconds,
+					  &at);
+
+		assert_int_equal(r, c->to != NULL ? 0 : -34);
+		if (c->to != NULL)
+			assert_string_equal(local_text(calendar, at, got), c->to);
+	}
+}
+
 static void past_its_holidays_a_day_is_provisional(void **state)
 {
 	const struct calendar *calendar = ((struct england *)*state)->calendar;
@@ -268,6 +299,9 @@ static void outside_its_years_nothing_is_counted(void **state)
 					       time_of(calendar, "2070-01-01")),
 			 calendar_open_between(calendar, time_of(calendar, "2010-01-01"),
 					       time_of(calendar, "2059-12-31 23:59")));
+	assert_int_equal(calendar_open_between(calendar, time_of(calendar, "2059-12-31"),
+					       time_of(calendar, "2060-01-01 12:00")),
+			 8 * 3600);
 }
 
 /* A generator of our own, so that a seed replays on every machine (xorshift64*). */
@@ -450,6 +484,7 @@ int main(void)
 		cmocka_unit_test(takes_as_many_openings_as_a_day_may_have),
 		cmocka_unit_test(closures_over_the_ends_of_its_years),
 		cmocka_unit_test(its_first_and_last_day_are_days_like_others),
+		cmocka_unit_test(walks_to_the_second),
 		cmocka_unit_test(past_its_holidays_a_day_is_provisional),
 		cmocka_unit_test(the_second_of_two_closures_has_its_own_name),
 		cmocka_unit_test(outside_its_years_nothing_is_counted),
