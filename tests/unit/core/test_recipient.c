@@ -124,6 +124,18 @@ static const struct recipient_case {
 	  4,
 	  RECIPIENT_DEPUTY,
 	  "manager" },
+	{ "a deputy for the own contact comes before one who is present",
+	  "receiving.manager",
+	  { { PERSON(1, "oak", "manager", "b@ok.example"), AWAY, .deputy = 4 },
+	    { PERSON(3, "oak", "manager", "c@ok.example") },
+	    { PERSON(4, "oak", "lead", "d@ok.example") } },
+	  3,
+	  1,
+	  0,
+	  150,
+	  4,
+	  RECIPIENT_DEPUTY,
+	  "manager" },
 	{ "one who is present comes before a deputy",
 	  "receiving.manager",
 	  { { PERSON(2, "oak", "manager", "b@ok.example"), AWAY, .deputy = 4 },
@@ -405,6 +417,27 @@ static void a_name_that_no_header_may_hold_is_left_out(void **state)
 	assert_string_equal(find(&c).language, "cy");
 }
 
+static void each_refused_address_is_passed_over(void **state)
+{
+	static const struct role role = { "receiving.manager", SIDE_RECEIVING, "manager" };
+	static const struct contact people[] = {
+		{ PERSON(2, "oak", "manager", "b@ok.example") },
+		{ PERSON(3, "oak", "manager", "c@ok.example") },
+		{ PERSON(4, "oak", "manager", "d@ok.example") },
+	};
+	static const int64_t refused[] = { 9, 3, 2, 4 };
+	const struct directory directory = { .contacts = people, .contact_count = 3 };
+	const struct challenge challenge = { .raising_agency = "elm",
+					     .receiving_agency = "oak" };
+	struct recipient got;
+
+	(void)state;
+	got = recipient_find(&role, &challenge, &directory, &partnership, rules, COUNT(rules),
+			     allowed, COUNT(allowed), (struct refused){ refused, 3 },
+			     (struct instant){ 150 });
+	assert_int_equal(got.contact->id, 4);
+}
+
 static void titles_come_from_the_main_file(void **state)
 {
 	(void)state;
@@ -430,6 +463,7 @@ int main(void)
 {
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(a_name_that_no_header_may_hold_is_left_out),
+		cmocka_unit_test(each_refused_address_is_passed_over),
 		cmocka_unit_test(titles_come_from_the_main_file),
 		cmocka_unit_test(a_directory_is_searched),
 	};
