@@ -534,6 +534,158 @@ static void knows_what_ended(void **state)
 	calendar_destroy(england.calendar);
 }
 
+static void begin(struct timeline *timeline, struct england *england, struct policy *policy,
+		  struct history *history, const char *words)
+{
+	england_plan(england);
+	england_create(england);
+	example(policy, england->calendar);
+	if (words[0] != '\0')
+		tell(history, england->calendar, words);
+	history->challenge.urgency = "";
+	history->challenge.protect_by = INSTANT_NEVER;
+	challenge_settle(&history->challenge);
+	timeline_begin(timeline, policy, &history->challenge);
+}
+
+/* The first look ahead passes over nothing, and looking twice changes nothing. */
+static void looks_ahead(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	CLEANUP(text_clear) struct text got = { 0 };
+	struct error error = { 0 };
+	struct entry entry;
+	struct instant at;
+
+	(void)state;
+	begin(timeline, &england, &policy, &history,
+	      "raised 2026-11-23 10:00; withdrawn 2026-11-27 10:00");
+	for (;;) {
+		struct instant again;
+
+		assert_int_equal(timeline_peek(timeline, &at, &error), 0);
+		assert_int_equal(timeline_peek(timeline, &again, &error), 0);
+		assert_true(instant_equal(at, again));
+		if (instant_is_never(at))
+			break;
+		assert_int_equal(timeline_next(timeline, instant_add(at, -1), &entry, &error),
+				 0);
+		assert_int_equal(timeline_next(timeline, at, &entry, &error), 1);
+		assert_true(instant_equal(entry.at, at));
+		write_entry(&policy, &entry, &got);
+	}
+	assert_int_equal(timeline_next(timeline, INSTANT_NEVER, &entry, &error), 0);
+	assert_string_equal(text_string(&got), RAISED REMINDED LATE
+			    "2026-11-27 10:00 cleared practitioner (practitioner): "
+			    "receiving.practitioner raising.practitioner "
+			    "receiving.manager raising.manager partnership.unit\n");
+	assert_true(timeline_state(timeline).ended);
+	calendar_destroy(england.calendar);
+}
+
+struct telling {
+	const struct policy *policy;
+	struct text *out;
+};
+
+static void tell_owed(void *context, const struct owed *owed)
+{
+	const struct telling *telling = context;
+	char at[40];
+
+	text_appendf(
+		telling->out,
+		"%s%s%s since %lld, due %s:", telling->policy->obligations[owed->obligation].id,
+		owed->lapsed ? ", left behind," : "", owed->breached ? ", late," : "",
+		(long long)owed->event, local_text(telling->policy->calendar, owed->due, at));
+	for (size_t i = 0; i < owed->owner.count; i++)
+		text_appendf(telling->out, " %s",
+			     telling->policy->roles[owed->owner.role[i]].token);
+	text_append(telling->out, "\n");
+}
+
+/* What was left by escalation is owed still; the rest runs. */
+static void knows_what_is_owed(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	CLEANUP(text_clear) struct text got = { 0 };
+	struct telling telling = { &policy, &got };
+	struct error error = { 0 };
+	struct entry entry;
+
+	(void)state;
+	begin(timeline, &england, &policy, &history, "raised 2026-11-23 10:00");
+	while (timeline_next(timeline, time_of(england.calendar, "2026-11-27 12:00"), &entry,
+			     &error) > 0)
+		continue;
+	timeline_owed(timeline, tell_owed, &telling);
+	assert_string_equal(text_string(&got),
+			    "practitioner, left behind,, late, since 1, due 2026-11-26 17:00: "
+			    "receiving.manager\n"
+			    "agree since 1, due 2026-11-30 17:00: receiving.manager\n"
+			    "cap since 1, due 2026-12-21 17:00: receiving.manager\n");
+	calendar_destroy(england.calendar);
+}
+
+static void knows_where_it_stands(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	struct error error = { 0 };
+	struct entry entry;
+	const struct pause *pauses;
+	size_t pause_count;
+	struct timeline_state now;
+
+	(void)state;
+	begin(timeline, &england, &policy, &history, "");
+	assert_int_equal(timeline_next(timeline, INSTANT_NEVER, &entry, &error), 0);
+	now = timeline_state(timeline);
+	assert_int_equal(now.problems, PROBLEM_NOT_RAISED);
+	assert_int_equal(now.stage, STAGE_NONE);
+	assert_false(now.open || now.ended || now.paused);
+	calendar_destroy(england.calendar);
+
+	begin(timeline, &england, &policy, &history,
+	      "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; paused 2026-11-23 "
+	      "12:00 / "
+	      "2026-11-25 10:00");
+	while (timeline_next(timeline, time_of(england.calendar, "2026-11-24 12:00"), &entry,
+			     &error) > 0)
+		continue;
+	now = timeline_state(timeline);
+	assert_int_equal(now.problems, 0);
+	assert_int_equal(now.stage, MANAGER);
+	assert_int_equal(now.stage_event, 2);
+	assert_true(instant_equal(now.stage_entered,
+				  time_of(england.calendar, "2026-11-23 11:00")));
+	assert_true(
+		instant_equal(now.last_event, time_of(england.calendar, "2026-11-23 12:00")));
+	assert_true(now.open && now.paused);
+	pauses = timeline_pauses(timeline, &pause_count);
+	assert_int_equal(pause_count, 1);
+	assert_true(instant_equal(pauses[0].to, now.paused_until));
+	assert_false(now.derived || now.ended);
+	assert_true(
+		instant_equal(now.paused_until, time_of(england.calendar, "2026-11-25 10:00")));
+	while (timeline_next(timeline, time_of(england.calendar, "2026-12-01 12:00"), &entry,
+			     &error) > 0)
+		continue;
+	now = timeline_state(timeline);
+	assert_false(now.paused);
+	assert_true(
+		instant_equal(now.paused_until, time_of(england.calendar, "2026-11-25 10:00")));
+	calendar_destroy(england.calendar);
+}
+
 /* A generator of our own, so that a seed replays on every machine (xorshift64*). */
 static uint64_t draw(uint64_t *seed)
 {
@@ -579,6 +731,89 @@ static void write_before(struct timeline *timeline, const struct policy *policy,
 		write_entry(policy, &entry, out);
 }
 
+static void write_owed(void *context, const struct owed *owed)
+{
+	text_appendf(context, "owed %d %lld %lld %d %lld %d %d %zu %d\n", owed->obligation,
+		     (long long)owed->event, (long long)owed->started.seconds, owed->derived,
+		     (long long)owed->due.seconds, owed->breached, owed->lapsed, owed->run,
+		     owed->owner.count);
+}
+
+/* All that a timeline tells of a challenge until then, to the last number. */
+static void write_all(struct timeline *timeline, const struct policy *policy,
+		      const struct challenge *challenge, struct instant until, struct text *out)
+{
+	struct timeline_state now;
+	struct error error = { 0 };
+	struct entry entry;
+	size_t last = 0;
+	size_t pauses;
+
+	timeline_begin(timeline, policy, challenge);
+	while (timeline_next(timeline, until, &entry, &error) > 0) {
+		write_entry(policy, &entry, out);
+		text_appendf(out, " %lld %lld %lld %lld %zu %d %d\n",
+			     (long long)entry.send_at.seconds, (long long)entry.event,
+			     (long long)entry.started.seconds, (long long)entry.due.seconds,
+			     entry.run, entry.firm, entry.provisional);
+		last = entry.run > last ? entry.run : last;
+	}
+	for (size_t run = 0; run <= last + 1; run++)
+		text_appendf(out, "%zu ended %lld\n", run,
+			     (long long)timeline_run_end(timeline, run).seconds);
+	now = timeline_state(timeline);
+	text_appendf(out, "%d %lld %lld %d %d %d %lld %u %d %lld\n", now.stage,
+		     (long long)now.stage_entered.seconds, (long long)now.stage_event,
+		     now.derived, now.open, now.ended, (long long)now.last_event.seconds,
+		     now.problems, now.paused, (long long)now.paused_until.seconds);
+	(void)timeline_pauses(timeline, &pauses);
+	text_appendf(out, "%zu pauses\n", pauses);
+	timeline_owed(timeline, write_owed, out);
+}
+
+/* One timeline serves challenge after challenge, and nothing of one shows in the next. */
+static void what_was_told_before_leaves_no_trace(void **state)
+{
+	struct england england;
+	struct policy policy;
+	CLEANUP(timeline_destroyp) struct timeline *used = timeline_create();
+	uint64_t seed = 20261124;
+
+	(void)state;
+	print_message("seed %llu\n", (unsigned long long)seed);
+	england_plan(&england);
+	england_create(&england);
+	example(&policy, england.calendar);
+	for (int i = 0; i < 2000; i++) {
+		CLEANUP(timeline_destroyp) struct timeline *fresh = timeline_create();
+		CLEANUP(text_clear) struct text before = { 0 };
+		CLEANUP(text_clear) struct text with_used = { 0 };
+		CLEANUP(text_clear) struct text with_fresh = { 0 };
+		struct event events[EVENTS];
+		struct event others[EVENTS];
+		struct challenge challenge = { .urgency = i % 3 == 0 ? "whenever" : "",
+					       .events = events,
+					       .protect_by = INSTANT_NEVER };
+		struct challenge next = { .urgency = "", .protect_by = INSTANT_NEVER };
+		struct instant until;
+
+		challenge.event_count = some_history(&seed, events);
+		next.event_count = some_history(&seed, others);
+		/* Some are not even raised, or not known at all. */
+		next.events = others + i % 2;
+		next.event_count = i % 5 == 0 ? 0 : next.event_count - (size_t)(i % 2);
+		write_all(used, &policy, &challenge,
+			  instant_add(events[challenge.event_count - 1].at,
+				      (int64_t)(draw(&seed) % (40 * 86400))),
+			  &before);
+		until = instant_add(others[0].at, (int64_t)(draw(&seed) % (60 * 86400)));
+		write_all(used, &policy, &next, until, &with_used);
+		write_all(fresh, &policy, &next, until, &with_fresh);
+		assert_string_equal(text_string(&with_used), text_string(&with_fresh));
+	}
+	calendar_destroy(england.calendar);
+}
+
 static void a_longer_history_never_changes_the_past(void **state)
 {
 	struct england england;
@@ -619,7 +854,7 @@ static void a_longer_history_never_changes_the_past(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(cases) + 3];
+	struct CMUnitTest tests[COUNT(cases) + 7];
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
@@ -637,5 +872,12 @@ int main(void)
 		.name = "past the list of holidays all is provisional",
 		.test_func = knows_what_is_provisional,
 	};
+	tests[COUNT(cases) + 3] = (struct CMUnitTest){
+		.name = "what was told before leaves no trace",
+		.test_func = what_was_told_before_leaves_no_trace,
+	};
+	tests[COUNT(cases) + 4] = (struct CMUnitTest)cmocka_unit_test(looks_ahead);
+	tests[COUNT(cases) + 5] = (struct CMUnitTest)cmocka_unit_test(knows_where_it_stands);
+	tests[COUNT(cases) + 6] = (struct CMUnitTest)cmocka_unit_test(knows_what_is_owed);
 	return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
 }
