@@ -1056,7 +1056,7 @@ static void lists_mails(void **state)
 	(void)ready_mail(f, 1);
 	(void)ready_mail(f, 2);
 	(void)claim_at(f, NOW);
-	OK(f, ledger_mails(f->ledger, -1, collect, &text, &f->error));
+	assert_int_equal(0, ledger_mails(f->ledger, -1, collect, &text, &f->error));
 	assert_string_equal("1 attempting 2026-014;2 ready 2026-014;", text_string(&text));
 	text_clear(&text);
 	OK(f, ledger_mails(f->ledger, DELIVERY_READY, collect, &text, &f->error));
@@ -1095,6 +1095,19 @@ static void a_damaged_mail_is_left_as_it_is(void **state)
 	assert_int_equal(-EIO, ledger_fall_through(f->ledger, id, NOW, &f->error));
 	assert_string_equal("", text_string(&text));
 	assert_null(mail.bytes);
+}
+
+static void what_a_person_lets_go_waits_no_longer(void **state)
+{
+	struct fixture *f = of(state);
+	int64_t mail = ready_mail(f, 1);
+
+	assert_int_equal(mail, claim_at(f, NOW));
+	assert_int_equal(0, record_at(f, mail, DELIVERY_RETRY, LATER(86400), NOW));
+	assert_int_equal(0, claim_at(f, LATER(1)));
+	OK(f, ledger_decide_mail(f->ledger, mail, DELIVERY_READY, "A. Person", "why", LATER(1),
+				 &f->error));
+	assert_int_equal(mail, claim_at(f, LATER(2)));
 }
 
 static int collect_payload(void *context, const struct ledger_entry *entry)
@@ -1527,6 +1540,7 @@ static const struct CMUnitTest plain[] = {
 	ROW("a mail whose digest is lost is never sent", never_sends_what_it_cannot_compare),
 	ROW("a damaged mail is left as it is", a_damaged_mail_is_left_as_it_is),
 	ROW("a refused inbox lets its notices go", a_refused_inbox_lets_its_notices_go),
+	ROW("what a person lets go waits no longer", what_a_person_lets_go_waits_no_longer),
 	ROW("nobody cancels a mail on its way", nobody_cancels_a_mail_on_its_way),
 	ROW("Message-IDs differ by notices, contact and purpose", message_ids_are_ours_alone),
 	ROW("aborted at any step, the old state or the new", aborted_anywhere_it_is_old_or_new),
