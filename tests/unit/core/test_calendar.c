@@ -234,6 +234,28 @@ static const struct walk_case {
 	{ "2010-01-01 09:00", 50 * 365 * 28800, NULL },
 };
 
+/* As in Antarctica/Casey on 5 March 2010, from +11 to +8 at 02:00: 23:00 to 02:00 came twice.
+ */
+static void knows_the_day_when_clocks_go_back_over_midnight(void **state)
+{
+	static const struct zone_change change[] = { { { 1267714800 }, 28800 } };
+	struct england england;
+	int32_t day;
+	int32_t second;
+
+	(void)state;
+	england_plan(&england);
+	england.plan.zone = (struct zone){
+		.name = "Casey", .first_offset = 39600, .changes = change, .count = 1
+	};
+	england_create(&england);
+	for (int64_t at = 1267714800 - 3 * 86400; at < 1267714800 + 3 * 86400; at += 900) {
+		zone_local(&england.plan.zone, (struct instant){ at }, &day, &second);
+		assert_int_equal(calendar_day(england.calendar, (struct instant){ at }), day);
+	}
+	calendar_destroy(england.calendar);
+}
+
 static void walks_to_the_second(void **state)
 {
 	const struct calendar *calendar = ((struct england *)*state)->calendar;
@@ -484,6 +506,7 @@ int main(void)
 		cmocka_unit_test(takes_as_many_openings_as_a_day_may_have),
 		cmocka_unit_test(closures_over_the_ends_of_its_years),
 		cmocka_unit_test(its_first_and_last_day_are_days_like_others),
+		cmocka_unit_test(knows_the_day_when_clocks_go_back_over_midnight),
 		cmocka_unit_test(walks_to_the_second),
 		cmocka_unit_test(past_its_holidays_a_day_is_provisional),
 		cmocka_unit_test(the_second_of_two_closures_has_its_own_name),

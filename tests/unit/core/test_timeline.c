@@ -7,7 +7,7 @@
  * tests/oracle compares thousands of random policies besides.
  */
 #include "base/text.h"
-#include "core/timeline.h"
+#include "core/timeline_internal.h"
 
 #include "england.h"
 
@@ -253,6 +253,7 @@ static const struct timeline_case {
 	const char *protect_by;
 	bool cap_escalates; /* to the chair */
 	bool letter_agreed; /* its limit is the date that was agreed at the meeting */
+	bool letter_from_raising;
 	bool never_mutes;
 	unsigned problems; /* that the history has */
 } cases[] = {
@@ -387,6 +388,10 @@ static const struct timeline_case {
 	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; meeting_held 2026-11-23 15:00", "2026-11-25 16:00",
 	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n",
 	  .letter_agreed = true, .problems = PROBLEM_NO_AGREED_DATE },
+	{ "a later stage's clock may have started at the raising",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00", "2026-11-25 16:00",
+	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n"
+	         "2026-11-25 10:00 breach manager (letter): receiving.manager\n", .letter_from_raising = true },
 	{ "immediate risk is told at once",
 	  "raised 2026-11-21 03:00; immediate_risk 2026-11-21 03:00", "2026-11-23 09:00",
 	  "2026-11-21 03:00 inform practitioner: receiving.practitioner\n"
@@ -399,6 +404,17 @@ static const struct timeline_case {
 	  RAISED "2026-12-14 10:00 inform practitioner: receiving.practitioner\n"
 	         "2026-12-16 09:00 reminder practitioner (practitioner) [1 working day before]: receiving.practitioner\n"
 	         "2026-12-16 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n" },
+	{ "what was recorded while it was closed starts no clock when it is reopened",
+	  "raised 2026-11-23 10:00; closed 2026-11-23 12:00; raised 2026-11-23 13:00; reopened 2026-12-14 10:00", "2026-12-22 08:00",
+	  RAISED "2026-12-14 10:00 inform practitioner: receiving.practitioner\n"
+	         "2026-12-16 09:00 reminder practitioner (practitioner) [1 working day before]: receiving.practitioner\n"
+	         "2026-12-16 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n"
+	         "2026-12-17 17:00 breach practitioner (practitioner): receiving.practitioner raising.practitioner\n"
+	         "2026-12-17 17:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n"
+	         "2026-12-21 17:00 breach manager (agree): receiving.manager\n" },
+	{ "a stage recorded after the end enters none, and starts nothing",
+	  "raised 2026-11-23 10:00; closed 2026-11-23 12:00; stage manager 2026-11-24 10:00; not_agreed 2026-11-24 11:00",
+	  "2026-12-30 12:00", RAISED },
 	{ "two clocks that run out together both escalate, the overall one higher",
 	  "raised 2026-11-23 10:00", "2026-11-24 12:00",
 	  RAISED "2026-11-23 14:00 reminder practitioner (practitioner) [50%]: receiving.practitioner\n"
@@ -453,6 +469,8 @@ static void says(void **state)
 		policy.obligations[5].escalate_to = CHAIR;
 	if (c->letter_agreed)
 		policy.obligations[3].limit[0].unit = TIMESCALE_AS_AGREED;
+	if (c->letter_from_raising)
+		policy.obligations[3].starts = EVENT_RAISED;
 	if (c->never_mutes)
 		policy.acknowledge_mutes = (struct timescale){ .unit = TIMESCALE_NONE };
 	tell(&history, england.calendar, c->history);
@@ -637,6 +655,81 @@ static void knows_what_is_owed(void **state)
 			    "receiving.manager\n"
 			    "agree since 1, due 2026-11-30 17:00: receiving.manager\n"
 			    "cap since 1, due 2026-12-21 17:00: receiving.manager\n");
+	calendar_destroy(england.calendar);
+}
+
+/* An answer ends what was left behind, too. */
+static void knows_that_what_was_left_behind_ended(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	struct error error = { 0 };
+	struct entry entry;
+	size_t inform = 0;
+	size_t reminder = 0;
+
+	(void)state;
+	begin(timeline, &england, &policy, &history,
+	      "raised 2026-11-23 10:00; withdrawn 2026-11-30 10:00");
+	while (timeline_next(timeline, INSTANT_NEVER, &entry, &error) > 0) {
+		if (entry.kind == NOTICE_REMINDER)
+			reminder = entry.run;
+		if (entry.kind == NOTICE_INFORM)
+			inform = entry.run;
+	}
+	assert_true(instant_equal(timeline_run_end(timeline, reminder),
+				  time_of(england.calendar, "2026-11-30 10:00")));
+	assert_true(instant_equal(timeline_run_end(timeline, inform),
+				  time_of(england.calendar, "2026-11-30 10:00")));
+	calendar_destroy(england.calendar);
+}
+
+static void count_lapsed(void *context, const struct owed *owed)
+{
+	int64_t *lapsed = context;
+
+	if (!owed->lapsed)
+		return;
+	if (lapsed[0]++ == 0)
+		lapsed[1] = owed->event;
+}
+
+/* Back to the first stage every week for twenty years, and each time nobody answers: of what
+ * was left behind the oldest is forgotten. */
+static void what_was_left_behind_is_not_kept_without_end(void **state)
+{
+	enum { TIMES = LAPSED_MOST + 8 };
+	static struct event events[TIMES];
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	struct error error = { 0 };
+	struct entry entry;
+	int64_t lapsed[2] = { 0 }; /* how many, and the event of the first */
+
+	(void)state;
+	begin(timeline, &england, &policy, &history, "raised 2026-11-23 10:00");
+	for (int64_t i = 0; i < TIMES; i++)
+		events[i] = (struct event){ .id = i + 1,
+					    .key = i + 1,
+					    .kind = i == 0 ? "raised" : "stage",
+					    .stage = i == 0 ? "" : "practitioner",
+					    .value = "",
+					    .at = instant_add(history.events[0].at,
+							      i * 7 * SECONDS_PER_DAY),
+					    .due = INSTANT_NEVER };
+	history.challenge.events = events;
+	history.challenge.event_count = TIMES;
+	timeline_begin(timeline, &policy, &history.challenge);
+	while (timeline_next(timeline, instant_add(events[TIMES - 1].at, 86400), &entry,
+			     &error) > 0)
+		continue;
+	timeline_owed(timeline, count_lapsed, lapsed);
+	assert_int_equal(lapsed[0], LAPSED_MOST);
+	assert_true(lapsed[1] > 1 && lapsed[1] < 10);
 	calendar_destroy(england.calendar);
 }
 
@@ -861,7 +954,7 @@ static void a_longer_history_never_changes_the_past(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(cases) + 7];
+	struct CMUnitTest tests[COUNT(cases) + 9];
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
@@ -886,5 +979,9 @@ int main(void)
 	tests[COUNT(cases) + 4] = (struct CMUnitTest)cmocka_unit_test(looks_ahead);
 	tests[COUNT(cases) + 5] = (struct CMUnitTest)cmocka_unit_test(knows_where_it_stands);
 	tests[COUNT(cases) + 6] = (struct CMUnitTest)cmocka_unit_test(knows_what_is_owed);
+	tests[COUNT(cases) + 7] =
+		(struct CMUnitTest)cmocka_unit_test(knows_that_what_was_left_behind_ended);
+	tests[COUNT(cases) + 8] = (struct CMUnitTest)cmocka_unit_test(
+		what_was_left_behind_is_not_kept_without_end);
 	return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
 }
