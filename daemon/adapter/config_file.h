@@ -1,10 +1,10 @@
 /*
  * config_file - the main file and the policies, read with libconfig and checked.
  *
- * The only file that includes libconfig.h, whose traps (facts.md 2, 3) are closed here: the
- * bytes are read by us, `@include` is refused, a child process parses first, numbers are
- * ranged. Everything wrong is collected, each fault at its file and line; a configuration with
- * a fault is never handed out, half or whole.
+ * libconfig's traps (facts.md 2, 3) are closed behind this: the bytes are read by us,
+ * `@include` is refused, a child process parses first, numbers are ranged. Everything wrong is
+ * collected, each fault at its file and line; a configuration with a fault is never handed out,
+ * half or whole.
  */
 #ifndef ADAPTER_CONFIG_FILE_H
 #define ADAPTER_CONFIG_FILE_H

@@ -1,7 +1,8 @@
 /*
  * config_policy - one policy file, read into a struct policy and checked.
  *
- * Private to config_file.c, which says what the main file knows of roles and calendars.
+ * Private to config_file.c, which says what the main file knows of roles and calendars. What
+ * the files config_policy_*.c share is config_policy_internal.h's.
  */
 #ifndef ADAPTER_CONFIG_POLICY_H
 #define ADAPTER_CONFIG_POLICY_H

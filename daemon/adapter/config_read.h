@@ -4,7 +4,7 @@
  * A row says what a setting is called, of what kind it is, where it goes in a struct and what
  * it may be; the reader walks the group, writes what is right and notes what is not at its
  * line. Bytes reach libconfig only after config_scan and after a child process has survived
- * parsing them (facts.md 2). Private to config_file.c and config_policy.c.
+ * parsing them (facts.md 2). Private to the files that read configuration, config_*.c.
  */
 #ifndef ADAPTER_CONFIG_READ_H
 #define ADAPTER_CONFIG_READ_H
@@ -107,7 +107,7 @@ void reader_warn_in(struct reader *reader, const config_setting_t *setting, cons
 
 /*
  * The known word nearest to a misspelt one, by the number of letters to change, insert, drop
- * or swap; NULL when none is near enough for a hint. *ret_distance may be NULL.
+ * or swap; NULL when none is near enough for a hint.
  */
 struct nearest {
 	const char *typed;

@@ -16,7 +16,7 @@ MUST_CHECK int ledger_is_running(const char *state_folder, bool *ret, struct err
 /*
  * A copy of the whole ledger at one moment, to a new file of mode 0600, checked and on disk. It
  * knows that it is a copy, so that a daemon that finds it in its ledger's place holds what may
- * have gone out meanwhile (ledger_restored). Errors as database_backup.
+ * have gone out meanwhile (ledger_hold_restored). Errors as database_backup.
  */
 MUST_CHECK int ledger_backup(struct ledger *ledger, const char *path, struct error *error);
 

@@ -136,7 +136,9 @@ MUST_CHECK int ledger_bring_up(struct ledger *ledger, struct bringing *bringing,
 /* As database_backup, and the copy knows that it is one, and of which moment. */
 MUST_CHECK int ledger_copy(sqlite3 *db, const char *path, const struct database_watch *watch,
 			   struct error *error);
-#define LEDGER_COPY_NEW ".new" /* behind the name of a copy that is not whole yet */
+/* The copy of what a migration found. One for each version; an earlier one of the same version
+ * gives way. */
+MUST_CHECK int ledger_copy_before(const struct bringing *bringing, struct error *error);
 
 /* Takes away the copies that migrations left of versions below this one; how many. */
 size_t ledger_remove_copies(const char *folder, int64_t below);
@@ -160,6 +162,9 @@ MUST_CHECK int ledger_leave(struct ledger *ledger, const struct ledger_scope *sc
 MUST_CHECK int ledger_enter_inside(struct ledger *ledger, struct ledger_scope *ret,
 				   struct error *error);
 
+/* The head as the file has it; within a transaction, after a change of it, written back. */
+MUST_CHECK int head_read(struct ledger *ledger, struct head *ret, struct error *error);
+MUST_CHECK int head_write(struct ledger *ledger, struct error *error);
 /* The head as it stands: within a transaction the one being written. */
 MUST_CHECK int ledger_head(struct ledger *ledger, struct head *ret, struct error *error);
 /* Within a transaction: one mail or mail-less notice more (or less) in this state. */
@@ -187,6 +192,10 @@ struct chain_entry {
 MUST_CHECK int chain_append(struct ledger *ledger, const struct chain_entry *entry,
 			    struct json_t *payload, struct error *error);
 
+/* As chain_append writes a payload, on one line; malloc'd. NULL: out of memory, or not UTF-8.
+ */
+char *chain_text(const struct json_t *json, size_t flags);
+
 /* commitment = SHA-256(salt || payload); hash over all that an entry says, unambiguously. */
 void chain_commit(const unsigned char salt[static SALT_SIZE], const char *payload,
 		  size_t length, unsigned char ret[static HASH_SIZE]);
@@ -200,6 +209,9 @@ struct chain_link {
 	const char *state; /* "": none */
 	const unsigned char *commitment;
 };
+struct sha256_ctx;
+/* Its length goes before it: no two rows of strings read the same. */
+void chain_add_string(struct sha256_ctx *sha, const char *string);
 void chain_hash(const unsigned char previous[static HASH_SIZE], const struct chain_link *link,
 		unsigned char ret[static HASH_SIZE]);
 

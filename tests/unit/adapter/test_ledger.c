@@ -1317,8 +1317,12 @@ static void a_refused_commit_leaves_the_old(void **state)
 
 	sqlite3_commit_hook(f->ledger->db, refuse_commit, NULL);
 	assert_true(busy_cycle(f->ledger, &f->error) < 0);
+	/* A change by itself, by somebody who does not ask why. */
+	assert_true(ledger_set_number(f->ledger, "change_seq", 7, NULL) < 0);
 	sqlite3_commit_hook(f->ledger->db, NULL, NULL);
 	assert_int_equal(0, number_of(f, "SELECT count(*) FROM chain"));
+	assert_int_equal(0,
+			 number_of(f, "SELECT count(*) FROM meta WHERE name = 'change_seq'"));
 	OK(f, busy_cycle(f->ledger, &f->error));
 	assert_intact(f);
 }

@@ -213,6 +213,7 @@ static const struct open_row {
 	{ "a view stands in for a table",
 	  "DROP TABLE counter; CREATE VIEW counter AS SELECT 1 AS change_seq", NULL, EINVAL,
 	  "counter" },
+	{ "the record of purges is gone", "DROP TABLE purge", NULL, EINVAL, "purge" },
 	{ "the identity is gone", "DELETE FROM identity", NULL, EINVAL, "identity" },
 };
 
