@@ -65,6 +65,7 @@ TOKEN = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|^[
 RELATIONS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 SWAPS = {"&&": "||", "||": "&&", "+=": "-=", "-=": "+=", "++": "--", "--": "++", "|=": "&=", "&=": "|="}
 BINARY = {"+": "-", "-": "+", "&": "|", "|": "&"}
+CASTS = re.compile(r"\w+_t|int|char|void|unsigned|long|struct")
 NOT_OPERANDS = {"return", "case", "sizeof", "else"}
 NOT_STATEMENTS = {"if", "for", "while", "switch", "return", "do", "else", "case", "default", "struct", "const", "static",
                   "enum", "union", "unsigned", "signed", "goto", "CLEANUP", "_Static_assert"}
@@ -205,22 +206,16 @@ class Reader:
         text = self.tokens[i].text
         put = RELATIONS.get(text) or SWAPS.get(text)
         if put is None and text in BINARY and is_operand(self.tokens[i - 1]):
-            if self.is_declared_pointer(i):
-                return
-            put = BINARY[text]
+            put = None if self.is_behind_cast(i) else BINARY[text]
         if put is not None:
             self.add(name, i, i, put)
 
-    def is_declared_pointer(self, i):
-        """Not an operator at all: the cast or call before it ends in `)`, as in `(void)&x`."""
-        before = self.tokens[i - 1].text
-        if before != ")":
+    def is_behind_cast(self, i):
+        """As in `(int64_t)-n` or `(const void *)&x`: that is no operator between two operands."""
+        if self.tokens[i - 1].text != ")":
             return False
-        opening = self.pairs[i - 1]
-        return all(is_name(t.text) or t.text == "*" for t in self.tokens[opening + 1:i - 1]) and \
-            self.tokens[opening - 1].text in ("(", ",", "=", "return", "{", ";") and \
-            re.search(r"\b(u?int\w*|size_t|char|void|unsigned|long|struct|const)\b", self.source[
-                self.tokens[opening].start:self.tokens[i].start]) is not None
+        words = [token.text for token in self.tokens[self.pairs[i - 1] + 1:i - 1]]
+        return all(is_name(word) or word == "*" for word in words) and any(CASTS.fullmatch(word) for word in words)
 
     def constant(self, name, i):
         put = plus_one(self.tokens[i].text)

@@ -815,6 +815,25 @@ static void a_mail_takes_only_waiting_notices(void **state)
 	assert_intact(f);
 }
 
+static void a_mail_has_bytes(void **state)
+{
+	struct fixture *f = of(state);
+	struct ledger_mail mail = {
+		.recipient = "a@b.c", .envelope_from = "", .message_id = "", .bytes = "x"
+	};
+	int64_t id;
+
+	OK(f, ledger_begin(f->ledger, &f->error));
+	assert_int_equal(-EINVAL,
+			 ledger_store_mail(f->ledger, &mail, NULL, 0, NOW, &id, &f->error));
+	mail.bytes = NULL;
+	mail.length = 1;
+	assert_int_equal(-EINVAL,
+			 ledger_store_mail(f->ledger, &mail, NULL, 0, NOW, &id, &f->error));
+	ledger_rollback(f->ledger);
+	assert_int_equal(0, number_of(f, "SELECT count(*) FROM mail"));
+}
+
 /* --- cancelling ----------------------------------------------------------------------------
  */
 
@@ -1124,6 +1143,7 @@ static void the_trail_says_why_and_by_whom(void **state)
 		"\nheld {\"attempts\":2,\"doubts\":2,",
 		"\"reason\":\"in doubt for the second time\"}\nperson ",
 		"\"by\":\"A. Person\",\"why\":\"it did not come\"}\n",
+		"\"by\":\"B\"}\n",
 	};
 	struct fixture *f = of(state);
 	struct text text = { 0 };
@@ -1135,6 +1155,8 @@ static void the_trail_says_why_and_by_whom(void **state)
 	assert_int_equal(0, record_at(f, mail, DELIVERY_IN_DOUBT, INSTANT_NEVER, LATER(700)));
 	OK(f, ledger_decide_mail(f->ledger, mail, DELIVERY_READY, "A. Person",
 				 "it did not come", LATER(800), &f->error));
+	OK(f,
+	   ledger_decide_mail(f->ledger, mail, DELIVERY_HELD, "B", "", LATER(900), &f->error));
 	OK(f, ledger_trail(f->ledger, 0, mail, collect_payload, &text, &f->error));
 	for (size_t i = 0; i < COUNT(said); i++)
 		if (strstr(text_string(&text), said[i]) == NULL)
@@ -1545,6 +1567,7 @@ static const struct CMUnitTest plain[] = {
 	ROW("a damaged mail is left as it is", a_damaged_mail_is_left_as_it_is),
 	ROW("a refused inbox lets its notices go", a_refused_inbox_lets_its_notices_go),
 	ROW("what a person lets go waits no longer", what_a_person_lets_go_waits_no_longer),
+	ROW("a mail has bytes", a_mail_has_bytes),
 	ROW("nobody cancels a mail on its way", nobody_cancels_a_mail_on_its_way),
 	ROW("Message-IDs differ by notices, contact and purpose", message_ids_are_ours_alone),
 	ROW("aborted at any step, the old state or the new", aborted_anywhere_it_is_old_or_new),
