@@ -80,7 +80,6 @@ static void watch_silence(struct timeline *timeline)
 	}
 	if (instant_is_never(timeline->idle_since)) {
 		timeline->idle_since = timeline->now;
-		timeline->quiet_step = 0;
 		timeline->quiet_at = INSTANT_NEVER;
 	}
 	if (!may_be_quiet(timeline)) {

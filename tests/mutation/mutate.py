@@ -92,7 +92,7 @@ class Mutant:
     line: int
     function: str
     text: str    # of the line, without indentation
-    change: str  # "`a` -> `b`"; with a number, when the line has several of it
+    change: str  # "`a` -> `b`"; with a number, when there are several of it
     start: int   # what stands there in the file
     end: int
     put: str     # and is replaced by this
@@ -305,10 +305,10 @@ class Reader:
 
 
 def numbered(mutants):
-    """Those that a line has several of are told apart: "2nd" and so on behind the change."""
+    """Those that a line, or a line like it in the same function, has several of are told apart by a number."""
     seen, out = {}, []
     for mutant in mutants:
-        place = (mutant.line, mutant.change)
+        place = (mutant.function, mutant.text, mutant.change)
         seen[place] = seen.get(place, 0) + 1
         if seen[place] > 1:
             mutant = Mutant(**{**mutant.__dict__, "change": f"{mutant.change} (no. {seen[place]})"})

@@ -71,7 +71,7 @@ static const struct template_case {
 	{ "a brace at the end is refused", "a {", NULL, 1 },
 	{ "an unfinished gap is refused", "{full", NULL, 1 },
 	{ "an empty gap is refused", "{}", NULL, 1, "two stand for one" },
-	{ "two braces at a repeat's end are none", "{#items}x{{/items}{/items}", NULL, 1 },
+	{ "two braces at a repeat's end are none", "{#items}x{{/items}", NULL, 1 },
 	{ "a name that anything else follows is refused", "{full }", NULL, 1 },
 	{ "blanks around marks alone leave no line", "a\n \t{?full} \nb\n{/full}\nc\n",
 	  "a\nb\nc\n", 0 },
