@@ -4,6 +4,7 @@
 # make fuzz         fuzzers, FUZZ_TIME=30 s each      make bench   figures, one JSON line each
 # make mutants      do tests notice broken rules?     MUTANTS="--mutants 300", a file, FILE:LINE
 # make fmt          lay the sources out               make install DESTDIR= PREFIX= SYSCONFDIR=
+# make sim          what fails operations, allocations and power, in build/tests/sim
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 LIBEXECDIR ?= $(PREFIX)/libexec/challenge-notifyd
@@ -103,7 +104,11 @@ SIMS       := $(patsubst %,$(BUILD)/tests/sim/%,power simulate faults)
 $(BUILD)/tests/sim/faults: LDFLAGS += $(addprefix -Wl$(,)--wrap=,malloc calloc realloc strdup strndup)
 $(SIMS): %: %.o $(SIM_SHARED) $(call archive,service) $(below_adapter)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN)
-sim: $(SIMS)
+# The sender's own code, against a relay on loopback, under a malloc of the test's own.
+SENDER_FAULTS := $(BUILD)/tests/sim/sender_faults
+$(SENDER_FAULTS): $(SENDER_FAULTS).o $(BUILD)/tests/sim/server.o $(call archive,service) $(call archive,sender) $(below_adapter)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_MAIN) $(LIBS_SEND) -lssl -lcrypto
+sim: $(SIMS) $(SENDER_FAULTS)
 
 # Figures, one JSON line each; what they need besides comes with `scripts/deps bench`.
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(call archive,service) $(below_adapter)

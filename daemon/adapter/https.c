@@ -3,6 +3,10 @@
 
 #include "base/cleanup.h"
 
+/*
+ * No TLS session is kept for another connection: where memory runs out while libcurl 7.88.1
+ * does that (Curl_ssl_addsessionid), it frees the same block twice.
+ */
 CURLcode https_set_up(CURL *curl, const struct https_request *request)
 {
 	const struct {
@@ -15,6 +19,7 @@ CURLcode https_set_up(CURL *curl, const struct https_request *request)
 		{ CURLOPT_SSL_VERIFYPEER, 1 },
 		{ CURLOPT_SSL_VERIFYHOST, 2 },
 		{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
+		{ CURLOPT_SSL_SESSIONID_CACHE, 0 },
 		{ CURLOPT_CONNECTTIMEOUT, request->connect_seconds },
 		{ CURLOPT_TIMEOUT, request->seconds },
 		{ CURLOPT_NOSIGNAL, 1 },

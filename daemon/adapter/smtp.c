@@ -485,6 +485,7 @@ static void set_security(struct options *options, const struct sender_relay *rel
 	OPTION(options, CURLOPT_SSL_VERIFYPEER, 1L);
 	OPTION(options, CURLOPT_SSL_VERIFYHOST, 2L);
 	OPTION(options, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	OPTION(options, CURLOPT_SSL_SESSIONID_CACHE, 0L); /* see https.c */
 	if (relay->ca[0] != '\0') {
 		OPTION(options, CURLOPT_CAINFO, relay->ca);
 		OPTION(options, CURLOPT_CAPATH,
