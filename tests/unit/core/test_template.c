@@ -156,6 +156,31 @@ static void fills_html(void **state)
 	text_clear(&text);
 }
 
+/* What an item has not got, it has from the letter around it. */
+static void an_item_falls_back_on_its_letter(void **state)
+{
+	static const char *const item_names[] = { "number" };
+	static const char *const item_values[] = { "7" };
+	static const struct template_data item = { .names = item_names,
+						   .values = item_values,
+						   .count = 1 };
+	const struct template_data letter = { .names = names,
+					      .values = values,
+					      .count = COUNT(names),
+					      .repeat = "items",
+					      .items = &item,
+					      .item_count = 1 };
+	struct text text = { 0 };
+	struct error error = { 0 };
+
+	(void)state;
+	assert_int_equal(template_render("{number} {#items}{full} {number}{/items}", &letter,
+					 &text, &error),
+			 0);
+	assert_string_equal(text_string(&text), "0 value 7");
+	text_clear(&text);
+}
+
 /* A letter has few lines; a fault behind a style is still on its own. */
 static void counts_the_lines_of_a_style(void **state)
 {
@@ -195,7 +220,7 @@ static void a_repeat_of_nothing_says_nothing(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(cases) + COUNT(html_cases) + 2];
+	struct CMUnitTest tests[COUNT(cases) + COUNT(html_cases) + 3];
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
@@ -206,6 +231,8 @@ int main(void)
 			(struct CMUnitTest){ .name = html_cases[i].name,
 					     .test_func = fills_html,
 					     .initial_state = (void *)&html_cases[i] };
+	tests[COUNT(tests) - 3] =
+		(struct CMUnitTest)cmocka_unit_test(an_item_falls_back_on_its_letter);
 	tests[COUNT(tests) - 2] =
 		(struct CMUnitTest)cmocka_unit_test(a_repeat_of_nothing_says_nothing);
 	tests[COUNT(tests) - 1] =

@@ -488,6 +488,17 @@ static void says(void **state)
 	calendar_destroy(england.calendar);
 }
 
+static void kinds_have_names(void **state)
+{
+	(void)state;
+	for (int kind = NOTICE_RISK; kind <= NOTICE_QUIET; kind++)
+		assert_int_equal(notice_kind_parse(notice_kind_name((enum notice_kind)kind)),
+				 kind);
+	assert_string_equal(notice_kind_name(NOTICE_BREACH), "breach");
+	assert_int_equal(notice_kind_parse("late"), -1);
+	assert_int_equal(notice_kind_parse(""), -1);
+}
+
 /* Where the list of holidays ends, what is due and what is said become provisional. */
 static void knows_what_is_provisional(void **state)
 {
@@ -954,7 +965,7 @@ static void a_longer_history_never_changes_the_past(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(cases) + 9];
+	struct CMUnitTest tests[COUNT(cases) + 10];
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
@@ -983,5 +994,6 @@ int main(void)
 		(struct CMUnitTest)cmocka_unit_test(knows_that_what_was_left_behind_ended);
 	tests[COUNT(cases) + 8] = (struct CMUnitTest)cmocka_unit_test(
 		what_was_left_behind_is_not_kept_without_end);
+	tests[COUNT(cases) + 9] = (struct CMUnitTest)cmocka_unit_test(kinds_have_names);
 	return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
 }
