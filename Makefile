@@ -2,6 +2,7 @@
 # make san          check, with ASan and UBSan        make cover   check, with gcov
 # make clang        everything built by clang         make tidy    clang-tidy and cppcheck
 # make fuzz         fuzzers, FUZZ_TIME=30 s each      make bench   figures, one JSON line each
+# make mutants      do tests notice broken rules?     MUTANTS="--mutants 300", a file, FILE:LINE
 # make fmt          lay the sources out               make install DESTDIR= PREFIX= SYSCONFDIR=
 # make sim          what fails operations, allocations and power, in build/tests/sim
 PREFIX     ?= /usr/local
@@ -123,6 +124,10 @@ BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.
 bench: all $(BENCHES)
 	@BUILD=$(BUILD) tests/bench/bench.py $(BENCH)
 
+# Breaks the rules in one place after the other, and wants a test to notice 95 in 100.
+mutants:
+	@tests/mutation/mutate.py $(MUTANTS)
+
 print-unit:
 	@echo $(UNIT)
 
@@ -211,6 +216,6 @@ install: all units
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all always units bench crash sim unit-tests print-unit layering check san cover clang tidy fmt fmt-check install clean
+.PHONY: all always units bench crash sim mutants unit-tests print-unit layering check san cover clang tidy fmt fmt-check install clean
 .SECONDARY:
 -include $(shell find $(BUILD)/daemon $(BUILD)/tests -type f -name '*.d' 2>/dev/null)

@@ -85,7 +85,7 @@ void ledger_mail_clear(struct ledger_mail *mail)
 	*mail = (struct ledger_mail){ 0 };
 }
 
-/* A copy that owns its strings; ->bytes stays behind. */
+/* A copy that owns its strings, of a mail as mail_read left it: without its bytes. */
 static int copy_mail(const struct ledger_mail *mail, struct ledger_mail *ret,
 		     struct error *error)
 {
@@ -97,7 +97,6 @@ static int copy_mail(const struct ledger_mail *mail, struct ledger_mail *ret,
 	copy.reply = strdup(mail->reply);
 	copy.references = strdup(mail->references);
 	copy.kinds = strdup(mail->kinds);
-	copy.bytes = NULL;
 	if (copy.recipient == NULL || copy.envelope_from == NULL || copy.message_id == NULL ||
 	    copy.reply == NULL || copy.references == NULL || copy.kinds == NULL) {
 		ledger_mail_clear(&copy);
@@ -110,18 +109,17 @@ static int copy_mail(const struct ledger_mail *mail, struct ledger_mail *ret,
 /* --- moves ---------------------------------------------------------------------------------
  */
 
-enum actor { BY_CLAIM, BY_OUTCOME, BY_RECOVERY, BY_NOTICE, BY_PERSON };
+enum actor { BY_OUTCOME, BY_RECOVERY, BY_NOTICE, BY_PERSON };
 
 #define STATE(name) (1u << DELIVERY_##name)
 
-/* Every move that a mail can make, and who may make it. What is not here is refused. */
+/* Every move that a mail can make, and who may make it. What is not here is refused. A claim
+ * looks only for mails that it may take. */
 static const struct {
 	enum actor actor;
 	unsigned from;
 	unsigned to;
 } moves[] = {
-	{ BY_CLAIM, STATE(READY) | STATE(RETRY) | STATE(IN_DOUBT),
-	  STATE(ATTEMPTING) | STATE(HELD) },
 	{ BY_OUTCOME, STATE(ATTEMPTING),
 	  STATE(READY) | STATE(ACCEPTED) | STATE(RETRY) | STATE(IN_DOUBT) | STATE(REFUSED) |
 		  STATE(HELD) },
@@ -586,7 +584,6 @@ static int claim_one(struct ledger *ledger, int64_t id, struct instant now,
 	copy.attempts += found;
 	if (found == 0)
 		remark.reason = "its bytes are not those that were rendered";
-	ledger_resetp(&statement); /* what it lent is copied */
 	if (put(ledger, &copy, from, delivery_state_name(copy.state), &remark, now, error) < 0)
 		return -error->code;
 	if (found == 1)
@@ -660,8 +657,8 @@ static int record(struct ledger *ledger, int64_t id, const struct ledger_outcome
 			      ? instant_add(now, LEDGER_DOUBT_SECONDS)
 			      : outcome->next_attempt,
 		      &remark);
-	if (outcome->refund && mail.attempts > 0)
-		mail.attempts--;
+	if (outcome->refund)
+		mail.attempts--; /* the claim counted it */
 	if (outcome->reply != NULL)
 		mail.reply = outcome->reply;
 	return put(ledger, &mail, DELIVERY_ATTEMPTING, delivery_state_name(mail.state), &remark,

@@ -86,7 +86,7 @@ static const char *domain_fault(const char *domain, size_t length)
 
 int address_check(const char *address, struct error *error)
 {
-	size_t length = strnlen(address, ADDRESS_MOST + 1);
+	size_t length = strlen(address);
 	const char *at = memchr(address, '@', length);
 	const char *fault = NULL;
 
@@ -132,7 +132,7 @@ bool address_is_allowed(const char *address, const char *const *domains, size_t 
 int address_check_domain(const char *pattern, struct error *error)
 {
 	const char *domain = strncmp(pattern, "*.", 2) == 0 ? pattern + 2 : pattern;
-	const char *fault = domain_fault(domain, strnlen(domain, DOMAIN_MOST + 1));
+	const char *fault = domain_fault(domain, strlen(domain));
 
 	if (fault != NULL)
 		return error_set(error, EINVAL, "\"%.60s\": %s", pattern, fault);

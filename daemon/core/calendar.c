@@ -17,7 +17,7 @@ struct calendar {
 	int32_t first;        /* civil day of index 0 */
 	int32_t days;         /* how many days the tables hold */
 	int32_t working_days; /* how many of them work */
-	uint8_t *kind;        /* [day]: enum day_kind */
+	bool *works;          /* [day] */
 	/* As small as they can be: the main process keeps them for good. */
 	int16_t *offset;  /* [day]: minutes, of its clocks all day long, or OFFSET_CHANGES */
 	uint16_t *worked; /* [day]: working days before it; [days]: all */
@@ -123,8 +123,8 @@ static int check_plan(const struct calendar_plan *plan, struct error *error)
 	return 0;
 }
 
-/* Marks [from, to] in the table of kinds, where those days fall within it. */
-static void mark_days(struct calendar *calendar, int32_t from, int32_t to, enum day_kind kind)
+/* Nobody works on [from, to], where those days fall within the tables. */
+static void close_days(struct calendar *calendar, int32_t from, int32_t to)
 {
 	int32_t low = from < calendar->first ? calendar->first : from;
 	int32_t high = to < calendar->first + calendar->days - 1
@@ -132,12 +132,12 @@ static void mark_days(struct calendar *calendar, int32_t from, int32_t to, enum 
 			       : calendar->first + calendar->days - 1;
 
 	for (int32_t day = low; day <= high; day++)
-		if (hours_of(calendar, day)->count > 0)
-			calendar->kind[day - calendar->first] = (uint8_t)kind;
+		calendar->works[day - calendar->first] = false;
 }
 
-/* A day keeps one offset when its two midnights lie a plain day apart and nothing changes
- * between. One that is no whole minutes is left to the zone, too: nobody has had any for long.
+/* A day keeps one offset when its two midnights lie a plain day apart: clocks do not change
+ * twice in a day. An offset that is no whole minutes is left to the zone, too: nobody has had
+ * any for long.
  */
 static void mark_offsets(struct calendar *calendar)
 {
@@ -149,8 +149,6 @@ static void mark_offsets(struct calendar *calendar)
 		struct instant to = zone_instant(zone, calendar->first + i, SECONDS_PER_DAY);
 		int32_t offset = (int32_t)(local - from.seconds);
 		bool lasts = to.seconds - from.seconds == SECONDS_PER_DAY &&
-			     zone_offset(zone, from) == offset &&
-			     zone_offset(zone, instant_add(to, -1)) == offset &&
 			     offset % SECONDS_PER_MINUTE == 0;
 
 		calendar->offset[i] =
@@ -158,18 +156,16 @@ static void mark_offsets(struct calendar *calendar)
 	}
 }
 
-static void mark_kinds(struct calendar *calendar)
+static void mark_working(struct calendar *calendar)
 {
 	const struct calendar_plan *plan = &calendar->plan;
 
 	for (int32_t i = 0; i < calendar->days; i++)
-		calendar->kind[i] = hours_of(calendar, calendar->first + i)->count > 0
-					    ? DAY_WORKING
-					    : DAY_NO_HOURS;
+		calendar->works[i] = hours_of(calendar, calendar->first + i)->count > 0;
 	for (size_t i = 0; i < plan->closure_count; i++)
-		mark_days(calendar, plan->closures[i].from, plan->closures[i].to, DAY_CLOSURE);
+		close_days(calendar, plan->closures[i].from, plan->closures[i].to);
 	for (size_t i = 0; i < plan->holiday_count; i++)
-		mark_days(calendar, plan->holidays[i].day, plan->holidays[i].day, DAY_HOLIDAY);
+		close_days(calendar, plan->holidays[i].day, plan->holidays[i].day);
 }
 
 static int count_up(struct calendar *calendar, struct error *error)
@@ -180,7 +176,7 @@ static int count_up(struct calendar *calendar, struct error *error)
 	for (int32_t i = 0; i < calendar->days; i++) {
 		calendar->worked[i] = worked;
 		calendar->opened[i] = (uint32_t)opened;
-		if (calendar->kind[i] != DAY_WORKING)
+		if (!calendar->works[i])
 			continue;
 		calendar->nth[worked++] = (uint16_t)i;
 		for (size_t o = 0; o < hours_of(calendar, calendar->first + i)->count; o++) {
@@ -215,16 +211,16 @@ int calendar_create(const struct calendar_plan *plan, struct calendar **ret,
 	calendar->days =
 		date_to_day((struct date){ CALENDAR_LAST_YEAR + 1, 1, 1 }) - calendar->first;
 	days = (size_t)calendar->days;
-	calendar->kind = calloc(days, sizeof *calendar->kind);
+	calendar->works = calloc(days, sizeof *calendar->works);
 	calendar->offset = calloc(days, sizeof *calendar->offset);
 	calendar->worked = calloc(days + 1, sizeof *calendar->worked);
 	calendar->nth = calloc(days, sizeof *calendar->nth);
 	calendar->opened = calloc(days + 1, sizeof *calendar->opened);
-	if (calendar->kind == NULL || calendar->offset == NULL || calendar->worked == NULL ||
+	if (calendar->works == NULL || calendar->offset == NULL || calendar->worked == NULL ||
 	    calendar->nth == NULL || calendar->opened == NULL)
 		return error_memory(error);
 	mark_offsets(calendar);
-	mark_kinds(calendar);
+	mark_working(calendar);
 	if (count_up(calendar, error) < 0)
 		return -EINVAL;
 
@@ -236,7 +232,7 @@ void calendar_destroy(struct calendar *calendar)
 {
 	if (calendar == NULL)
 		return;
-	free(calendar->kind);
+	free(calendar->works);
 	free(calendar->offset);
 	free(calendar->worked);
 	free(calendar->nth);
@@ -284,8 +280,7 @@ enum day_kind calendar_day_kind(const struct calendar *calendar, int32_t day,
 
 bool calendar_is_working(const struct calendar *calendar, int32_t day)
 {
-	return is_covered(calendar, day) &&
-	       calendar->kind[day - calendar->first] == DAY_WORKING;
+	return is_covered(calendar, day) && calendar->works[day - calendar->first];
 }
 
 int32_t calendar_day(const struct calendar *calendar, struct instant at)
@@ -409,7 +404,7 @@ static int64_t opened_before(const struct calendar *calendar, struct instant at)
 	if (day >= calendar->first + calendar->days)
 		return calendar->opened[calendar->days];
 	opened = calendar->opened[day - calendar->first];
-	if (calendar->kind[day - calendar->first] != DAY_WORKING)
+	if (!calendar->works[day - calendar->first])
 		return opened;
 	hours = hours_of(calendar, day);
 	for (size_t i = 0; i < hours->count; i++) {
@@ -443,9 +438,8 @@ static int32_t day_passing(const struct calendar *calendar, int64_t target, int3
 			high = low;
 			low = low > reach ? low - reach : 0;
 			reach *= 2;
-		} while (low > 0 && opened[low] > bound);
+		} while (opened[low] > bound); /* ends: before the first day nothing is open */
 	} else {
-		high = near + 1;
 		while (high < calendar->days && opened[high] <= bound) {
 			low = high;
 			high = high + reach < calendar->days ? high + reach : calendar->days;

@@ -197,7 +197,7 @@ void delivery_reply_clean(const char *words, size_t length, char ret[static REPL
 
 	while (at < length) {
 		size_t n = word_length(words + at, length - at);
-		bool address = n > 0 && memchr(words + at, '@', n) != NULL;
+		bool address = memchr(words + at, '@', n) != NULL;
 
 		if (address && clean.used > 0 && ret[clean.used - 1] == '<')
 			clean.used--;

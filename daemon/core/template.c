@@ -175,9 +175,6 @@ static int repeat(struct walk *walk, const char *inside, const char *end, struct
 		if (r < 0)
 			return r;
 	}
-	if (times == 0)
-		for (const char *c = inside; c < end; c++)
-			walk->line += *c == '\n';
 	return 0;
 }
 
@@ -257,8 +254,7 @@ static int walk_over(struct walk *walk, const char *at, const char *end, struct 
 	while (at < end) {
 		size_t style = *at == '<' ? take_style(walk, at, end) : 0;
 
-		if (style > 0) {
-			walk->bare = false;
+		if (style > 0) { /* a line that has one is never bare */
 			at += style;
 			continue;
 		}

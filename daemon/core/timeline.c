@@ -80,7 +80,6 @@ static void watch_silence(struct timeline *timeline)
 	}
 	if (instant_is_never(timeline->idle_since)) {
 		timeline->idle_since = timeline->now;
-		timeline->quiet_step = 0;
 		timeline->quiet_at = INSTANT_NEVER;
 	}
 	if (!may_be_quiet(timeline)) {
@@ -163,20 +162,20 @@ static bool has_queued(const struct timeline *timeline)
 static bool step(struct timeline *timeline, struct instant until)
 {
 	const struct challenge *challenge = timeline->challenge;
-	struct instant event_at = INSTANT_NEVER;
+	const struct event *event = timeline->cursor < challenge->event_count
+					    ? &challenge->events[timeline->cursor]
+					    : NULL;
 	struct instant next = timeline->quiet_at;
 
-	if (timeline->cursor < challenge->event_count)
-		event_at = challenge->events[timeline->cursor].at;
 	for (struct places place = { .left = timeline->running }; timeline_next_place(&place);)
 		next = instant_min(next, timeline->runs[place.at].next);
 	/* What became due in the past by a change of facts is said now, never earlier. */
 	next = instant_max(next, timeline->now);
 
-	if (timeline->cursor < challenge->event_count && !instant_before(next, event_at)) {
-		if (instant_before(until, event_at))
+	if (event != NULL && !instant_before(next, event->at)) {
+		if (instant_before(until, event->at))
 			return false;
-		timeline_apply(timeline, &challenge->events[timeline->cursor]);
+		timeline_apply(timeline, event);
 	} else {
 		if (instant_is_never(next) || instant_before(until, next))
 			return false;

@@ -108,8 +108,8 @@ static bool is_paused(struct pauses pauses, struct instant at)
 }
 
 /*
- * The nth working day (n >= 1) after `day` at whose closing no pause holds. With `back`, the
- * nth before it.
+ * The nth working day after `day` at whose closing no pause holds; with n 0 that day itself,
+ * which is one. With `back`, the nth before it.
  */
 static int unpaused_day(const struct calendar *calendar, int32_t day, int32_t n, bool back,
 			struct pauses pauses, int32_t *ret)
@@ -230,11 +230,10 @@ static int working_days_due(int32_t n, const struct calendar *calendar,
 		late = false;
 	}
 	zone_local(calendar_zone(calendar), from, &zero, &second);
-	day = zero;
 	if (counting.first_day == FIRST_DAY_SAME && !late &&
 	    !is_paused(pauses, calendar_closes(calendar, zero)))
 		n--;
-	if (n > 0 && unpaused_day(calendar, zero, n, false, pauses, &day) < 0)
+	if (unpaused_day(calendar, zero, n, false, pauses, &day) < 0)
 		return -ERANGE;
 	*ret = counting.due == DUE_CLOSE ? calendar_closes(calendar, day)
 					 : at_time_of_day(calendar, day, second);

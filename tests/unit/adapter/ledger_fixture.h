@@ -142,7 +142,8 @@ static inline int64_t store_one(struct fixture *f, const int64_t *notices, size_
 	int64_t id = 0;
 
 	OK(f, ledger_begin(f->ledger, &f->error));
-	OK(f, ledger_store_mail(f->ledger, &mail, notices, count, NOW, &id, &f->error));
+	assert_int_equal(0, OK(f, ledger_store_mail(f->ledger, &mail, notices, count, NOW, &id,
+						    &f->error)));
 	OK(f, ledger_commit(f->ledger, &f->error));
 	return id;
 }

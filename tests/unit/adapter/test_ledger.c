@@ -1,6 +1,7 @@
 /* test_ledger.c - decisions once, states in their order, and nothing half done. */
 #include "ledger_fixture.h"
 
+#include <nettle/hmac.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -715,12 +716,29 @@ static void never_sends_other_bytes(void **state)
 {
 	struct fixture *f = of(state);
 	int64_t damaged = ready_mail(f, 1);
-	int64_t sound = ready_mail(f, 2);
+	int64_t lost = ready_mail(f, 2);
+	int64_t sound = ready_mail(f, 3);
 
 	OK(f, database_run(f->ledger->db, "UPDATE body SET bytes = x'00' WHERE mail = 1",
 			   &f->error));
+	OK(f, database_run(f->ledger->db, "DELETE FROM body WHERE mail = 2", &f->error));
 	assert_int_equal(sound, claim_at(f, NOW));
 	assert_int_equal(DELIVERY_HELD, mail_state(f, damaged));
+	assert_int_equal(DELIVERY_HELD, mail_state(f, lost));
+}
+
+static void never_sends_what_it_cannot_compare(void **state)
+{
+	struct fixture *f = of(state);
+	struct ledger_mail mail = { 0 };
+
+	(void)ready_mail(f, 1);
+	OK(f, database_run(f->ledger->db, "PRAGMA ignore_check_constraints = 1", &f->error));
+	OK(f, database_run(f->ledger->db, "UPDATE mail SET sha256 = x''", &f->error));
+	OK(f, ledger_begin(f->ledger, &f->error));
+	assert_int_equal(-EIO, ledger_claim(f->ledger, NOW, &mail, &f->error));
+	ledger_rollback(f->ledger);
+	assert_null(mail.bytes);
 }
 
 static void a_refused_address_falls_through(void **state)
@@ -736,7 +754,7 @@ static void a_refused_address_falls_through(void **state)
 	assert_int_equal(-EINVAL, ledger_fall_through(f->ledger, mail, NOW, &f->error));
 	assert_int_equal(mail, claim_at(f, NOW));
 	assert_int_equal(0, record_at(f, mail, DELIVERY_REFUSED, INSTANT_NEVER, NOW));
-	OK(f, ledger_fall_through(f->ledger, mail, LATER(3), &f->error));
+	assert_int_equal(0, OK(f, ledger_fall_through(f->ledger, mail, LATER(3), &f->error)));
 	assert_int_equal(-EINVAL, ledger_fall_through(f->ledger, mail, LATER(3), &f->error));
 	OK(f, ledger_refused_contacts(f->ledger, &contacts, &count, &f->error));
 	assert_int_equal(1, count);
@@ -752,10 +770,26 @@ static void a_refused_address_falls_through(void **state)
 	again = store_one(f, &notice, 1, 6);
 	assert_int_equal(again, claim_at(f, LATER(4)));
 	assert_intact(f);
-	OK(f, ledger_forget_refused(f->ledger, 5, &f->error));
+	assert_int_equal(0, OK(f, ledger_forget_refused(f->ledger, 5, &f->error)));
 	OK(f, ledger_refused_contacts(f->ledger, &contacts, &count, &f->error));
 	assert_int_equal(0, count);
 	free(contacts);
+}
+
+/* The inbox is nobody: it cannot be passed over, and yet the notice goes on. */
+static void a_refused_inbox_lets_its_notices_go(void **state)
+{
+	struct fixture *f = of(state);
+	int64_t notice = decide_one(f, 1, 1);
+	int64_t mail = store_one(f, &notice, 1, 0);
+
+	assert_int_equal(mail, claim_at(f, NOW));
+	assert_int_equal(0, record_at(f, mail, DELIVERY_REFUSED, INSTANT_NEVER, NOW));
+	assert_int_equal(-ENOENT, ledger_fall_through(f->ledger, 77, NOW, &f->error));
+	assert_int_equal(0, OK(f, ledger_fall_through(f->ledger, mail, LATER(3), &f->error)));
+	assert_int_equal(0, number_of(f, "SELECT count(*) FROM refused"));
+	assert_int_equal(1, number_of(f, "SELECT count(*) FROM notice WHERE mail IS NULL"));
+	assert_intact(f);
 }
 
 static void a_mail_takes_only_waiting_notices(void **state)
@@ -779,6 +813,25 @@ static void a_mail_takes_only_waiting_notices(void **state)
 	assert_int_equal(-ECANCELED, ledger_commit(f->ledger, &f->error));
 	assert_int_equal(before, number_of(f, "SELECT count(*) FROM mail"));
 	assert_intact(f);
+}
+
+static void a_mail_has_bytes(void **state)
+{
+	struct fixture *f = of(state);
+	struct ledger_mail mail = {
+		.recipient = "a@b.c", .envelope_from = "", .message_id = "", .bytes = "x"
+	};
+	int64_t id;
+
+	OK(f, ledger_begin(f->ledger, &f->error));
+	assert_int_equal(-EINVAL,
+			 ledger_store_mail(f->ledger, &mail, NULL, 0, NOW, &id, &f->error));
+	mail.bytes = NULL;
+	mail.length = 1;
+	assert_int_equal(-EINVAL,
+			 ledger_store_mail(f->ledger, &mail, NULL, 0, NOW, &id, &f->error));
+	ledger_rollback(f->ledger);
+	assert_int_equal(0, number_of(f, "SELECT count(*) FROM mail"));
 }
 
 /* --- cancelling ----------------------------------------------------------------------------
@@ -863,6 +916,23 @@ static void what_is_being_attempted_is_not_cancelled(void **state)
 	assert_int_equal(0, record_at(f, mail, DELIVERY_ACCEPTED, INSTANT_NEVER, NOW));
 	assert_int_equal(-EINVAL, cancel(f, notice));
 	assert_intact(f);
+}
+
+/* Whoever asks for it inside: a mail on its way is never taken back. */
+static void nobody_cancels_a_mail_on_its_way(void **state)
+{
+	struct fixture *f = of(state);
+	struct ledger_mail mail = { 0 };
+	int64_t id = ready_mail(f, 1);
+
+	assert_int_equal(id, claim_at(f, NOW));
+	OK(f, ledger_mail(f->ledger, id, &mail, &f->error));
+	OK(f, ledger_begin(f->ledger, &f->error));
+	assert_int_equal(-EBUSY,
+			 mail_cancel(f->ledger, &mail, "cancelled", "", NOW, &f->error));
+	ledger_rollback(f->ledger);
+	ledger_mail_clear(&mail);
+	assert_int_equal(DELIVERY_ATTEMPTING, mail_state(f, id));
 }
 
 /* --- every transition ----------------------------------------------------------------------
@@ -991,6 +1061,12 @@ static int collect(void *context, const struct ledger_mail *mail)
 	return 0;
 }
 
+static int collect_one(void *context, const struct ledger_mail *mail)
+{
+	(void)collect(context, mail);
+	return 1; /* enough */
+}
+
 static void lists_mails(void **state)
 {
 	struct fixture *f = of(state);
@@ -999,11 +1075,92 @@ static void lists_mails(void **state)
 	(void)ready_mail(f, 1);
 	(void)ready_mail(f, 2);
 	(void)claim_at(f, NOW);
-	OK(f, ledger_mails(f->ledger, -1, collect, &text, &f->error));
+	assert_int_equal(0, ledger_mails(f->ledger, -1, collect, &text, &f->error));
 	assert_string_equal("1 attempting 2026-014;2 ready 2026-014;", text_string(&text));
 	text_clear(&text);
 	OK(f, ledger_mails(f->ledger, DELIVERY_READY, collect, &text, &f->error));
 	assert_string_equal("2 ready 2026-014;", text_string(&text));
+	text_clear(&text);
+	assert_int_equal(0, ledger_mails(f->ledger, -1, collect_one, &text, &f->error));
+	assert_string_equal("1 attempting 2026-014;", text_string(&text));
+	text_clear(&text);
+}
+
+/* A row that no code of ours wrote: nothing goes on from it. */
+static void a_damaged_mail_is_left_as_it_is(void **state)
+{
+	const struct ledger_outcome outcome = { .state = DELIVERY_ACCEPTED };
+	struct fixture *f = of(state);
+	struct ledger_mail mail = { 0 };
+	struct text text = { 0 };
+	size_t count = 9;
+	int64_t id = ready_mail(f, 1);
+
+	OK(f, database_run(f->ledger->db, "UPDATE mail SET attempts = 1 << 32", &f->error));
+	assert_int_equal(-EIO, ledger_mail(f->ledger, id, &mail, &f->error));
+	assert_int_equal(-EIO, ledger_mails(f->ledger, -1, collect, &text, &f->error));
+	assert_int_equal(-EIO, ledger_decide_mail(f->ledger, id, DELIVERY_HELD, "A. Person",
+						  "why", NOW, &f->error));
+	OK(f, ledger_begin(f->ledger, &f->error));
+	assert_int_equal(-EIO, ledger_claim(f->ledger, NOW, &mail, &f->error));
+	ledger_rollback(f->ledger);
+	OK(f, database_run(f->ledger->db, "UPDATE mail SET state = 'attempting'", &f->error));
+	OK(f, ledger_begin(f->ledger, &f->error));
+	assert_int_equal(-EIO, ledger_record(f->ledger, id, &outcome, NOW, &f->error));
+	ledger_rollback(f->ledger);
+	assert_int_equal(-EIO, ledger_recover(f->ledger, NOW, &count, &f->error));
+	assert_int_equal(9, count);
+	OK(f, database_run(f->ledger->db, "UPDATE mail SET state = 'refused'", &f->error));
+	assert_int_equal(-EIO, ledger_fall_through(f->ledger, id, NOW, &f->error));
+	assert_string_equal("", text_string(&text));
+	assert_null(mail.bytes);
+}
+
+static void what_a_person_lets_go_waits_no_longer(void **state)
+{
+	struct fixture *f = of(state);
+	int64_t mail = ready_mail(f, 1);
+
+	assert_int_equal(mail, claim_at(f, NOW));
+	assert_int_equal(0, record_at(f, mail, DELIVERY_RETRY, LATER(86400), NOW));
+	assert_int_equal(0, claim_at(f, LATER(1)));
+	OK(f, ledger_decide_mail(f->ledger, mail, DELIVERY_READY, "A. Person", "why", LATER(1),
+				 &f->error));
+	assert_int_equal(mail, claim_at(f, LATER(2)));
+}
+
+static int collect_payload(void *context, const struct ledger_entry *entry)
+{
+	text_appendf(context, "%s %s\n", entry->kind, entry->payload);
+	return 0;
+}
+
+/* Years later the trail alone can be asked. */
+static void the_trail_says_why_and_by_whom(void **state)
+{
+	static const char *const said[] = {
+		"\nin_doubt {\"attempts\":1,\"doubts\":1,",
+		"\nheld {\"attempts\":2,\"doubts\":2,",
+		"\"reason\":\"in doubt for the second time\"}\nperson ",
+		"\"by\":\"A. Person\",\"why\":\"it did not come\"}\n",
+		"\"by\":\"B\"}\n",
+	};
+	struct fixture *f = of(state);
+	struct text text = { 0 };
+	int64_t mail = ready_mail(f, 1);
+
+	assert_int_equal(mail, claim_at(f, NOW));
+	assert_int_equal(0, record_at(f, mail, DELIVERY_IN_DOUBT, INSTANT_NEVER, NOW));
+	assert_int_equal(mail, claim_at(f, LATER(LEDGER_DOUBT_SECONDS)));
+	assert_int_equal(0, record_at(f, mail, DELIVERY_IN_DOUBT, INSTANT_NEVER, LATER(700)));
+	OK(f, ledger_decide_mail(f->ledger, mail, DELIVERY_READY, "A. Person",
+				 "it did not come", LATER(800), &f->error));
+	OK(f,
+	   ledger_decide_mail(f->ledger, mail, DELIVERY_HELD, "B", "", LATER(900), &f->error));
+	OK(f, ledger_trail(f->ledger, 0, mail, collect_payload, &text, &f->error));
+	for (size_t i = 0; i < COUNT(said); i++)
+		if (strstr(text_string(&text), said[i]) == NULL)
+			fail_msg("%s\nis not in\n%s", said[i], text_string(&text));
 	text_clear(&text);
 }
 
@@ -1042,6 +1199,64 @@ static void message_ids_are_ours_alone(void **state)
 	}
 	for (size_t i = 0; i < COUNT(ids); i++)
 		text_clear(&ids[i]);
+}
+
+/* The definition, written once more: a mail that is rendered anew after an upgrade keeps its
+ * id.
+ */
+static void message_ids_are_made_as_documented(void **state)
+{
+	static const uint8_t mail[] = "mail\0\0\0\0\0\0\0\5\1\2\3\4\5\6\7\x8\0\0\0\0\0\0\0\2";
+	static const uint8_t root[] = "root\0\0\0\0\0\0\0\5";
+	static const int64_t notices[] = { 0x0102030405060708, 2 };
+	struct fixture *f = of(state);
+	struct text id = { 0 };
+	sqlite3_stmt *secret = NULL;
+
+	assert_int_equal(SQLITE_OK,
+			 sqlite3_prepare_v2(f->ledger->db,
+					    "SELECT value FROM meta WHERE name = 'secret'", -1,
+					    &secret, NULL));
+	assert_int_equal(SQLITE_ROW, sqlite3_step(secret));
+	assert_int_equal(HASH_SIZE, sqlite3_column_bytes(secret, 0));
+	for (int i = 0; i < 2; i++) {
+		struct hmac_sha256_ctx hmac;
+		uint8_t digest[16];
+		char digits[33];
+		char want[64];
+
+		hmac_sha256_set_key(&hmac, HASH_SIZE, sqlite3_column_blob(secret, 0));
+		hmac_sha256_update(&hmac, i == 0 ? sizeof mail - 1 : sizeof root - 1,
+				   i == 0 ? mail : root);
+		hmac_sha256_digest(&hmac, sizeof digest, digest);
+		snprintf(want, sizeof want, "%s@p.example", hex(digest, sizeof digest, digits));
+		assert_int_equal(
+			0, i == 0 ? ledger_message_id(f->ledger, notices, 2, 5, "p.example",
+						      &id, &f->error)
+				  : ledger_root_id(f->ledger, 5, "p.example", &id, &f->error));
+		assert_string_equal(want, text_string(&id));
+	}
+	assert_int_equal(SQLITE_OK, sqlite3_finalize(secret));
+	text_clear(&id);
+}
+
+static void without_its_secret_there_are_no_message_ids(void **state)
+{
+	static const char *const losses[] = {
+		"UPDATE meta SET value = x'00' WHERE name = 'secret'",
+		"DELETE FROM meta WHERE name = 'secret'",
+	};
+	struct fixture *f = of(state);
+	const int64_t notice = 1;
+	struct text id = { 0 };
+
+	for (size_t i = 0; i < COUNT(losses); i++) {
+		OK(f, database_run(f->ledger->db, losses[i], &f->error));
+		assert_int_equal(-EIO, ledger_message_id(f->ledger, &notice, 1, 5, "p.example",
+							 &id, &f->error));
+		assert_int_equal(-EIO,
+				 ledger_root_id(f->ledger, 5, "p.example", &id, &f->error));
+	}
 }
 
 /* --- damage on the way ---------------------------------------------------------------------
@@ -1343,7 +1558,17 @@ static const struct CMUnitTest plain[] = {
 	ROW("a digest in doubt stays byte-identical", a_digest_in_doubt_stays_byte_identical),
 	ROW("what is being attempted is not cancelled", what_is_being_attempted_is_not_cancelled),
 	ROW("mails are listed, all or of one state", lists_mails),
+	ROW("the trail says why and by whom", the_trail_says_why_and_by_whom),
 	ROW("the history shows what became of the mail", history_shows_what_became_of_the_mail),
+	ROW("Message-IDs are made as documented", message_ids_are_made_as_documented),
+	ROW("without its secret there are no Message-IDs",
+	    without_its_secret_there_are_no_message_ids),
+	ROW("a mail whose digest is lost is never sent", never_sends_what_it_cannot_compare),
+	ROW("a damaged mail is left as it is", a_damaged_mail_is_left_as_it_is),
+	ROW("a refused inbox lets its notices go", a_refused_inbox_lets_its_notices_go),
+	ROW("what a person lets go waits no longer", what_a_person_lets_go_waits_no_longer),
+	ROW("a mail has bytes", a_mail_has_bytes),
+	ROW("nobody cancels a mail on its way", nobody_cancels_a_mail_on_its_way),
 	ROW("Message-IDs differ by notices, contact and purpose", message_ids_are_ours_alone),
 	ROW("aborted at any step, the old state or the new", aborted_anywhere_it_is_old_or_new),
 	ROW("a commit that is refused leaves the old state", a_refused_commit_leaves_the_old),

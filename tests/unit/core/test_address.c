@@ -26,6 +26,7 @@ static const struct address_case {
 	{ "64 characters before the @", SIXTY "abcd@a.example", NULL },
 	{ "a label of 63", "a@" SIXTY "abc.example", NULL },
 	{ "254 octets in all", "abcdefgh@" LABEL60 LABEL60 LABEL60 SIXTY ".a", NULL },
+	{ "the first and the last of letters and digits", "azAZ09@azAZ09.example", NULL },
 	{ "nothing", "", "empty" },
 	{ "no @", "sam.school.example", "no @" },
 	{ "nothing before the @", "@a.example", "before the @" },
@@ -117,6 +118,10 @@ static const struct pattern_case {
 	{ "an address is no pattern", "a@b.example", false },
 	{ "nothing is no pattern", "", false },
 	{ "a star above nothing", "*.", false },
+	{ "255 characters", LABEL60 LABEL60 LABEL60 LABEL60 "abc.example", true },
+	{ "255 characters below a star", "*." LABEL60 LABEL60 LABEL60 LABEL60 "abc.example",
+	  true },
+	{ "256 characters", LABEL60 LABEL60 LABEL60 LABEL60 "abcd.example", false },
 };
 
 static void accepts_pattern(void **state)

@@ -34,7 +34,9 @@ static void names_why_a_day_is_closed(void **state)
 	assert_int_equal(calendar_day_kind(calendar, day_of("2026-11-28"), NULL), DAY_NO_HOURS);
 	assert_int_equal(calendar_day_kind(calendar, day_of("2026-12-25"), &name), DAY_HOLIDAY);
 	assert_string_equal(name, "Bank holiday");
-	assert_int_equal(calendar_day_kind(calendar, day_of("2026-12-30"), &name), DAY_CLOSURE);
+	assert_int_equal(calendar_day_kind(calendar, day_of("2026-12-28"), &name), DAY_HOLIDAY);
+	assert_int_equal(calendar_day_kind(calendar, day_of("2026-12-29"), &name), DAY_CLOSURE);
+	assert_int_equal(calendar_day_kind(calendar, day_of("2026-12-31"), &name), DAY_CLOSURE);
 	assert_string_equal(name, "Winter closure");
 	assert_int_equal(
 		calendar_count_days(calendar, day_of("2026-12-21"), day_of("2027-01-04")), 5);
@@ -111,7 +113,164 @@ static void refuses_a_plan_without_working_days(void **state)
 	england.plan.week[0] = (struct day_hours){ { { 20, 30 } }, CALENDAR_OPENINGS + 1 };
 	assert_int_equal(calendar_create(&england.plan, &calendar, &error), -22);
 	assert_non_null(strstr(error.text, "more than"));
+	england.plan.week[0] = (struct day_hours){ { { 20, 30 } }, 1 };
+	england.plan.week[6] = (struct day_hours){ { { 20, 20 } }, 1 };
+	assert_int_equal(calendar_create(&england.plan, &calendar, &error), -22);
 	assert_null(calendar);
+}
+
+/* One after the other without a break between, up to midnight. */
+static void takes_as_many_openings_as_a_day_may_have(void **state)
+{
+	struct england england;
+
+	(void)state;
+	england_plan(&england);
+	for (int32_t i = 0; i < CALENDAR_OPENINGS; i++)
+		england.plan.week[0].opening[i] =
+			(struct opening){ 86400 - (CALENDAR_OPENINGS - i) * 60,
+					  86400 - (CALENDAR_OPENINGS - i - 1) * 60 };
+	england.plan.week[0].count = CALENDAR_OPENINGS;
+	england_create(&england);
+	assert_int_equal(calendar_open_between(england.calendar,
+					       time_of(england.calendar, "2026-11-23"),
+					       time_of(england.calendar, "2026-11-24")),
+			 CALENDAR_OPENINGS * 60);
+	calendar_destroy(england.calendar);
+}
+
+static bool works(const struct calendar *calendar, const char *date)
+{
+	return calendar_is_working(calendar, day_of(date));
+}
+
+static void closures_over_the_ends_of_its_years(void **state)
+{
+	struct england england;
+
+	(void)state;
+	england_plan(&england);
+	england.closures[0] =
+		(struct closure){ day_of("2009-12-30"), day_of("2010-01-04"), "First" };
+	england.closures[1] =
+		(struct closure){ day_of("2059-12-29"), day_of("2059-12-30"), "Last but one" };
+	england.plan.closure_count = 2;
+	england_create(&england);
+	assert_false(works(england.calendar, "2010-01-01"));
+	assert_false(works(england.calendar, "2010-01-04"));
+	assert_true(works(england.calendar, "2010-01-05"));
+	assert_true(works(england.calendar, "2059-12-26"));
+	assert_false(works(england.calendar, "2059-12-29"));
+	assert_false(works(england.calendar, "2059-12-30"));
+	assert_true(works(england.calendar, "2059-12-31"));
+	calendar_destroy(england.calendar);
+	england.closures[0] =
+		(struct closure){ day_of("2059-12-31"), day_of("2060-01-01"), "Last" };
+	england.plan.closure_count = 1;
+	england_create(&england);
+	assert_true(works(england.calendar, "2010-01-01"));
+	assert_true(works(england.calendar, "2059-12-30"));
+	assert_false(works(england.calendar, "2059-12-31"));
+	calendar_destroy(england.calendar);
+}
+
+static void its_first_and_last_day_are_days_like_others(void **state)
+{
+	struct england england;
+	struct instant at;
+	char got[40];
+	int32_t day;
+
+	(void)state;
+	england_plan(&england);
+	england.plan.zone = (struct zone){ .name = "Asia/Kolkata", .first_offset = 19800 };
+	england_create(&england);
+	assert_true(works(england.calendar, "2010-01-01"));
+	assert_false(works(england.calendar, "2009-12-31"));
+	assert_true(works(england.calendar, "2059-12-31"));
+	assert_false(works(england.calendar, "2060-01-01"));
+	assert_int_equal(calendar_step_days(england.calendar, day_of("2060-01-01"), -1, &day),
+			 -34);
+	assert_int_equal(calendar_step_days(england.calendar, day_of("2010-01-04"), -1, &day),
+			 0);
+	assert_int_equal(day, day_of("2010-01-01"));
+	assert_int_equal(calendar_step_days(england.calendar, day_of("2059-12-30"), 1, &day),
+			 0);
+	assert_int_equal(day, day_of("2059-12-31"));
+	for (int i = 0; i < 2; i++) {
+		const char *date = i == 0 ? "2010-01-01" : "2059-12-31";
+
+		at = calendar_opens(england.calendar, day_of(date));
+		assert_int_equal(calendar_day(england.calendar, at), day_of(date));
+		assert_memory_equal(local_text(england.calendar, at, got), date, 10);
+		assert_string_equal(got + 10, " 09:00");
+		at = calendar_closes(england.calendar, day_of(date));
+		assert_string_equal(local_text(england.calendar, at, got) + 10, " 17:00");
+		assert_int_equal(calendar_open_between(england.calendar,
+						       instant_add(at, -7 * 3600),
+						       instant_add(at, 7 * 3600)),
+				 7 * 3600);
+	}
+	assert_int_equal(calendar_next_open(england.calendar,
+					    time_of(england.calendar, "2059-12-31 17:00"), &at),
+			 -34);
+	assert_int_equal(calendar_next_open(england.calendar,
+					    time_of(england.calendar, "2060-01-01 10:00"), &at),
+			 -34);
+	calendar_destroy(england.calendar);
+}
+
+static const struct walk_case {
+	const char *from;
+	int64_t seconds;
+	const char *to; /* NULL: out of range */
+} walk_cases[] = {
+	{ "2026-11-23 16:59:59", 1, "2026-11-23 17:00" },
+	{ "2026-11-24 09:00", -1, "2026-11-23 16:59:59" },
+	{ "2010-01-01 10:00", -3600, "2010-01-01 09:00" },
+	{ "2010-01-01 10:00", -3601, NULL },
+	{ "2059-12-31 16:00", 3600, "2059-12-31 17:00" },
+	{ "2059-12-31 16:00", 3601, NULL },
+	{ "2010-01-01 09:00", 50 * 365 * 28800, NULL },
+};
+
+/* As in Antarctica/Casey on 5 March 2010, from +11 to +8 at 02:00: 23:00 to 02:00 came twice.
+ */
+static void knows_the_day_when_clocks_go_back_over_midnight(void **state)
+{
+	static const struct zone_change change[] = { { { 1267714800 }, 28800 } };
+	struct england england;
+	int32_t day;
+	int32_t second;
+
+	(void)state;
+	england_plan(&england);
+	england.plan.zone = (struct zone){
+		.name = "Casey", .first_offset = 39600, .changes = change, .count = 1
+	};
+	england_create(&england);
+	for (int64_t at = 1267714800 - 3 * 86400; at < 1267714800 + 3 * 86400; at += 900) {
+		zone_local(&england.plan.zone, (struct instant){ at }, &day, &second);
+		assert_int_equal(calendar_day(england.calendar, (struct instant){ at }), day);
+	}
+	calendar_destroy(england.calendar);
+}
+
+static void walks_to_the_second(void **state)
+{
+	const struct calendar *calendar = ((struct england *)*state)->calendar;
+
+	for (size_t i = 0; i < COUNT(walk_cases); i++) {
+		const struct walk_case *c = &walk_cases[i];
+		struct instant at = { 7 };
+		char got[40];
+		int r = calendar_add_open(calendar, time_of(calendar, c->from), c->seconds,
+					  &at);
+
+		assert_int_equal(r, c->to != NULL ? 0 : -34);
+		if (c->to != NULL)
+			assert_string_equal(local_text(calendar, at, got), c->to);
+	}
 }
 
 static void past_its_holidays_a_day_is_provisional(void **state)
@@ -133,7 +292,11 @@ static void the_second_of_two_closures_has_its_own_name(void **state)
 	england.closures[1] = (struct closure){ day_of("2026-08-03"), day_of("2026-08-04"),
 						"Building works" };
 	england.plan.closure_count = 2;
+	england.plan.holiday_count = 2;
 	england_create(&england);
+	/* Behind the second holiday there are more that do not count. */
+	assert_int_equal(calendar_day_kind(england.calendar, day_of("2027-01-01"), NULL),
+			 DAY_WORKING);
 	assert_int_equal(calendar_day_kind(england.calendar, day_of("2026-08-04"), &name),
 			 DAY_CLOSURE);
 	assert_string_equal(name, "Building works");
@@ -158,6 +321,9 @@ static void outside_its_years_nothing_is_counted(void **state)
 					       time_of(calendar, "2070-01-01")),
 			 calendar_open_between(calendar, time_of(calendar, "2010-01-01"),
 					       time_of(calendar, "2059-12-31 23:59")));
+	assert_int_equal(calendar_open_between(calendar, time_of(calendar, "2059-12-31"),
+					       time_of(calendar, "2060-01-01 12:00")),
+			 8 * 3600);
 }
 
 /* A generator of our own, so that a seed replays on every machine (xorshift64*). */
@@ -300,6 +466,14 @@ static void what_two_openings_share_after_a_spring_gap_counts_once(void **state)
 					       time_of(england.calendar, "2027-03-29")),
 			 (75 + 30) * 60);
 	calendar_destroy(england.calendar);
+	/* Of one that the first covers whole, nothing is left, and nothing is taken away. */
+	england.plan.week[6] = (struct day_hours){ { { 900, 5400 }, { 7500, 8400 } }, 2 };
+	england_create(&england);
+	assert_int_equal(calendar_open_between(england.calendar,
+					       time_of(england.calendar, "2027-03-28"),
+					       time_of(england.calendar, "2027-03-29")),
+			 75 * 60);
+	calendar_destroy(england.calendar);
 }
 
 static void a_day_open_through_the_change_has_23_or_25_hours(void **state)
@@ -329,6 +503,11 @@ int main(void)
 		cmocka_unit_test(knows_when_it_is_open),
 		cmocka_unit_test(ends_where_its_years_end),
 		cmocka_unit_test(refuses_a_plan_without_working_days),
+		cmocka_unit_test(takes_as_many_openings_as_a_day_may_have),
+		cmocka_unit_test(closures_over_the_ends_of_its_years),
+		cmocka_unit_test(its_first_and_last_day_are_days_like_others),
+		cmocka_unit_test(knows_the_day_when_clocks_go_back_over_midnight),
+		cmocka_unit_test(walks_to_the_second),
 		cmocka_unit_test(past_its_holidays_a_day_is_provisional),
 		cmocka_unit_test(the_second_of_two_closures_has_its_own_name),
 		cmocka_unit_test(outside_its_years_nothing_is_counted),

@@ -69,6 +69,9 @@ static const struct verdict_case {
 	  { .curl_code = 55, .reply_code = 550, GREETED, .reply = "550 5.7.30 Basic authentication" }, VERDICT_HOLD },
 	{ "5xx at MAIL on a reused connection may be about the mail before: asked anew",
 	  { .curl_code = 55, .reply_code = 554, REUSED, .reply = "554 5.1.1 late" }, VERDICT_RETRY_NOW },
+	{ "500 at MAIL is held", { .curl_code = 55, .reply_code = 500, GREETED }, VERDICT_HOLD },
+	{ "599 at MAIL is held", { .curl_code = 55, .reply_code = 599, GREETED }, VERDICT_HOLD },
+	{ "499 at MAIL is transient", { .curl_code = 55, .reply_code = 499, GREETED }, VERDICT_RETRY },
 	{ "DATA failed: 250 is a protocol out of step: transient",
 	  { .curl_code = 55, .reply_code = 250, GREETED }, VERDICT_RETRY },
 	{ "451 after the dot is transient",
@@ -138,6 +141,27 @@ static void classifies(void **state)
 	assert_int_equal(delivery_classify(&c->result), c->want);
 }
 
+/* The table of smtp.md 1.5, written once more and by hand. */
+static void knows_faults_of_the_relay_by_their_codes(void **state)
+{
+	static const int faults[] = { 1,  2,  3,  4,  5,  6,  7,  35, 41, 43, 45, 48, 53, 54,
+				      58, 59, 60, 64, 66, 67, 77, 80, 82, 83, 90, 91, 94, 98 };
+	size_t next = 0;
+
+	(void)state;
+	for (int code = 0; code < 200; code++) {
+		const struct attempt_result result = { .curl_code = code,
+						       .reply_code = 250,
+						       .greeted = true };
+		bool fault = next < COUNT(faults) && faults[next] == code;
+
+		if (fault)
+			next++;
+		if ((delivery_classify(&result) == VERDICT_RELAY_FAULT) != fault)
+			fail_msg("code %d", code);
+	}
+}
+
 /* For every CURLcode, reply and mix of flags: no mail is lost or doubled by its name. */
 static void never_names_wrongly(void **state)
 {
@@ -182,6 +206,11 @@ static const struct enhanced_case {
 	{ "after a hyphen", "550-5.1.1 No such user", 50101 },
 	{ "alone", "250 2.0.0", 20000 },
 	{ "two digits", "550 5.10.30 no", 51030 },
+	{ "nines", "599 5.9.9 no", 50909 },
+	{ "ninety-nines", "599 5.99.99 no", 59999 },
+	{ "a reply below 100", "099 5.1.1 no", 0 },
+	{ "a subject above 99", "550 5.100.1 no", 0 },
+	{ "class 2 and class 4 are some", "450 4.2.1 no", 40201 },
 	{ "no code", "550 No such user", 0 },
 	{ "an address of a host", "550 5.1.1.1 no", 0 },
 	{ "class 3 is none", "354 3.1.1 go", 0 },
@@ -212,6 +241,7 @@ static const struct clean_case {
 } clean_cases[] = {
 	{ "plain words stay", "250 2.0.0 Ok: queued as 4F1", 0, "250 2.0.0 Ok: queued as 4F1" },
 	{ "an address in angles", "550 <a.b@c.test>: no", 0, "550 <address>: no" },
+	{ "an address in angles before all", "<a@b.test> no", 0, "<address> no" },
 	{ "a bare address", "no a.b+c@d.test here", 0, "no <address> here" },
 	{ "an address at either end", "a@b x c@d", 0, "<address> x <address>" },
 	{ "an address in quotes", "user \"a@b.test\" unknown", 0,
@@ -289,7 +319,7 @@ static void names_states(void **state)
 	assert_string_equal(delivery_state_name((enum delivery_state)99), "unknown");
 }
 
-enum { OTHERS = 4 };
+enum { OTHERS = 5 };
 
 #define ROWS(cases, function)                                             \
 	for (size_t i = 0; i < COUNT(cases); i++)                         \
@@ -308,6 +338,8 @@ int main(void)
 	ROWS(verdict_cases, classifies);
 	ROWS(enhanced_cases, reads_enhanced);
 	ROWS(clean_cases, cleans);
+	tests[count++] =
+		(struct CMUnitTest)cmocka_unit_test(knows_faults_of_the_relay_by_their_codes);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(never_names_wrongly);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(cuts_what_is_long);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(backs_off);

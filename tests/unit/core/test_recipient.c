@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -119,6 +120,18 @@ static const struct recipient_case {
 	    { PERSON(4, "oak", "lead", "d@ok.example") } },
 	  3,
 	  3,
+	  0,
+	  150,
+	  4,
+	  RECIPIENT_DEPUTY,
+	  "manager" },
+	{ "a deputy for the own contact comes before one who is present",
+	  "receiving.manager",
+	  { { PERSON(1, "oak", "manager", "b@ok.example"), AWAY, .deputy = 4 },
+	    { PERSON(3, "oak", "manager", "c@ok.example") },
+	    { PERSON(4, "oak", "lead", "d@ok.example") } },
+	  3,
+	  1,
 	  0,
 	  150,
 	  4,
@@ -405,6 +418,54 @@ static void a_name_that_no_header_may_hold_is_left_out(void **state)
 	assert_string_equal(find(&c).language, "cy");
 }
 
+static void each_refused_address_is_passed_over(void **state)
+{
+	static const struct role role = { "receiving.manager", SIDE_RECEIVING, "manager" };
+	static const struct contact people[] = {
+		{ PERSON(2, "oak", "manager", "b@ok.example") },
+		{ PERSON(3, "oak", "manager", "c@ok.example") },
+		{ PERSON(4, "oak", "manager", "d@ok.example") },
+	};
+	static const int64_t refused[] = { 9, 3, 2, 4 };
+	const struct directory directory = { .contacts = people, .contact_count = 3 };
+	const struct challenge challenge = { .raising_agency = "elm",
+					     .receiving_agency = "oak" };
+	struct recipient got;
+
+	(void)state;
+	got = recipient_find(&role, &challenge, &directory, &partnership, rules, COUNT(rules),
+			     allowed, COUNT(allowed), (struct refused){ refused, 3 },
+			     (struct instant){ 150 });
+	assert_int_equal(got.contact->id, 4);
+}
+
+/* A search has an end, however many stand-ins are named. */
+static void the_64th_role_is_the_last_that_is_tried(void **state)
+{
+	static const struct role role = { "receiving.first", SIDE_RECEIVING, "first" };
+	static char names[80][8];
+	const char *instead[80];
+	const struct role_rule long_rule = { "first", "", instead, COUNT(instead) };
+	const struct challenge challenge = { .raising_agency = "elm",
+					     .receiving_agency = "oak" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(instead); i++) {
+		(void)snprintf(names[i], sizeof names[i], "r%zu", i + 2);
+		instead[i] = names[i];
+	}
+	for (int last = 63; last <= 66; last++) {
+		const struct contact person = { PERSON(2, "oak", names[last - 2],
+						       "b@ok.example") };
+		const struct directory directory = { .contacts = &person, .contact_count = 1 };
+		struct recipient got = recipient_find(
+			&role, &challenge, &directory, &partnership, &long_rule, 1, allowed,
+			COUNT(allowed), (struct refused){ 0 }, (struct instant){ 150 });
+
+		assert_int_equal(got.path, last <= 64 ? RECIPIENT_STAND_IN : RECIPIENT_INBOX);
+	}
+}
+
 static void titles_come_from_the_main_file(void **state)
 {
 	(void)state;
@@ -430,6 +491,8 @@ int main(void)
 {
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(a_name_that_no_header_may_hold_is_left_out),
+		cmocka_unit_test(each_refused_address_is_passed_over),
+		cmocka_unit_test(the_64th_role_is_the_last_that_is_tried),
 		cmocka_unit_test(titles_come_from_the_main_file),
 		cmocka_unit_test(a_directory_is_searched),
 	};

@@ -7,7 +7,7 @@
  * tests/oracle compares thousands of random policies besides.
  */
 #include "base/text.h"
-#include "core/timeline.h"
+#include "core/timeline_internal.h"
 
 #include "england.h"
 
@@ -253,8 +253,9 @@ static const struct timeline_case {
 	const char *protect_by;
 	bool cap_escalates; /* to the chair */
 	bool letter_agreed; /* its limit is the date that was agreed at the meeting */
+	bool letter_from_raising;
 	bool never_mutes;
-	unsigned problems; /* that the history has besides */
+	unsigned problems; /* that the history has */
 } cases[] = {
 	{ "a silent stage escalates by itself, and the next one runs",
 	  "raised 2026-11-23 10:00", "2026-12-02 12:00", RAISED REMINDED LATE AGREE_LATE },
@@ -267,7 +268,7 @@ static const struct timeline_case {
 	{ "an urgency the policy does not know gets the shortest limit",
 	  "raised 2026-11-23 10:00", "2026-11-24 12:00",
 	  RAISED "2026-11-24 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n",
-	  .urgency = "whenever" },
+	  .urgency = "whenever", .problems = PROBLEM_URGENCY },
 	{ "resolved in time, only feedback is owed",
 	  "raised 2026-11-23 10:00; resolved 2026-11-24 12:00", "2026-12-20 12:00",
 	  RAISED "2026-11-26 17:00 breach (feedback): receiving.manager\n"
@@ -351,7 +352,8 @@ static const struct timeline_case {
 	         "2026-11-27 17:00 breach practitioner (practitioner): receiving.practitioner raising.practitioner\n"
 	         "2026-11-27 17:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n" },
 	{ "a pause without an end stops nothing",
-	  "raised 2026-11-23 10:00; paused 2026-11-24 10:00", "2026-11-26 18:00", RAISED REMINDED LATE },
+	  "raised 2026-11-23 10:00; paused 2026-11-24 10:00", "2026-11-26 18:00", RAISED REMINDED LATE,
+	  .problems = PROBLEM_PAUSE_NO_END },
 	{ "an acknowledgement mutes reminders, not the breach",
 	  "raised 2026-11-23 10:00; acknowledged 2026-11-24 10:00", "2026-11-26 18:00", RAISED LATE },
 	{ "where the policy says nothing of it, an acknowledgement mutes nothing",
@@ -386,6 +388,10 @@ static const struct timeline_case {
 	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; meeting_held 2026-11-23 15:00", "2026-11-25 16:00",
 	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n",
 	  .letter_agreed = true, .problems = PROBLEM_NO_AGREED_DATE },
+	{ "a later stage's clock may have started at the raising",
+	  "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00", "2026-11-25 16:00",
+	  RAISED "2026-11-23 11:00 inform manager: receiving.manager raising.manager partnership.unit\n"
+	         "2026-11-25 10:00 breach manager (letter): receiving.manager\n", .letter_from_raising = true },
 	{ "immediate risk is told at once",
 	  "raised 2026-11-21 03:00; immediate_risk 2026-11-21 03:00", "2026-11-23 09:00",
 	  "2026-11-21 03:00 inform practitioner: receiving.practitioner\n"
@@ -398,6 +404,17 @@ static const struct timeline_case {
 	  RAISED "2026-12-14 10:00 inform practitioner: receiving.practitioner\n"
 	         "2026-12-16 09:00 reminder practitioner (practitioner) [1 working day before]: receiving.practitioner\n"
 	         "2026-12-16 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n" },
+	{ "what was recorded while it was closed starts no clock when it is reopened",
+	  "raised 2026-11-23 10:00; closed 2026-11-23 12:00; raised 2026-11-23 13:00; reopened 2026-12-14 10:00", "2026-12-22 08:00",
+	  RAISED "2026-12-14 10:00 inform practitioner: receiving.practitioner\n"
+	         "2026-12-16 09:00 reminder practitioner (practitioner) [1 working day before]: receiving.practitioner\n"
+	         "2026-12-16 09:30 reminder practitioner (practitioner) [50%]: receiving.practitioner\n"
+	         "2026-12-17 17:00 breach practitioner (practitioner): receiving.practitioner raising.practitioner\n"
+	         "2026-12-17 17:00 escalation manager (practitioner): receiving.manager raising.manager partnership.unit\n"
+	         "2026-12-21 17:00 breach manager (agree): receiving.manager\n" },
+	{ "a stage recorded after the end enters none, and starts nothing",
+	  "raised 2026-11-23 10:00; closed 2026-11-23 12:00; stage manager 2026-11-24 10:00; not_agreed 2026-11-24 11:00",
+	  "2026-12-30 12:00", RAISED },
 	{ "two clocks that run out together both escalate, the overall one higher",
 	  "raised 2026-11-23 10:00", "2026-11-24 12:00",
 	  RAISED "2026-11-23 14:00 reminder practitioner (practitioner) [50%]: receiving.practitioner\n"
@@ -422,8 +439,14 @@ static const struct timeline_case {
 	{ "what began before the raising is first told then",
 	  "resolved 2026-11-16 10:00; raised 2026-11-23 10:00", "2026-11-23 12:00",
 	  RAISED "2026-11-23 10:00 breach (feedback): receiving.manager\n" },
-	{ "a challenge that has nothing running is quiet, and that is said",
-	  "decision_received 2026-11-20 10:00; discussed 2026-11-23 10:00", "2027-06-01 12:00", "" },
+	{ "a repeat past the last year that is counted is a problem",
+	  "raised 2059-12-01 10:00; stage chair 2059-12-02 10:00", "2059-12-16 12:00",
+	  "2059-12-01 10:00 inform practitioner: receiving.practitioner\n"
+	  "2059-12-02 10:00 inform chair: partnership.chair\n",
+	  .problems = PROBLEM_RANGE },
+	{ "what nothing has raised says nothing, and that is a problem",
+	  "decision_received 2026-11-20 10:00; discussed 2026-11-23 10:00", "2027-06-01 12:00", "",
+	  .problems = PROBLEM_NOT_RAISED },
 };
 
 /* clang-format on */
@@ -446,6 +469,8 @@ static void says(void **state)
 		policy.obligations[5].escalate_to = CHAIR;
 	if (c->letter_agreed)
 		policy.obligations[3].limit[0].unit = TIMESCALE_AS_AGREED;
+	if (c->letter_from_raising)
+		policy.obligations[3].starts = EVENT_RAISED;
 	if (c->never_mutes)
 		policy.acknowledge_mutes = (struct timescale){ .unit = TIMESCALE_NONE };
 	tell(&history, england.calendar, c->history);
@@ -459,8 +484,19 @@ static void says(void **state)
 		write_entry(&policy, &entry, &got);
 	assert_int_equal(r, 0);
 	assert_string_equal(text_string(&got), c->want);
-	assert_int_equal(timeline_state(timeline).problems & c->problems, c->problems);
+	assert_int_equal(timeline_state(timeline).problems, c->problems);
 	calendar_destroy(england.calendar);
+}
+
+static void kinds_have_names(void **state)
+{
+	(void)state;
+	for (int kind = NOTICE_RISK; kind <= NOTICE_QUIET; kind++)
+		assert_int_equal(notice_kind_parse(notice_kind_name((enum notice_kind)kind)),
+				 kind);
+	assert_string_equal(notice_kind_name(NOTICE_BREACH), "breach");
+	assert_int_equal(notice_kind_parse("late"), -1);
+	assert_int_equal(notice_kind_parse(""), -1);
 }
 
 /* Where the list of holidays ends, what is due and what is said become provisional. */
@@ -534,6 +570,233 @@ static void knows_what_ended(void **state)
 	calendar_destroy(england.calendar);
 }
 
+static void begin(struct timeline *timeline, struct england *england, struct policy *policy,
+		  struct history *history, const char *words)
+{
+	england_plan(england);
+	england_create(england);
+	example(policy, england->calendar);
+	if (words[0] != '\0')
+		tell(history, england->calendar, words);
+	history->challenge.urgency = "";
+	history->challenge.protect_by = INSTANT_NEVER;
+	challenge_settle(&history->challenge);
+	timeline_begin(timeline, policy, &history->challenge);
+}
+
+/* The first look ahead passes over nothing, and looking twice changes nothing. */
+static void looks_ahead(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	CLEANUP(text_clear) struct text got = { 0 };
+	struct error error = { 0 };
+	struct entry entry;
+	struct instant at;
+
+	(void)state;
+	begin(timeline, &england, &policy, &history,
+	      "raised 2026-11-23 10:00; withdrawn 2026-11-27 10:00");
+	for (;;) {
+		struct instant again;
+
+		assert_int_equal(timeline_peek(timeline, &at, &error), 0);
+		assert_int_equal(timeline_peek(timeline, &again, &error), 0);
+		assert_true(instant_equal(at, again));
+		if (instant_is_never(at))
+			break;
+		assert_int_equal(timeline_next(timeline, instant_add(at, -1), &entry, &error),
+				 0);
+		assert_int_equal(timeline_next(timeline, at, &entry, &error), 1);
+		assert_true(instant_equal(entry.at, at));
+		write_entry(&policy, &entry, &got);
+	}
+	assert_int_equal(timeline_next(timeline, INSTANT_NEVER, &entry, &error), 0);
+	assert_string_equal(text_string(&got), RAISED REMINDED LATE
+			    "2026-11-27 10:00 cleared practitioner (practitioner): "
+			    "receiving.practitioner raising.practitioner "
+			    "receiving.manager raising.manager partnership.unit\n");
+	assert_true(timeline_state(timeline).ended);
+	calendar_destroy(england.calendar);
+}
+
+struct telling {
+	const struct policy *policy;
+	struct text *out;
+};
+
+static void tell_owed(void *context, const struct owed *owed)
+{
+	const struct telling *telling = context;
+	char at[40];
+
+	text_appendf(
+		telling->out,
+		"%s%s%s since %lld, due %s:", telling->policy->obligations[owed->obligation].id,
+		owed->lapsed ? ", left behind," : "", owed->breached ? ", late," : "",
+		(long long)owed->event, local_text(telling->policy->calendar, owed->due, at));
+	for (size_t i = 0; i < owed->owner.count; i++)
+		text_appendf(telling->out, " %s",
+			     telling->policy->roles[owed->owner.role[i]].token);
+	text_append(telling->out, "\n");
+}
+
+/* What was left by escalation is owed still; the rest runs. */
+static void knows_what_is_owed(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	CLEANUP(text_clear) struct text got = { 0 };
+	struct telling telling = { &policy, &got };
+	struct error error = { 0 };
+	struct entry entry;
+
+	(void)state;
+	begin(timeline, &england, &policy, &history, "raised 2026-11-23 10:00");
+	while (timeline_next(timeline, time_of(england.calendar, "2026-11-27 12:00"), &entry,
+			     &error) > 0)
+		continue;
+	timeline_owed(timeline, tell_owed, &telling);
+	assert_string_equal(text_string(&got),
+			    "practitioner, left behind,, late, since 1, due 2026-11-26 17:00: "
+			    "receiving.manager\n"
+			    "agree since 1, due 2026-11-30 17:00: receiving.manager\n"
+			    "cap since 1, due 2026-12-21 17:00: receiving.manager\n");
+	calendar_destroy(england.calendar);
+}
+
+/* An answer ends what was left behind, too. */
+static void knows_that_what_was_left_behind_ended(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	struct error error = { 0 };
+	struct entry entry;
+	size_t inform = 0;
+	size_t reminder = 0;
+
+	(void)state;
+	begin(timeline, &england, &policy, &history,
+	      "raised 2026-11-23 10:00; withdrawn 2026-11-30 10:00");
+	while (timeline_next(timeline, INSTANT_NEVER, &entry, &error) > 0) {
+		if (entry.kind == NOTICE_REMINDER)
+			reminder = entry.run;
+		if (entry.kind == NOTICE_INFORM)
+			inform = entry.run;
+	}
+	assert_true(instant_equal(timeline_run_end(timeline, reminder),
+				  time_of(england.calendar, "2026-11-30 10:00")));
+	assert_true(instant_equal(timeline_run_end(timeline, inform),
+				  time_of(england.calendar, "2026-11-30 10:00")));
+	calendar_destroy(england.calendar);
+}
+
+static void count_lapsed(void *context, const struct owed *owed)
+{
+	int64_t *lapsed = context;
+
+	if (!owed->lapsed)
+		return;
+	if (lapsed[0]++ == 0)
+		lapsed[1] = owed->event;
+}
+
+/* Back to the first stage every week for twenty years, and each time nobody answers: of what
+ * was left behind the oldest is forgotten. */
+static void what_was_left_behind_is_not_kept_without_end(void **state)
+{
+	enum { TIMES = LAPSED_MOST + 8 };
+	static struct event events[TIMES];
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	struct error error = { 0 };
+	struct entry entry;
+	int64_t lapsed[2] = { 0 }; /* how many, and the event of the first */
+
+	(void)state;
+	begin(timeline, &england, &policy, &history, "raised 2026-11-23 10:00");
+	for (int64_t i = 0; i < TIMES; i++)
+		events[i] = (struct event){ .id = i + 1,
+					    .key = i + 1,
+					    .kind = i == 0 ? "raised" : "stage",
+					    .stage = i == 0 ? "" : "practitioner",
+					    .value = "",
+					    .at = instant_add(history.events[0].at,
+							      i * 7 * SECONDS_PER_DAY),
+					    .due = INSTANT_NEVER };
+	history.challenge.events = events;
+	history.challenge.event_count = TIMES;
+	timeline_begin(timeline, &policy, &history.challenge);
+	while (timeline_next(timeline, instant_add(events[TIMES - 1].at, 86400), &entry,
+			     &error) > 0)
+		continue;
+	timeline_owed(timeline, count_lapsed, lapsed);
+	assert_int_equal(lapsed[0], LAPSED_MOST);
+	assert_true(lapsed[1] > 1 && lapsed[1] < 10);
+	calendar_destroy(england.calendar);
+}
+
+static void knows_where_it_stands(void **state)
+{
+	struct england england;
+	struct policy policy;
+	struct history history = { .text = "" };
+	CLEANUP(timeline_destroyp) struct timeline *timeline = timeline_create();
+	struct error error = { 0 };
+	struct entry entry;
+	const struct pause *pauses;
+	size_t pause_count;
+	struct timeline_state now;
+
+	(void)state;
+	begin(timeline, &england, &policy, &history, "");
+	assert_int_equal(timeline_next(timeline, INSTANT_NEVER, &entry, &error), 0);
+	now = timeline_state(timeline);
+	assert_int_equal(now.problems, PROBLEM_NOT_RAISED);
+	assert_int_equal(now.stage, STAGE_NONE);
+	assert_false(now.open || now.ended || now.paused);
+	calendar_destroy(england.calendar);
+
+	begin(timeline, &england, &policy, &history,
+	      "raised 2026-11-23 10:00; stage manager 2026-11-23 11:00; paused 2026-11-23 "
+	      "12:00 / "
+	      "2026-11-25 10:00");
+	while (timeline_next(timeline, time_of(england.calendar, "2026-11-24 12:00"), &entry,
+			     &error) > 0)
+		continue;
+	now = timeline_state(timeline);
+	assert_int_equal(now.problems, 0);
+	assert_int_equal(now.stage, MANAGER);
+	assert_int_equal(now.stage_event, 2);
+	assert_true(instant_equal(now.stage_entered,
+				  time_of(england.calendar, "2026-11-23 11:00")));
+	assert_true(
+		instant_equal(now.last_event, time_of(england.calendar, "2026-11-23 12:00")));
+	assert_true(now.open && now.paused);
+	pauses = timeline_pauses(timeline, &pause_count);
+	assert_int_equal(pause_count, 1);
+	assert_true(instant_equal(pauses[0].to, now.paused_until));
+	assert_false(now.derived || now.ended);
+	assert_true(
+		instant_equal(now.paused_until, time_of(england.calendar, "2026-11-25 10:00")));
+	while (timeline_next(timeline, time_of(england.calendar, "2026-12-01 12:00"), &entry,
+			     &error) > 0)
+		continue;
+	now = timeline_state(timeline);
+	assert_false(now.paused);
+	assert_true(
+		instant_equal(now.paused_until, time_of(england.calendar, "2026-11-25 10:00")));
+	calendar_destroy(england.calendar);
+}
+
 /* A generator of our own, so that a seed replays on every machine (xorshift64*). */
 static uint64_t draw(uint64_t *seed)
 {
@@ -579,6 +842,89 @@ static void write_before(struct timeline *timeline, const struct policy *policy,
 		write_entry(policy, &entry, out);
 }
 
+static void write_owed(void *context, const struct owed *owed)
+{
+	text_appendf(context, "owed %d %lld %lld %d %lld %d %d %zu %d\n", owed->obligation,
+		     (long long)owed->event, (long long)owed->started.seconds, owed->derived,
+		     (long long)owed->due.seconds, owed->breached, owed->lapsed, owed->run,
+		     owed->owner.count);
+}
+
+/* All that a timeline tells of a challenge until then, to the last number. */
+static void write_all(struct timeline *timeline, const struct policy *policy,
+		      const struct challenge *challenge, struct instant until, struct text *out)
+{
+	struct timeline_state now;
+	struct error error = { 0 };
+	struct entry entry;
+	size_t last = 0;
+	size_t pauses;
+
+	timeline_begin(timeline, policy, challenge);
+	while (timeline_next(timeline, until, &entry, &error) > 0) {
+		write_entry(policy, &entry, out);
+		text_appendf(out, " %lld %lld %lld %lld %zu %d %d\n",
+			     (long long)entry.send_at.seconds, (long long)entry.event,
+			     (long long)entry.started.seconds, (long long)entry.due.seconds,
+			     entry.run, entry.firm, entry.provisional);
+		last = entry.run > last ? entry.run : last;
+	}
+	for (size_t run = 0; run <= last + 1; run++)
+		text_appendf(out, "%zu ended %lld\n", run,
+			     (long long)timeline_run_end(timeline, run).seconds);
+	now = timeline_state(timeline);
+	text_appendf(out, "%d %lld %lld %d %d %d %lld %u %d %lld\n", now.stage,
+		     (long long)now.stage_entered.seconds, (long long)now.stage_event,
+		     now.derived, now.open, now.ended, (long long)now.last_event.seconds,
+		     now.problems, now.paused, (long long)now.paused_until.seconds);
+	(void)timeline_pauses(timeline, &pauses);
+	text_appendf(out, "%zu pauses\n", pauses);
+	timeline_owed(timeline, write_owed, out);
+}
+
+/* One timeline serves challenge after challenge, and nothing of one shows in the next. */
+static void what_was_told_before_leaves_no_trace(void **state)
+{
+	struct england england;
+	struct policy policy;
+	CLEANUP(timeline_destroyp) struct timeline *used = timeline_create();
+	uint64_t seed = 20261124;
+
+	(void)state;
+	print_message("seed %llu\n", (unsigned long long)seed);
+	england_plan(&england);
+	england_create(&england);
+	example(&policy, england.calendar);
+	for (int i = 0; i < 2000; i++) {
+		CLEANUP(timeline_destroyp) struct timeline *fresh = timeline_create();
+		CLEANUP(text_clear) struct text before = { 0 };
+		CLEANUP(text_clear) struct text with_used = { 0 };
+		CLEANUP(text_clear) struct text with_fresh = { 0 };
+		struct event events[EVENTS];
+		struct event others[EVENTS];
+		struct challenge challenge = { .urgency = i % 3 == 0 ? "whenever" : "",
+					       .events = events,
+					       .protect_by = INSTANT_NEVER };
+		struct challenge next = { .urgency = "", .protect_by = INSTANT_NEVER };
+		struct instant until;
+
+		challenge.event_count = some_history(&seed, events);
+		next.event_count = some_history(&seed, others);
+		/* Some are not even raised, or not known at all. */
+		next.events = others + i % 2;
+		next.event_count = i % 5 == 0 ? 0 : next.event_count - (size_t)(i % 2);
+		write_all(used, &policy, &challenge,
+			  instant_add(events[challenge.event_count - 1].at,
+				      (int64_t)(draw(&seed) % (40 * 86400))),
+			  &before);
+		until = instant_add(others[0].at, (int64_t)(draw(&seed) % (60 * 86400)));
+		write_all(used, &policy, &next, until, &with_used);
+		write_all(fresh, &policy, &next, until, &with_fresh);
+		assert_string_equal(text_string(&with_used), text_string(&with_fresh));
+	}
+	calendar_destroy(england.calendar);
+}
+
 static void a_longer_history_never_changes_the_past(void **state)
 {
 	struct england england;
@@ -619,7 +965,7 @@ static void a_longer_history_never_changes_the_past(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(cases) + 3];
+	struct CMUnitTest tests[COUNT(cases) + 10];
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
@@ -637,5 +983,17 @@ int main(void)
 		.name = "past the list of holidays all is provisional",
 		.test_func = knows_what_is_provisional,
 	};
+	tests[COUNT(cases) + 3] = (struct CMUnitTest){
+		.name = "what was told before leaves no trace",
+		.test_func = what_was_told_before_leaves_no_trace,
+	};
+	tests[COUNT(cases) + 4] = (struct CMUnitTest)cmocka_unit_test(looks_ahead);
+	tests[COUNT(cases) + 5] = (struct CMUnitTest)cmocka_unit_test(knows_where_it_stands);
+	tests[COUNT(cases) + 6] = (struct CMUnitTest)cmocka_unit_test(knows_what_is_owed);
+	tests[COUNT(cases) + 7] =
+		(struct CMUnitTest)cmocka_unit_test(knows_that_what_was_left_behind_ended);
+	tests[COUNT(cases) + 8] = (struct CMUnitTest)cmocka_unit_test(
+		what_was_left_behind_is_not_kept_without_end);
+	tests[COUNT(cases) + 9] = (struct CMUnitTest)cmocka_unit_test(kinds_have_names);
 	return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
 }
