@@ -494,11 +494,16 @@ static void person(void)
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
 	struct error error = { 0 };
 	int64_t last = 0;
+	int64_t held = 0;
 	size_t count;
 	int r = ledger_open(scene.folder, LEDGER_PERSON, &ledger, &error);
 
-	if (r < 0 || database_number(ledger->db, "SELECT coalesce(max(id), 0) FROM mail", &last,
-				     &error) != 1)
+	if (r < 0 ||
+	    database_number(ledger->db, "SELECT coalesce(max(id), 0) FROM mail", &last,
+			    &error) != 1 ||
+	    database_number(ledger->db,
+			    "SELECT coalesce(max(id), 0) FROM mail WHERE state = 'held'", &held,
+			    &error) != 1)
 		return;
 	switch (below(4)) {
 	case 0:
@@ -507,6 +512,10 @@ static void person(void)
 	case 1:
 		(void)!ledger_release_notices(ledger, 0, "A", "approved", right_now(), &count,
 					      &error);
+		break;
+	case 2:
+		if (held > 0)
+			decide(ledger, held);
 		break;
 	default:
 		if (last > 0)
@@ -542,6 +551,9 @@ static void something_happens(void)
 		let_daemon(do_reload);
 	else
 		person();
+	/* An answer of the relay's may come before the poll sees what somebody did. */
+	if (scene.open && one_in(4))
+		let_daemon(take);
 	poll_soon();
 }
 
