@@ -234,6 +234,7 @@ struct ledger_notice {
 	enum delivery_state state; /* DECIDED, CANCELLED (not to be sent), HELD */
 	const char *reason;        /* why it is not sent; "" */
 	int64_t mail;              /* 0: none yet */
+	bool doubted; /* of a history only: its mail was in doubt once, a relay may have it */
 	/* On the way in only, for the chain; NULL or "": not told. */
 	const char *policy_digest;
 	const char *calendar_version; /* of the holiday list, as the caller names it */
@@ -274,8 +275,8 @@ MUST_CHECK int ledger_decided(struct ledger *ledger, struct instant now, size_t 
 MUST_CHECK int ledger_pending(struct ledger *ledger, int64_t challenge,
 			      struct ledger_notice **ret, size_t *ret_count,
 			      struct error *error);
-/* Every notice of one challenge, oldest first, with the state of its mail in `state`: for
- * explain and the audit. */
+/* Every notice of one challenge, oldest first, with the state of its mail in `state` and
+ * whether that was ever in doubt: for standing down, explain and the audit. */
 MUST_CHECK int ledger_history(struct ledger *ledger, int64_t challenge,
 			      struct ledger_notice **ret, size_t *ret_count,
 			      struct error *error);

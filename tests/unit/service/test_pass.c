@@ -281,6 +281,8 @@ enum act {
 	JUMP,    /* the clock is set to that time, and a pass taken */
 	RUN,     /* the daemon takes a pass at that time */
 	MAILED,  /* the relay has taken everything that is ready */
+	DOUBT,   /* of everything that is ready nobody knows whether the relay has taken it */
+	PERSON,  /* a person makes `word` of every mail that may become that */
 	RESTART, /* the daemon ends and begins */
 	LIMIT,   /* the first stage's limit becomes `word`, and the daemon reloads */
 	CLOSE,   /* the calendar is closed on the day `word`, and the daemon reloads */
@@ -410,6 +412,46 @@ static const struct scene scenes[] = {
 	  "cleared receiving.practitioner ready\n"
 	  "cleared receiving.manager ready\n",
 	  "mo@council.test pat@council.test mo@council.test pat@council.test " },
+	{ "so are those whom a mail in doubt may have told, though a person cancels its resend",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { DOUBT }, { PERSON, NULL, "ready" },
+	    { PERSON, NULL, "cancelled" }, { RECORD, FRI10, "withdrawn" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner cancelled\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner cancelled\n"
+	  "breach receiving.practitioner cancelled\n"
+	  "escalation receiving.manager cancelled\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n", NULL },
+	{ "or the answer does, after a person asked for it",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { DOUBT }, { PERSON, NULL, "ready" },
+	    { RECORD, FRI10, "withdrawn" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "breach receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "escalation receiving.manager cancelled (ended by a recorded event before it went)\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n", NULL },
+	{ "or it is held after the second doubt",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { DOUBT }, { RUN, FRI10 }, { DOUBT },
+	    { RECORD, "2026-11-27T11:00:00Z", "withdrawn" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner held\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner held\n"
+	  "breach receiving.practitioner held\n"
+	  "escalation receiving.manager held\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n", NULL },
+	{ "or the raising is taken back",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { DOUBT }, { PERSON, NULL, "cancelled" },
+	    { VOID, FRI10, "voided" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner cancelled\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner cancelled\n"
+	  "breach receiving.practitioner cancelled\n"
+	  "escalation receiving.manager cancelled\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n", NULL },
 	{ "a new ledger adopts what is past, and says so once",
 	  { { STORE }, { RAISE, OLD }, { RUN, MON10 }, { RUN, MON10 } },
 	  NULL, "inbox@partnership.test " },
@@ -656,13 +698,13 @@ static const struct scene scenes[] = {
 	/* clang-format on */
 };
 
-static void mark_accepted(struct bench *bench)
+static void attempt_all(struct bench *bench, enum delivery_state outcome)
 {
 	struct error error = { 0 };
 
 	for (;;) {
 		CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
-		struct ledger_outcome taken = { .state = DELIVERY_ACCEPTED,
+		struct ledger_outcome taken = { .state = outcome,
 						.reply = "250 ok",
 						.next_attempt = INSTANT_NEVER,
 						.reason = "" };
@@ -676,6 +718,35 @@ static void mark_accepted(struct bench *bench)
 		MUST(ledger_commit(bench->ledger, &error));
 		if (found == 0)
 			return;
+	}
+}
+
+struct mail_ids {
+	int64_t id[64];
+	size_t count;
+};
+
+static int note_mail(void *context, const struct ledger_mail *mail)
+{
+	struct mail_ids *ids = context;
+
+	assert_true(ids->count < COUNT(ids->id));
+	ids->id[ids->count++] = mail->id;
+	return 0;
+}
+
+static void decide_all(struct bench *bench, const char *state)
+{
+	enum delivery_state to = (enum delivery_state)delivery_state_parse(state);
+	struct mail_ids all = { 0 };
+	struct error error = { 0 };
+
+	MUST(ledger_mails(bench->ledger, -1, note_mail, &all, &error));
+	for (size_t i = 0; i < all.count; i++) {
+		int r = ledger_decide_mail(bench->ledger, all.id[i], to, "A. Person", "so",
+					   bench->now, &error);
+
+		assert_true(r == 0 || r == -EINVAL);
 	}
 }
 
@@ -811,7 +882,13 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 					 bench->lost ? PROOF_BROKEN : PROOF_KEPT);
 		return;
 	case MAILED:
-		mark_accepted(bench);
+		attempt_all(bench, DELIVERY_ACCEPTED);
+		return;
+	case DOUBT:
+		attempt_all(bench, DELIVERY_IN_DOUBT);
+		return;
+	case PERSON:
+		decide_all(bench, word);
 		return;
 	case LIMIT:
 		rewrite(bench, "policies/p.conf", policy_file, "3 working days", word);
