@@ -4,6 +4,7 @@
  */
 #include "service/pass.h"
 
+#include "adapter/ledger_internal.h"
 #include "adapter/register.h"
 #include "service/reload.h"
 
@@ -978,10 +979,115 @@ static void plays(void **state)
 	assert_int_equal(tear_down((void **)&bench), 0);
 }
 
+/* --- a store that is exchanged in the middle of a pass --------------------------------------
+ */
+
+struct exchange {
+	const char *name;
+	const char *before; /* in the question to the ledger, ahead of which it happens */
+	const char *when;
+	const char *want; /* then, and once the right store is back */
+	const char *back;
+	struct bench *bench;
+	bool done;
+};
+
+static struct exchange exchanges[] = {
+	/* clang-format off */
+	{ .name = "an older copy, put there before what changed is decided, decides nothing",
+	  .before = "'change_seq'", .when = "2026-11-23T11:00:00Z",
+	  .want = "inform receiving.practitioner accepted\n",
+	  .back = "inform receiving.practitioner accepted\nrisk receiving.manager ready\n" },
+	{ .name = "nor before what is due is",
+	  .before = "FROM schedule WHERE next <=", .when = TUE9,
+	  .want = "inform receiving.practitioner accepted\n",
+	  .back = "inform receiving.practitioner accepted\nreminder receiving.practitioner ready\n" },
+	{ .name = "nor does it take back what is about to be written",
+	  .before = "n.mail IS NULL AND n.send_at <=", .when = "2026-11-23T11:00:00Z",
+	  .want = "inform receiving.practitioner accepted\nrisk receiving.manager decided\n",
+	  .back = "inform receiving.practitioner accepted\nrisk receiving.manager ready\n" },
+	/* clang-format on */
+};
+
+/* As cp does: the file is the same, what is in it is not. */
+static void copy_file(struct bench *bench, const char *from, const char *to)
+{
+	char command[300];
+
+	(void)snprintf(command, sizeof command, "cp %s/%s %s/%s", bench->folder, from,
+		       bench->folder, to);
+	assert_int_equal(system(command), 0);
+}
+
+static int note_question(unsigned type, void *context, void *statement, void *text)
+{
+	struct exchange *exchange = context;
+	char *sql = sqlite3_expanded_sql(statement);
+
+	(void)type;
+	(void)text;
+	if (!exchange->done && sql != NULL && strstr(sql, exchange->before) != NULL) {
+		exchange->done = true;
+		copy_file(exchange->bench, "older.db", "store.db");
+	}
+	sqlite3_free(sql);
+	return 0;
+}
+
+static void assert_history(struct bench *bench, const char *want)
+{
+	CLEANUP(text_clear) struct text history = { 0 };
+
+	say_history(bench, &history);
+	assert_string_equal(text_string(&history), want);
+}
+
+static void decides_nothing_from_an_older_copy(void **state)
+{
+	struct exchange *exchange = *state;
+	struct bench *bench = NULL;
+	struct pass_report report;
+	struct error error = { 0 };
+
+	assert_int_equal(set_up((void **)&bench), 0);
+	exchange->bench = bench;
+	act(bench, STORE, NULL, NULL);
+	act(bench, RUN, MON9, NULL);
+	act(bench, RAISE, MON10, NULL);
+	act(bench, RUN, MON10, NULL);
+	act(bench, MAILED, NULL, NULL);
+	copy_file(bench, "store.db", "older.db");
+	act(bench, RECORD, MON10, "acknowledged");
+	act(bench, RUN, MON10, NULL);
+	if (strcmp(exchange->when, TUE9) != 0) /* then the reminder is due */
+		act(bench, RECORD, "2026-11-23T10:30:00Z", "immediate_risk");
+	copy_file(bench, "store.db", "right.db");
+	(void)sqlite3_trace_v2(bench->ledger->db, SQLITE_TRACE_STMT, note_question, exchange);
+	bench->boot += at(exchange->when).seconds - bench->now.seconds;
+	bench->now = at(exchange->when);
+	MUST(pass_run(bench->pass, &report, &error));
+	assert_true(exchange->done);
+	assert_int_equal(report.trouble, PASS_DOUBT);
+	assert_false(report.more);
+	assert_history(bench, exchange->want);
+	MUST(pass_run(bench->pass, &report, &error));
+	assert_int_equal(report.trouble, PASS_DOUBT);
+	assert_history(bench, exchange->want);
+	copy_file(bench, "right.db", "store.db");
+	act(bench, RUN, exchange->when, NULL);
+	assert_history(bench, exchange->back);
+	assert_int_equal(tear_down((void **)&bench), 0);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(scenes)];
+	struct CMUnitTest tests[COUNT(scenes) + COUNT(exchanges)];
 
+	for (size_t i = 0; i < COUNT(exchanges); i++)
+		tests[COUNT(scenes) + i] =
+			(struct CMUnitTest){ .name = exchanges[i].name,
+					     .test_func = decides_nothing_from_an_older_copy,
+					     .initial_state = &exchanges[i] };
 	for (size_t i = 0; i < COUNT(scenes); i++)
 		tests[i] = (struct CMUnitTest){ .name = scenes[i].name,
 						.test_func = plays,
