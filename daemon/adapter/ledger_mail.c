@@ -630,7 +630,7 @@ static void doubt(struct ledger_mail *mail, struct instant next, struct remark *
 	}
 	mail->state = DELIVERY_HELD;
 	mail->next_attempt = INSTANT_NEVER;
-	remark->reason = "in doubt for the second time";
+	remark->reason = "in doubt a second time";
 }
 
 static int record(struct ledger *ledger, int64_t id, const struct ledger_outcome *outcome,

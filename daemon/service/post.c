@@ -326,16 +326,25 @@ static struct finding try_later(const struct in_hand *hand, struct instant now,
 				 false };
 }
 
+/* The ledger counts it, and holds the mail at the second. */
 static struct finding doubt(const struct in_hand *hand, struct instant now, const char *reply)
 {
-	if (hand->doubts > 0)
-		return hold_it(reply, "in doubt a second time");
-	return (struct finding){ JOURNAL_IN_DOUBT,
+	bool again = hand->doubts > 0;
+
+	return (struct finding){ again ? JOURNAL_HELD : JOURNAL_IN_DOUBT,
 				 { .state = DELIVERY_IN_DOUBT,
 				   .reply = reply,
 				   .next_attempt = instant_add(now, LEDGER_DOUBT_SECONDS),
-				   .reason = "no answer after the text had gone" },
+				   .reason = again ? "in doubt a second time"
+						   : "no answer after the text had gone" },
 				 false };
+}
+
+/* What the mail is afterwards. */
+static const char *state_after(const struct finding *finding)
+{
+	return delivery_state_name(finding->event == JOURNAL_HELD ? DELIVERY_HELD
+								  : finding->outcome.state);
 }
 
 static struct finding put_back(struct instant now, const char *reply)
@@ -435,7 +444,7 @@ static void log_outcome(struct post *post, const struct in_hand *hand,
 		{ "MAIL", mail },
 		{ "CONTACT", contact },
 		{ "CHALLENGE_REF", references },
-		{ "OUTCOME", delivery_state_name(finding->outcome.state) },
+		{ "OUTCOME", state_after(finding) },
 		{ "REPLY", numbers },
 		{ "REASON",
 		  finding->outcome.reason[0] == '\0' ? NULL : finding->outcome.reason },
@@ -445,7 +454,7 @@ static void log_outcome(struct post *post, const struct in_hand *hand,
 	(void)snprintf(contact, sizeof contact, "%lld", (long long)hand->contact);
 	reply_numbers(sent, numbers);
 	journal_send(finding->event, fields, COUNT(fields), "mail %s (%s): %s (%s)%s%s", mail,
-		     references, delivery_state_name(finding->outcome.state), numbers,
+		     references, state_after(finding), numbers,
 		     finding->outcome.reason[0] == '\0' ? "" : ", ", finding->outcome.reason);
 }
 
@@ -612,7 +621,7 @@ static void give_up_outcome(struct post *post, struct in_hand *hand,
 	ledger_rollback(post->world.ledger);
 	journal_send(JOURNAL_SENDER_FAULT, NULL, 0,
 		     "mail %lld was %s, and that is not recorded: %s", (long long)hand->id,
-		     delivery_state_name(finding->outcome.state), why->text);
+		     state_after(finding), why->text);
 	let_go(hand);
 }
 

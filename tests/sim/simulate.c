@@ -84,6 +84,7 @@ static struct {
 	int64_t fault_until;
 	int64_t clock_until;
 	bool bad_address;
+	bool crowded; /* more mails were in hand than there are connections */
 	bool in_daemon;
 	long dies_in; /* operations of the disk; 0: it does not */
 	bool by_power;
@@ -189,10 +190,25 @@ static struct relay_plan choose(const struct sender_mail *mail)
 
 static void clock_steps(void);
 
+/* A kill now leaves them all in doubt: one for each connection, whatever could not be recorded.
+ */
+static void count_in_hand(void)
+{
+	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
+	struct error error = { 0 };
+
+	sim.in_daemon = false; /* the test's own question */
+	if (ledger_count(scene.engine.ledger, counts, &error) == 0 &&
+	    counts[DELIVERY_ATTEMPTING] > scene.engine.setup.config->mail.connections)
+		sim.crowded = true;
+	sim.in_daemon = true;
+}
+
 static void note_given(const struct sender_mail *mail)
 {
 	struct given *given = &sim.given[sim.given_count];
 
+	count_in_hand();
 	if (sim.weather != WELL && one_in(20))
 		clock_steps();
 	if (sim.given_count == GIVEN_MOST)
@@ -631,6 +647,10 @@ static bool check(char said[static 400])
 
 	if (scene_check(true, said) != 0)
 		return false;
+	if (sim.crowded) {
+		(void)snprintf(said, 400, "a mail went while another was not recorded yet");
+		return false;
+	}
 	if (ledger_open(scene.folder, LEDGER_READ, &ledger, &error) < 0)
 		return false;
 	for (size_t i = 0; i < sim.given_count; i++)
