@@ -190,25 +190,13 @@ static struct relay_plan choose(const struct sender_mail *mail)
 
 static void clock_steps(void);
 
-/* A kill now leaves them all in doubt: one for each connection, whatever could not be recorded.
- */
-static void count_in_hand(void)
-{
-	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
-	struct error error = { 0 };
-
-	sim.in_daemon = false; /* the test's own question */
-	if (ledger_count(scene.engine.ledger, counts, &error) == 0 &&
-	    counts[DELIVERY_ATTEMPTING] > scene.engine.setup.config->mail.connections)
-		sim.crowded = true;
-	sim.in_daemon = true;
-}
-
 static void note_given(const struct sender_mail *mail)
 {
 	struct given *given = &sim.given[sim.given_count];
 
-	count_in_hand();
+	sim.in_daemon = false; /* the test's own question */
+	sim.crowded = sim.crowded || scene_is_crowded();
+	sim.in_daemon = true;
 	if (sim.weather != WELL && one_in(20))
 		clock_steps();
 	if (sim.given_count == GIVEN_MOST)
