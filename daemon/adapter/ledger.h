@@ -204,7 +204,8 @@ MUST_CHECK int ledger_scheduled(struct ledger *ledger, struct instant now, size_
 
 /*
  * The next instant at which anything here wants attention: a scheduled challenge, a deferred
- * notice, a retry. INSTANT_NEVER: nothing.
+ * notice, a retry. INSTANT_NEVER: nothing. What a person let go waits for no instant, and is
+ * not among them.
  */
 MUST_CHECK int ledger_next_wake(struct ledger *ledger, struct instant *ret,
 				struct error *error);
@@ -236,6 +237,7 @@ struct ledger_notice {
 	enum delivery_state state; /* DECIDED, CANCELLED (not to be sent), HELD */
 	const char *reason;        /* why it is not sent; "" */
 	int64_t mail;              /* 0: none yet */
+	bool doubted; /* of a history only: its mail was in doubt once, a relay may have it */
 	/* On the way in only, for the chain; NULL or "": not told. */
 	const char *policy_digest;
 	const char *calendar_version; /* of the holiday list, as the caller names it */
@@ -276,8 +278,8 @@ MUST_CHECK int ledger_decided(struct ledger *ledger, struct instant now, size_t 
 MUST_CHECK int ledger_pending(struct ledger *ledger, int64_t challenge,
 			      struct ledger_notice **ret, size_t *ret_count,
 			      struct error *error);
-/* Every notice of one challenge, oldest first, with the state of its mail in `state`: for
- * explain and the audit. */
+/* Every notice of one challenge, oldest first, with the state of its mail in `state` and
+ * whether that was ever in doubt: for standing down, explain and the audit. */
 MUST_CHECK int ledger_history(struct ledger *ledger, int64_t challenge,
 			      struct ledger_notice **ret, size_t *ret_count,
 			      struct error *error);
@@ -437,8 +439,9 @@ MUST_CHECK int ledger_store_mail(struct ledger *ledger, const struct ledger_mail
 /*
  * Claims the next mail to attempt (READY, or RETRY or IN_DOUBT whose next_attempt has come),
  * oldest first: counts the attempt and makes it ATTEMPTING. 1 with a copy in *ret (free with
- * ledger_mail_clear), 0 when there is none. Must be inside a transaction that is committed
- * before anybody connects.
+ * ledger_mail_clear), 0 when there is none. One that is READY waits while a challenge of its
+ * own is to be looked at since a person let a mail go. Must be inside a transaction that is
+ * committed before anybody connects.
  */
 MUST_CHECK int ledger_claim(struct ledger *ledger, struct instant now, struct ledger_mail *ret,
 			    struct error *error);
@@ -500,9 +503,10 @@ MUST_CHECK int ledger_count(struct ledger *ledger, int64_t ret[static DELIVERY_S
 
 /*
  * A person's decision about one mail: HELD, READY (retry now, release) or CANCELLED; who and
- * why are chained. What becomes READY may be over: its challenges are scheduled for `now`, to
- * be held against the facts again. -EBUSY: it is being attempted; -EINVAL: not possible from
- * its state, and the text says from which; -ENOENT.
+ * why are chained. What becomes READY may be over: its challenges are scheduled for the next
+ * look, whatever the clock shows, and it is not claimed before ledger_schedule has been told
+ * what came of that for each. -EBUSY: it is being attempted; -EINVAL: not possible from its
+ * state, and the text says from which; -ENOENT.
  */
 MUST_CHECK int ledger_decide_mail(struct ledger *ledger, int64_t mail,
 				  enum delivery_state state, const char *by, const char *why,

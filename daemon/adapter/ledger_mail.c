@@ -439,14 +439,18 @@ int ledger_store_mail(struct ledger *ledger, const struct ledger_mail *mail,
 /* --- claiming ------------------------------------------------------------------------------
  */
 
-/* The next mail to attempt: 1 with its id. READY by id; then what is due again by its time. */
+/* The next mail to attempt: 1 with its id. READY by id; then what is due again by its time.
+ * What a person let go waits until its challenges have been looked at. */
 static int next_claim(struct ledger *ledger, struct instant now, int64_t *ret,
 		      struct error *error)
 {
 	static const char sql_ready[] =
 		"SELECT id FROM mail WHERE state = 'ready'"
 		" AND state IN ('ready', 'attempting', 'retry', 'in_doubt')"
-		" AND next_attempt IS NULL ORDER BY id LIMIT 1";
+		" AND next_attempt IS NULL AND NOT EXISTS (SELECT 1 FROM schedule s"
+		" WHERE s.next < 0 AND s.challenge IN (SELECT n.challenge"
+		" FROM mail_notice mn JOIN notice n ON n.id = mn.notice"
+		" WHERE mn.mail = mail.id)) ORDER BY id LIMIT 1";
 	static const char sql_due[] =
 		"SELECT id, next_attempt FROM mail WHERE state = ?2"
 		" AND state IN ('ready', 'attempting', 'retry', 'in_doubt')"
@@ -623,7 +627,7 @@ static void doubt(struct ledger_mail *mail, struct instant next, struct remark *
 	}
 	mail->state = DELIVERY_HELD;
 	mail->next_attempt = INSTANT_NEVER;
-	remark->reason = "in doubt for the second time";
+	remark->reason = "in doubt a second time";
 }
 
 static int record(struct ledger *ledger, int64_t id, const struct ledger_outcome *outcome,
@@ -910,15 +914,15 @@ int ledger_mail(struct ledger *ledger, int64_t id, struct ledger_mail *ret, stru
  */
 
 /* What a mail says may be over by the time somebody lets it go: its challenges are looked at
- * before it is claimed. */
-static int look_again(struct ledger *ledger, int64_t mail, struct instant now,
+ * before it is claimed, and no clock has to be right for that (the schedule is negative). */
+static int look_first(struct ledger *ledger, int64_t mail, struct instant now,
 		      struct error *error)
 {
-	static const char sql[] =
-		"INSERT INTO schedule (challenge, next) SELECT DISTINCT n.challenge, ?2"
-		" FROM mail_notice mn JOIN notice n ON n.id = mn.notice"
-		" WHERE mn.mail = ?1 AND n.mail = mn.mail"
-		" ON CONFLICT (challenge) DO UPDATE SET next = min(next, excluded.next)";
+	static const char sql[] = "INSERT INTO schedule (challenge, next)"
+				  " SELECT DISTINCT n.challenge, -max(?2, 1)"
+				  " FROM mail_notice mn JOIN notice n ON n.id = mn.notice"
+				  " WHERE mn.mail = ?1 AND n.mail = mn.mail"
+				  " ON CONFLICT (challenge) DO UPDATE SET next = excluded.next";
 
 	return ledger_change(ledger, sql, VALUES(value_number(mail), value_number(now.seconds)),
 			     error);
@@ -943,7 +947,7 @@ static int decide_mail(struct ledger *ledger, int64_t id, enum delivery_state st
 	mail.state = state;
 	mail.next_attempt = INSTANT_NEVER;
 	result = put(ledger, &mail, from, "person", remark, now, error);
-	return result == 0 && state == DELIVERY_READY ? look_again(ledger, id, now, error)
+	return result == 0 && state == DELIVERY_READY ? look_first(ledger, id, now, error)
 						      : result;
 }
 

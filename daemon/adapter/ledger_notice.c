@@ -336,7 +336,8 @@ static int notice_list_push(struct notice_list *list, const struct ledger_notice
 
 /*
  * Column 21, where there is one, is the state of the notice's mail: what a notice that was
- * not cancelled by itself has come to.
+ * not cancelled by itself has come to. Column 22, where there is one, is how often that mail
+ * was in doubt.
  */
 static int read_one(sqlite3_stmt *statement, struct notice_list *list, struct error *error)
 {
@@ -350,6 +351,8 @@ static int read_one(sqlite3_stmt *statement, struct notice_list *list, struct er
 				    &notice.state, error);
 	if (result < 0)
 		return result;
+	if (sqlite3_column_count(statement) > NOTICE_COLUMN_COUNT + 1)
+		notice.doubted = sqlite3_column_int64(statement, NOTICE_COLUMN_COUNT + 1) > 0;
 	return notice_list_push(list, &notice, error);
 }
 
@@ -423,9 +426,9 @@ int ledger_history(struct ledger *ledger, int64_t challenge, struct ledger_notic
 		   size_t *ret_count, struct error *error)
 {
 	static const struct following what = {
-		.sql_one = "SELECT " NOTICE_COLUMNS ", m.state FROM notice n"
+		.sql_one = "SELECT " NOTICE_COLUMNS ", m.state, m.doubts FROM notice n"
 			   " LEFT JOIN mail m ON m.id = n.mail WHERE n.challenge = ?1",
-		.sql_on = "SELECT " NOTICE_COLUMNS ", m.state FROM notice n"
+		.sql_on = "SELECT " NOTICE_COLUMNS ", m.state, m.doubts FROM notice n"
 			  " LEFT JOIN mail m ON m.id = n.mail WHERE n.challenge >= ?1"
 			  " ORDER BY n.challenge",
 		.column = 1,

@@ -82,7 +82,7 @@ int ledger_scheduled(struct ledger *ledger, struct instant now, size_t most, int
 int ledger_plans(struct ledger *ledger, const int64_t *ids, size_t count, struct instant *ret,
 		 struct error *error)
 {
-	static const char sql[] = "SELECT challenge, next FROM schedule"
+	static const char sql[] = "SELECT challenge, abs(next) FROM schedule"
 				  " WHERE challenge BETWEEN ?1 AND ?2 ORDER BY challenge";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
 	size_t i = 0;
@@ -124,7 +124,8 @@ static int earliest(struct ledger *ledger, const char *sql, struct instant *wake
 
 int ledger_next_wake(struct ledger *ledger, struct instant *ret, struct error *error)
 {
-	static const char sql_challenge[] = "SELECT next FROM schedule ORDER BY next LIMIT 1";
+	static const char sql_challenge[] = "SELECT next FROM schedule WHERE next > 0"
+					    " ORDER BY next LIMIT 1";
 	static const char sql_notice[] = "SELECT send_at FROM notice"
 					 " WHERE state = 'decided' AND mail IS NULL"
 					 " ORDER BY send_at LIMIT 1";

@@ -42,7 +42,8 @@ static const char schema_1[] =
 	"  held       INTEGER NOT NULL DEFAULT 0"
 	") STRICT;"
 
-	/* When each challenge's timeline speaks next: can be computed anew at any time. */
+	/* When each challenge's timeline speaks next: can be computed anew at any time. Negative:
+	 * since that instant a mail that a person let go waits for it to be looked at. */
 	"CREATE TABLE schedule ("
 	"  challenge INTEGER PRIMARY KEY,"
 	"  next      INTEGER NOT NULL"

@@ -14,9 +14,21 @@ static bool is_unchanged(struct ledger *ledger)
 	       counter == ledger->quiet.counter;
 }
 
+/* The next poll is to see to it, however long nothing else is due. */
+static bool is_to_look_first(struct ledger *ledger)
+{
+	static const char sql[] = "SELECT 1 FROM schedule WHERE next < 0 LIMIT 1";
+	CLEANUP(ledger_resetp) sqlite3_stmt *statement = NULL;
+
+	return ledger_ask(ledger, sql, NULL, 0, &statement, NULL) != 0 ||
+	       ledger_step(ledger, statement, NULL) != 0;
+}
+
 /* Asked while the file is still locked, so that all of it is of one moment. */
 static bool learn(struct ledger *ledger)
 {
+	if (is_to_look_first(ledger))
+		return false;
 	return database_change_counter(ledger->db, &ledger->quiet.counter) &&
 	       head_read(ledger, &ledger->quiet.head, NULL) == 0 &&
 	       ledger_next_wake(ledger, &ledger->quiet.wake, NULL) == 0;

@@ -16,14 +16,18 @@
 
 enum { BUSY_MS = 2000 };
 
-static int read_identity(struct store *store, struct error *error)
+int store_read_identity(struct store *store, struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
 	int result = database_prepare(store->db, "SELECT hex FROM main.identity", &find, error);
+	int step;
 
 	if (result < 0)
 		return result;
-	if (sqlite3_step(find) != SQLITE_ROW || sqlite3_column_type(find, 0) != SQLITE_TEXT)
+	step = sqlite3_step(find);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		return database_fail(store->db, error, "ask for the store's identity");
+	if (step == SQLITE_DONE || sqlite3_column_type(find, 0) != SQLITE_TEXT)
 		return error_set(error, EINVAL, "the store has no identity");
 	if (sqlite3_column_bytes(find, 0) >= STORE_IDENTITY_SIZE)
 		return error_set(error, EINVAL, "the store's identity is too long");
@@ -117,7 +121,7 @@ static int open_checked(const char *path, struct store *store, struct error *err
 	if (result >= 0)
 		result = store_check_new_schema(store, error);
 	if (result >= 0)
-		result = read_identity(store, error);
+		result = store_read_identity(store, error);
 	if (result >= 0)
 		result = store_read_journal_mode(store, error);
 	if (result >= 0)

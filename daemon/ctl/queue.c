@@ -463,7 +463,7 @@ const struct command command_queue_show = {
 };
 const struct command command_queue_retry = {
 	.name = "queue retry",
-	.summary = "attempt a mail again at once",
+	.summary = "attempt a mail again at the next poll",
 	.usage = DECISION_USAGE("retry"),
 	.run = run_retry,
 };

@@ -49,10 +49,11 @@ static void log_decision(const struct task *task, const struct ledger_notice *no
 			     notice_kind_name(notice->kind), notice->role, notice->reason);
 }
 
-static bool had_gone(enum delivery_state state)
+/* It may have been read, whatever became of a mail in doubt afterwards. */
+static bool had_gone(const struct ledger_notice *told)
 {
-	return state == DELIVERY_ATTEMPTING || state == DELIVERY_ACCEPTED ||
-	       state == DELIVERY_IN_DOUBT;
+	return told->state == DELIVERY_ATTEMPTING || told->state == DELIVERY_ACCEPTED ||
+	       told->doubted;
 }
 
 /* True when this role was mailed that the obligation's time ran out. */
@@ -63,7 +64,7 @@ static bool was_told(const struct task *task, const struct ledger_notice *cleare
 
 		if ((told->kind == NOTICE_BREACH || told->kind == NOTICE_ESCALATION ||
 		     told->kind == NOTICE_OVERDUE) &&
-		    had_gone(told->state) && told->event == cleared->event &&
+		    had_gone(told) && told->event == cleared->event &&
 		    strcmp(told->obligation, cleared->obligation) == 0 &&
 		    strcmp(told->role, cleared->role) == 0)
 			return true;
@@ -238,7 +239,7 @@ static int clear_others(struct task *task, size_t place, struct error *error)
 		int r;
 
 		notice.role = told->role;
-		if (told->event != entry->event || !had_gone(told->state) ||
+		if (told->event != entry->event || !had_gone(told) ||
 		    (told->kind != NOTICE_BREACH && told->kind != NOTICE_ESCALATION) ||
 		    strcmp(told->obligation, notice.obligation) != 0)
 			continue;
@@ -422,7 +423,7 @@ static int stand_down_undone(struct task *task, struct error *error)
 		int r;
 
 		if ((notice.kind != NOTICE_BREACH && notice.kind != NOTICE_ESCALATION) ||
-		    !had_gone(notice.state) || !is_undone(task, &task->history[i]))
+		    !had_gone(&notice) || !is_undone(task, &task->history[i]))
 			continue;
 		notice.kind = NOTICE_CLEARED;
 		notice.step = "";

@@ -1,6 +1,7 @@
 /* lineage.c - see lineage.h. */
 #include "service/lineage.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,6 +75,17 @@ int lineage_check(struct ledger *ledger, struct store *store,
 	else if (r >= 0 && doubted != 0) /* seldom: no transaction without need */
 		r = ledger_set_number(ledger, LEDGER_STORE_DOUBTED, 0, error);
 	return r < 0 ? r : good;
+}
+
+int lineage_confirm(struct ledger *ledger, struct store *store, bool *store_failed,
+		    struct error *error)
+{
+	char text[LINEAGE_TEXT_SIZE];
+	int good = look(ledger, store, text, store_failed, error);
+
+	if (good == 0)
+		return error_set(error, ESTALE, "%s", text);
+	return good < 0 ? good : 0;
 }
 
 int lineage_remember(struct ledger *ledger, struct store *store, struct instant now,

@@ -24,6 +24,14 @@ MUST_CHECK int lineage_check(struct ledger *ledger, struct store *store,
 			     char ret_text[static LINEAGE_TEXT_SIZE], bool *store_failed,
 			     struct error *error);
 
+/*
+ * The same inside a read of the store, for whoever decides by what he reads: a file may be
+ * written over between two reads. 0, or -ESTALE where lineage_check would answer 0. Writes
+ * nothing.
+ */
+MUST_CHECK int lineage_confirm(struct ledger *ledger, struct store *store, bool *store_failed,
+			       struct error *error);
+
 /* Inside transactions of both, when all of the store has been looked at: the newest event is
  * the witness from now on. */
 MUST_CHECK int lineage_remember(struct ledger *ledger, struct store *store, struct instant now,

@@ -222,6 +222,17 @@ static void forget_proof(struct pass *pass, struct pass_report *report)
 	report->proof = proof_state(pass->proof, pass->world.clock);
 }
 
+/* An error of one of the two databases: which one decides what becomes of it. */
+struct trouble {
+	bool store;
+};
+
+static int fail_store(struct trouble *trouble, int r)
+{
+	trouble->store = true;
+	return r;
+}
+
 /* The store is other people's: that it is away is a state, not an error. */
 static void store_lost(struct pass *pass, const struct error *why, struct pass_report *report)
 {
@@ -333,6 +344,25 @@ static int check_lineage(struct pass *pass, struct pass_report *report, bool *st
 	return 0;
 }
 
+/* For deciding, of one moment in both; -ESTALE: the store was exchanged since it was looked at.
+ */
+static int begin_both(struct pass *pass, struct trouble *trouble, struct error *error)
+{
+	struct ledger *ledger = pass->world.ledger;
+	int r = store_begin(pass->store, error);
+
+	if (r < 0)
+		return fail_store(trouble, r);
+	r = ledger_begin(ledger, error);
+	if (r >= 0)
+		r = lineage_confirm(ledger, pass->store, &trouble->store, error);
+	if (r < 0) {
+		store_end(pass->store);
+		ledger_rollback(ledger);
+	}
+	return r;
+}
+
 /* --- the first cycle -------------------------------------------------------------------------
  */
 
@@ -414,17 +444,6 @@ static int pass_over(struct ledger *ledger, int64_t id, struct instant now,
 
 	log_bad_row(why);
 	return ledger_schedule(ledger, id, instant_add(now, wait), error);
-}
-
-/* An error of one of the two databases: which one decides what becomes of it. */
-struct trouble {
-	bool store;
-};
-
-static int fail_store(struct trouble *trouble, int r)
-{
-	trouble->store = true;
-	return r;
 }
 
 static struct manner manner_of(const struct pass *pass)
@@ -548,15 +567,10 @@ static int decide_batch(struct pass *pass, struct instant now, struct decided *c
 {
 	struct ledger *ledger = pass->world.ledger;
 	int more;
-	int r = store_begin(pass->store, error);
+	int r = begin_both(pass, trouble, error);
 
 	if (r < 0)
-		return fail_store(trouble, r);
-	r = ledger_begin(ledger, error);
-	if (r < 0) {
-		store_end(pass->store);
 		return r;
-	}
 	more = decide_changed(pass, now, count, trouble, error);
 	store_end(pass->store);
 	crash_point("changed challenges decided, not committed");
@@ -642,11 +656,10 @@ static int decide_scheduled_batch(struct pass *pass, const int64_t *ids, size_t 
 				  struct trouble *trouble, struct error *error)
 {
 	struct ledger *ledger = pass->world.ledger;
-	int r = store_begin(pass->store, error);
+	int r = begin_both(pass, trouble, error);
 
 	if (r < 0)
-		return fail_store(trouble, r);
-	r = ledger_begin(ledger, error);
+		return r;
 	for (size_t i = 0; i < count && r >= 0; i++)
 		r = decide_one(pass, ids[i], now, ret, trouble, error);
 	if (r >= 0)
@@ -839,6 +852,17 @@ static int use_store(struct pass *pass, struct instant now, struct pass_report *
 	return look_round(pass, now, report, trouble, error);
 }
 
+/* What was decided until then stands: it was read from the right one. */
+static int store_exchanged(struct pass *pass, struct pass_report *report,
+			   struct trouble *trouble, struct error *error)
+{
+	int r = check_lineage(pass, report, &trouble->store, error);
+
+	pass->reread = true;
+	report->more = r == 1; /* it is back already */
+	return r;
+}
+
 int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 {
 	struct instant now = clock_now(pass->world.clock);
@@ -861,6 +885,8 @@ int pass_run(struct pass *pass, struct pass_report *ret, struct error *error)
 	if (r < 0)
 		return r;
 	r = use_store(pass, now, &report, &trouble, &why);
+	if (r == -ESTALE && !trouble.store)
+		r = store_exchanged(pass, &report, &trouble, &why);
 	if (r < 0 && trouble.store) {
 		store_lost(pass, &why, &report);
 	} else if (r < 0) {

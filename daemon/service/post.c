@@ -50,7 +50,7 @@ struct post {
 	struct rate rate;
 	struct in_hand hand[SENDERS_MOST];
 	bool stopping;
-	bool barred;     /* by an insane clock */
+	bool barred;     /* by an insane clock, or not allowed yet */
 	bool clock_seen; /* the two below hold when the clock was last found sane */
 	struct instant sane;
 	int64_t sane_boot;
@@ -149,6 +149,7 @@ int post_create(const struct world *world, const char *program, struct post **re
 	if (post == NULL)
 		return error_memory(error);
 	post->world = *world;
+	post->barred = true;
 	r = senders_create(program, &relay, connections_of(&world->config->mail),
 			   &post->senders, error);
 	if (r < 0)
@@ -326,16 +327,25 @@ static struct finding try_later(const struct in_hand *hand, struct instant now,
 				 false };
 }
 
+/* The ledger counts it, and holds the mail at the second. */
 static struct finding doubt(const struct in_hand *hand, struct instant now, const char *reply)
 {
-	if (hand->doubts > 0)
-		return hold_it(reply, "in doubt a second time");
-	return (struct finding){ JOURNAL_IN_DOUBT,
+	bool again = hand->doubts > 0;
+
+	return (struct finding){ again ? JOURNAL_HELD : JOURNAL_IN_DOUBT,
 				 { .state = DELIVERY_IN_DOUBT,
 				   .reply = reply,
 				   .next_attempt = instant_add(now, LEDGER_DOUBT_SECONDS),
-				   .reason = "no answer after the text had gone" },
+				   .reason = again ? "in doubt a second time"
+						   : "no answer after the text had gone" },
 				 false };
+}
+
+/* What the mail is afterwards. */
+static const char *state_after(const struct finding *finding)
+{
+	return delivery_state_name(finding->event == JOURNAL_HELD ? DELIVERY_HELD
+								  : finding->outcome.state);
 }
 
 static struct finding put_back(struct instant now, const char *reply)
@@ -435,7 +445,7 @@ static void log_outcome(struct post *post, const struct in_hand *hand,
 		{ "MAIL", mail },
 		{ "CONTACT", contact },
 		{ "CHALLENGE_REF", references },
-		{ "OUTCOME", delivery_state_name(finding->outcome.state) },
+		{ "OUTCOME", state_after(finding) },
 		{ "REPLY", numbers },
 		{ "REASON",
 		  finding->outcome.reason[0] == '\0' ? NULL : finding->outcome.reason },
@@ -445,7 +455,7 @@ static void log_outcome(struct post *post, const struct in_hand *hand,
 	(void)snprintf(contact, sizeof contact, "%lld", (long long)hand->contact);
 	reply_numbers(sent, numbers);
 	journal_send(finding->event, fields, COUNT(fields), "mail %s (%s): %s (%s)%s%s", mail,
-		     references, delivery_state_name(finding->outcome.state), numbers,
+		     references, state_after(finding), numbers,
 		     finding->outcome.reason[0] == '\0' ? "" : ", ", finding->outcome.reason);
 }
 
@@ -514,28 +524,28 @@ static int claim(struct post *post, struct instant until, struct ledger_mail *re
 	return ledger_claim(post->world.ledger, until, ret, error);
 }
 
-/*
- * Puts back what was claimed and could not be given: nobody has connected, so the attempt is
- * refunded.
- */
-static int return_claim(struct post *post, int64_t mail, struct error *error)
+/* What came of a mail in hand, to be recorded. */
+static void end(struct post *post, struct in_hand *hand, const struct sent *sent)
 {
-	struct instant now = post_now(post);
-	struct finding finding = put_back(now, "no sender could be started");
-	int r = ledger_begin(post->world.ledger, error);
+	hand->sent = *sent;
+	hand->ended = true;
+	note_relay(post, sent);
+}
 
-	if (r < 0)
-		return r;
-	r = ledger_record(post->world.ledger, mail, &finding.outcome, now, error);
-	if (r >= 0)
-		r = ledger_commit(post->world.ledger, error);
-	if (r < 0)
-		ledger_rollback(post->world.ledger);
-	return r < 0 ? r : 0;
+/* Nobody has connected: an outcome like another, for which the attempt is refunded. */
+static void not_given(struct post *post, int64_t mail, const struct error *why)
+{
+	struct sent sent = { .mail = mail,
+			     .has_result = true,
+			     .result = { .configuration = true } };
+
+	journal_send(JOURNAL_SENDER_FAULT, NULL, 0, "%s", why->text);
+	delivery_reply_clean(why->text, strlen(why->text), sent.result.reply);
+	end(post, find_in_hand(post, mail), &sent);
 }
 
 /* Hands a claimed and committed mail to a sender. */
-static int give(struct post *post, const struct ledger_mail *mail, struct error *error)
+static void give(struct post *post, const struct ledger_mail *mail)
 {
 	const struct sender_mail out = {
 		.id = mail->id,
@@ -548,15 +558,13 @@ static int give(struct post *post, const struct ledger_mail *mail, struct error 
 	struct error why = { 0 };
 
 	crash_point("mail claimed, not given");
+	hold(post, mail);
 	if (senders_give(post->senders, &out, now, &why) < 0) {
-		journal_send(JOURNAL_SENDER_FAULT, NULL, 0, "%s", why.text);
-		pause_queue(post, why.text);
-		return return_claim(post, mail->id, error);
+		not_given(post, mail->id, &why);
+		return;
 	}
 	rate_count(&post->rate, now);
-	hold(post, mail);
 	crash_point("mail given to a sender");
-	return 0;
 }
 
 /* One claim in a transaction of its own: 1 when a mail went out, 0 when there was none. */
@@ -577,8 +585,8 @@ static int claim_one(struct post *post, struct instant until, struct error *erro
 		ledger_rollback(post->world.ledger);
 	if (found != 1 || r < 0)
 		return r;
-	r = give(post, &mail, error);
-	return r < 0 ? r : 1;
+	give(post, &mail);
+	return 1;
 }
 
 /* 1 when a mail may be waiting, told without a write lock: most polls find none. */
@@ -592,19 +600,6 @@ static int something_waits(struct post *post, struct error *error)
 	return counts[DELIVERY_READY] + counts[DELIVERY_RETRY] + counts[DELIVERY_IN_DOUBT] > 0;
 }
 
-int post_run(struct post *post, struct instant until, struct error *error)
-{
-	while (room(post) > 0) {
-		int r = something_waits(post, error);
-
-		if (r == 1)
-			r = claim_one(post, until, error);
-		if (r <= 0)
-			return r;
-	}
-	return 0;
-}
-
 /* It stays as that one left it; to try again for ever would hold up all others. */
 static void give_up_outcome(struct post *post, struct in_hand *hand,
 			    const struct finding *finding, const struct error *why)
@@ -612,7 +607,7 @@ static void give_up_outcome(struct post *post, struct in_hand *hand,
 	ledger_rollback(post->world.ledger);
 	journal_send(JOURNAL_SENDER_FAULT, NULL, 0,
 		     "mail %lld was %s, and that is not recorded: %s", (long long)hand->id,
-		     delivery_state_name(finding->outcome.state), why->text);
+		     state_after(finding), why->text);
 	let_go(hand);
 }
 
@@ -656,19 +651,37 @@ static int record_and_claim(struct post *post, struct in_hand *hand, struct inst
 	post->fallen_through += finding.fall_through;
 	post->accepted += finding.event == JOURNAL_ACCEPTED;
 	let_go(hand);
-	return claimed == 1 ? give(post, &next, error) : 0;
+	if (claimed == 1)
+		give(post, &next);
+	return 0;
 }
 
 static int record_ended(struct post *post, struct instant until, struct error *error)
 {
 	for (size_t i = 0; i < COUNT(post->hand); i++)
-		if (post->hand[i].ended) {
+		while (post->hand[i].ended) { /* the next one may not have been given */
 			int r = record_and_claim(post, &post->hand[i], until, error);
 
 			if (r < 0)
 				return r;
 		}
 	return 0;
+}
+
+/* Whatever could not be recorded comes first: nothing else goes over its connection before. */
+int post_run(struct post *post, struct instant until, struct error *error)
+{
+	for (;;) {
+		int r = record_ended(post, until, error);
+
+		if (r < 0 || room(post) == 0)
+			return r;
+		r = something_waits(post, error);
+		if (r == 1)
+			r = claim_one(post, until, error);
+		if (r <= 0)
+			return r;
+	}
 }
 
 int post_take(struct post *post, struct instant until, struct error *error)
@@ -683,9 +696,7 @@ int post_take(struct post *post, struct instant until, struct error *error)
 
 		if (hand == NULL)
 			continue; /* none of ours: senders checks what it hands on */
-		hand->sent = sent;
-		hand->ended = true;
-		note_relay(post, &sent);
+		end(post, hand, &sent);
 		crash_point("outcome known, not recorded");
 		r = record_and_claim(post, hand, until, error);
 		if (r < 0)

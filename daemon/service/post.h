@@ -35,7 +35,7 @@ MUST_CHECK int post_run(struct post *post, struct instant until, struct error *e
 MUST_CHECK int post_take(struct post *post, struct instant until, struct error *error);
 
 /* With `allowed` false nothing is claimed until it is true again: the clock cannot be trusted.
- * To be said at each cycle. */
+ * To be said at each cycle; nothing is claimed before the first. */
 void post_allow(struct post *post, bool allowed);
 
 /*

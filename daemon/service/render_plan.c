@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "core/language.h"
+#include "service/lineage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -325,8 +326,13 @@ int render_plan(struct batch *batch, struct error *error)
 	int r = store_begin(batch->store, error);
 
 	batch->store_failed = r < 0;
-	if (r < 0)
+	if (r == 0)
+		r = lineage_confirm(batch->world->ledger, batch->store, &batch->store_failed,
+				    error);
+	if (r < 0) {
+		store_end(batch->store);
 		return r;
+	}
 	qsort(batch->notices, count, sizeof *batch->notices, by_challenge);
 	for (size_t from = 0, to; from < count && r == 0; from = to) {
 		for (to = from + 1; to < count && batch->notices[to].challenge ==

@@ -353,11 +353,12 @@ static int take_frame(struct slot *slot, enum sender_frame type, const char *pay
 	r = sender_read_result(payload, length, &mail, &result);
 	if (r < 0 || slot->state != SLOT_BUSY || mail != slot->mail)
 		return -EPROTO;
+	/* Either's word is enough for a doubt. */
+	result.body_sent = result.body_sent || slot->body_sent;
 	*ret = (struct sent){
 		.mail = mail,
 		.has_result = true,
-		/* Either's word is enough for a doubt. */
-		.body_sent = slot->body_sent || result.body_sent,
+		.body_sent = result.body_sent,
 		.result = result,
 	};
 	slot->state = SLOT_IDLE;

@@ -379,6 +379,15 @@ int scene_take(struct error *error)
 	return r;
 }
 
+bool scene_is_crowded(void)
+{
+	int64_t counts[DELIVERY_STATE_COUNT] = { 0 };
+	struct error error = { 0 };
+
+	return ledger_count(scene.engine.ledger, counts, &error) == 0 &&
+	       counts[DELIVERY_ATTEMPTING] > scene.engine.setup.config->mail.connections;
+}
+
 int scene_reload(size_t setup, struct error *error)
 {
 	struct engine *engine = &scene.engine;

@@ -52,6 +52,10 @@ int scene_cycle(struct pass_report *ret, struct error *error);
 int scene_take(struct error *error);
 int scene_reload(size_t setup, struct error *error);
 
+/* More mails are in hand than there are connections: a kill now would leave that many in doubt.
+ */
+bool scene_is_crowded(void);
+
 /* Raised by health against the council; by its id. */
 int64_t scene_raise(struct instant at);
 int64_t scene_record(int64_t challenge, const char *kind, struct instant at, int64_t voids);

@@ -84,6 +84,7 @@ static struct {
 	int64_t fault_until;
 	int64_t clock_until;
 	bool bad_address;
+	bool crowded; /* more mails were in hand than there are connections */
 	bool in_daemon;
 	long dies_in; /* operations of the disk; 0: it does not */
 	bool by_power;
@@ -193,6 +194,9 @@ static void note_given(const struct sender_mail *mail)
 {
 	struct given *given = &sim.given[sim.given_count];
 
+	sim.in_daemon = false; /* the test's own question */
+	sim.crowded = sim.crowded || scene_is_crowded();
+	sim.in_daemon = true;
 	if (sim.weather != WELL && one_in(20))
 		clock_steps();
 	if (sim.given_count == GIVEN_MOST)
@@ -494,11 +498,16 @@ static void person(void)
 	CLEANUP(ledger_closep) struct ledger *ledger = NULL;
 	struct error error = { 0 };
 	int64_t last = 0;
+	int64_t held = 0;
 	size_t count;
 	int r = ledger_open(scene.folder, LEDGER_PERSON, &ledger, &error);
 
-	if (r < 0 || database_number(ledger->db, "SELECT coalesce(max(id), 0) FROM mail", &last,
-				     &error) != 1)
+	if (r < 0 ||
+	    database_number(ledger->db, "SELECT coalesce(max(id), 0) FROM mail", &last,
+			    &error) != 1 ||
+	    database_number(ledger->db,
+			    "SELECT coalesce(max(id), 0) FROM mail WHERE state = 'held'", &held,
+			    &error) != 1)
 		return;
 	switch (below(4)) {
 	case 0:
@@ -507,6 +516,10 @@ static void person(void)
 	case 1:
 		(void)!ledger_release_notices(ledger, 0, "A", "approved", right_now(), &count,
 					      &error);
+		break;
+	case 2:
+		if (held > 0)
+			decide(ledger, held);
 		break;
 	default:
 		if (last > 0)
@@ -542,6 +555,9 @@ static void something_happens(void)
 		let_daemon(do_reload);
 	else
 		person();
+	/* An answer of the relay's may come before the poll sees what somebody did. */
+	if (scene.open && one_in(4))
+		let_daemon(take);
 	poll_soon();
 }
 
@@ -619,6 +635,10 @@ static bool check(char said[static 400])
 
 	if (scene_check(true, said) != 0)
 		return false;
+	if (sim.crowded) {
+		(void)snprintf(said, 400, "a mail went while another was not recorded yet");
+		return false;
+	}
 	if (ledger_open(scene.folder, LEDGER_READ, &ledger, &error) < 0)
 		return false;
 	for (size_t i = 0; i < sim.given_count; i++)

@@ -1,6 +1,8 @@
 /* test_ledger.c - decisions once, states in their order, and nothing half done. */
 #include "ledger_fixture.h"
 
+#include "adapter/ledger_care.h"
+
 #include <nettle/hmac.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -173,6 +175,7 @@ static void bears_a_second_writer(void **state)
 	assert_int_equal(0, claim_at(f, LATER(100)));
 	OK(f, ledger_decide_mail(person, mail, DELIVERY_READY, "A. Person", "sorted out",
 				 LATER(110), &f->error));
+	OK(f, ledger_schedule(f->ledger, 1, INSTANT_NEVER, &f->error)); /* looked at */
 	assert_int_equal(mail, claim_at(f, LATER(120)));
 	ledger_close(person);
 	assert_intact(f);
@@ -267,6 +270,67 @@ static void is_quiet_until_somebody_commits_or_the_time_comes(void **state)
 	assert_true(quiet_at(f, LATER(19)));
 	assert_false(quiet_at(f, LATER(20)));
 	ledger_close(person);
+}
+
+/* What the mail says may be over by then, whatever any clock shows. */
+static void looks_at_the_facts_before_what_a_person_lets_go(void **state)
+{
+	const struct instant clocks[] = { NOW, { 1 }, LATER(99999) };
+	struct fixture *f = of(state);
+
+	for (size_t i = 0; i < COUNT(clocks); i++) {
+		int32_t which = (int32_t)i + 1;
+		int64_t notices[] = { decide_one(f, 1, which), decide_one(f, 2, which) };
+		int64_t mail = store_one(f, notices, 2, 5);
+		int64_t due[4] = { 0 };
+		size_t count = 0;
+		struct instant wake;
+
+		for (int64_t challenge = 1; challenge < 3; challenge++)
+			OK(f, ledger_schedule(f->ledger, challenge, LATER(500), &f->error));
+		OK(f, ledger_decide_mail(f->ledger, mail, DELIVERY_HELD, "A. Person", "asking",
+					 NOW, &f->error));
+		OK(f, ledger_decide_mail(f->ledger, mail, DELIVERY_READY, "A. Person", "asked",
+					 clocks[i], &f->error));
+		assert_int_equal(0, claim_at(f, LATER(20)));
+		OK(f, ledger_next_wake(f->ledger, &wake, &f->error));
+		assert_true(instant_is_never(wake)); /* it waits for no time */
+		assert_false(quiet_at(f, LATER(20)));
+		assert_false(quiet_at(f, LATER(20)));
+		OK(f, ledger_scheduled(f->ledger, LATER(20), 4, due, &count, &f->error));
+		assert_int_equal(2, count);
+		OK(f, ledger_plans(f->ledger, due, 1, &wake, &f->error));
+		assert_int_equal(clocks[i].seconds, wake.seconds);
+		OK(f, ledger_schedule(f->ledger, 1, LATER(500), &f->error));
+		assert_int_equal(0, claim_at(f, LATER(20))); /* the other half of the digest */
+		OK(f, ledger_schedule(f->ledger, 2, INSTANT_NEVER, &f->error));
+		assert_int_equal(mail, claim_at(f, LATER(20)));
+		OK(f, ledger_schedule(f->ledger, 1, INSTANT_NEVER, &f->error));
+	}
+	assert_intact(f);
+}
+
+/* It holds up no other. */
+static void what_a_person_let_go_lets_others_pass(void **state)
+{
+	struct fixture *f = of(state);
+	int64_t first = ready_mail(f, 1);
+	int64_t notice = decide_one(f, 2, 1);
+	int64_t second = store_one(f, &notice, 1, 5);
+	int64_t third = store_one(f, NULL, 0, 5); /* about no challenge: nothing is over */
+
+	for (int64_t mail = first; mail <= third; mail += third - first) {
+		OK(f, ledger_decide_mail(f->ledger, mail, DELIVERY_HELD, "A. Person", "asking",
+					 NOW, &f->error));
+		OK(f, ledger_decide_mail(f->ledger, mail, DELIVERY_READY, "A. Person", "asked",
+					 NOW, &f->error));
+	}
+	assert_int_equal(second, claim_at(f, NOW));
+	assert_int_equal(third, claim_at(f, NOW));
+	assert_int_equal(0, claim_at(f, NOW));
+	OK(f, ledger_schedule(f->ledger, 1, INSTANT_NEVER, &f->error));
+	assert_int_equal(first, claim_at(f, NOW));
+	assert_intact(f);
 }
 
 /* --- values and schedule -------------------------------------------------------------------
@@ -1578,6 +1642,8 @@ static const struct CMUnitTest plain[] = {
 	ROW("while it is held others read and none commits", while_held_others_read_and_none_commits),
 	ROW("who holds it gives way to a writer", the_holder_gives_way_to_a_writer),
 	ROW("quiet until somebody commits or the time comes", is_quiet_until_somebody_commits_or_the_time_comes),
+	ROW("looks at the facts before what a person lets go", looks_at_the_facts_before_what_a_person_lets_go),
+	ROW("what a person let go lets others pass", what_a_person_let_go_lets_others_pass),
 	ROW("no statement of the hot paths reads a whole table", no_hot_statement_scans),
 };
 /* clang-format on */

@@ -438,8 +438,9 @@ static void identity_survives_a_copy_but_not_a_new_init(void **state)
 {
 	struct place *place = *state;
 	struct store *other = NULL;
+	enum store_change change = STORE_SAME;
 	char path[128];
-	char text[160];
+	char text[300];
 
 	open_store(place);
 	assert_int_equal(strlen(store_identity(place->store)), 32);
@@ -453,6 +454,14 @@ static void identity_survives_a_copy_but_not_a_new_init(void **state)
 	assert_int_equal(register_init(path, NULL), 0);
 	assert_int_equal(store_open(path, &other, NULL), 0);
 	assert_string_not_equal(store_identity(other), store_identity(place->store));
+
+	/* Nor being written over: the file is the same one then. */
+	assert_int_equal(store_look(place->store, &change, NULL), 0);
+	(void)snprintf(text, sizeof text, "cp %s %s", path, place->path);
+	assert_int_equal(system(text), 0);
+	assert_int_equal(store_look(place->store, &change, NULL), 0);
+	assert_int_equal(change, STORE_CHANGED);
+	assert_string_equal(store_identity(other), store_identity(place->store));
 	store_closep(&other);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "service/pass.h"
 
+#include "adapter/ledger_internal.h"
 #include "adapter/register.h"
 #include "service/reload.h"
 
@@ -281,6 +282,8 @@ enum act {
 	JUMP,    /* the clock is set to that time, and a pass taken */
 	RUN,     /* the daemon takes a pass at that time */
 	MAILED,  /* the relay has taken everything that is ready */
+	DOUBT,   /* of everything that is ready nobody knows whether the relay has taken it */
+	PERSON,  /* a person makes `word` of every mail that may become that */
 	RESTART, /* the daemon ends and begins */
 	LIMIT,   /* the first stage's limit becomes `word`, and the daemon reloads */
 	CLOSE,   /* the calendar is closed on the day `word`, and the daemon reloads */
@@ -410,6 +413,46 @@ static const struct scene scenes[] = {
 	  "cleared receiving.practitioner ready\n"
 	  "cleared receiving.manager ready\n",
 	  "mo@council.test pat@council.test mo@council.test pat@council.test " },
+	{ "so are those whom a mail in doubt may have told, though a person cancels its resend",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { DOUBT }, { PERSON, NULL, "ready" },
+	    { PERSON, NULL, "cancelled" }, { RECORD, FRI10, "withdrawn" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner cancelled\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner cancelled\n"
+	  "breach receiving.practitioner cancelled\n"
+	  "escalation receiving.manager cancelled\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n", NULL },
+	{ "or the answer does, after a person asked for it",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { DOUBT }, { PERSON, NULL, "ready" },
+	    { RECORD, FRI10, "withdrawn" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "breach receiving.practitioner cancelled (ended by a recorded event before it went)\n"
+	  "escalation receiving.manager cancelled (ended by a recorded event before it went)\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n", NULL },
+	{ "or it is held after the second doubt",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { DOUBT }, { RUN, FRI10 }, { DOUBT },
+	    { RECORD, "2026-11-27T11:00:00Z", "withdrawn" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner held\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner held\n"
+	  "breach receiving.practitioner held\n"
+	  "escalation receiving.manager held\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n", NULL },
+	{ "or the raising is taken back",
+	  { { STORE }, { RUN, MON9 }, { RAISE, MON10 }, { RUN, FRI9 }, { DOUBT }, { PERSON, NULL, "cancelled" },
+	    { VOID, FRI10, "voided" }, { RUN, "2026-11-30T10:00:00Z" } },
+	  "inform receiving.practitioner cancelled\n"
+	  "reminder receiving.practitioner cancelled (later reminder due)\n"
+	  "reminder receiving.practitioner cancelled\n"
+	  "breach receiving.practitioner cancelled\n"
+	  "escalation receiving.manager cancelled\n"
+	  "cleared receiving.practitioner ready\n"
+	  "cleared receiving.manager ready\n", NULL },
 	{ "a new ledger adopts what is past, and says so once",
 	  { { STORE }, { RAISE, OLD }, { RUN, MON10 }, { RUN, MON10 } },
 	  NULL, "inbox@partnership.test " },
@@ -656,13 +699,13 @@ static const struct scene scenes[] = {
 	/* clang-format on */
 };
 
-static void mark_accepted(struct bench *bench)
+static void attempt_all(struct bench *bench, enum delivery_state outcome)
 {
 	struct error error = { 0 };
 
 	for (;;) {
 		CLEANUP(ledger_mail_clear) struct ledger_mail mail = { 0 };
-		struct ledger_outcome taken = { .state = DELIVERY_ACCEPTED,
+		struct ledger_outcome taken = { .state = outcome,
 						.reply = "250 ok",
 						.next_attempt = INSTANT_NEVER,
 						.reason = "" };
@@ -676,6 +719,35 @@ static void mark_accepted(struct bench *bench)
 		MUST(ledger_commit(bench->ledger, &error));
 		if (found == 0)
 			return;
+	}
+}
+
+struct mail_ids {
+	int64_t id[64];
+	size_t count;
+};
+
+static int note_mail(void *context, const struct ledger_mail *mail)
+{
+	struct mail_ids *ids = context;
+
+	assert_true(ids->count < COUNT(ids->id));
+	ids->id[ids->count++] = mail->id;
+	return 0;
+}
+
+static void decide_all(struct bench *bench, const char *state)
+{
+	enum delivery_state to = (enum delivery_state)delivery_state_parse(state);
+	struct mail_ids all = { 0 };
+	struct error error = { 0 };
+
+	MUST(ledger_mails(bench->ledger, -1, note_mail, &all, &error));
+	for (size_t i = 0; i < all.count; i++) {
+		int r = ledger_decide_mail(bench->ledger, all.id[i], to, "A. Person", "so",
+					   bench->now, &error);
+
+		assert_true(r == 0 || r == -EINVAL);
 	}
 }
 
@@ -814,7 +886,13 @@ static void act(struct bench *bench, enum act what, const char *when, const char
 					 bench->lost ? PROOF_BROKEN : PROOF_KEPT);
 		return;
 	case MAILED:
-		mark_accepted(bench);
+		attempt_all(bench, DELIVERY_ACCEPTED);
+		return;
+	case DOUBT:
+		attempt_all(bench, DELIVERY_IN_DOUBT);
+		return;
+	case PERSON:
+		decide_all(bench, word);
 		return;
 	case LIMIT:
 		rewrite(bench, "policies/p.conf", policy_file, "3 working days", word);
@@ -904,10 +982,115 @@ static void plays(void **state)
 	assert_int_equal(tear_down((void **)&bench), 0);
 }
 
+/* --- a store that is exchanged in the middle of a pass --------------------------------------
+ */
+
+struct exchange {
+	const char *name;
+	const char *before; /* in the question to the ledger, ahead of which it happens */
+	const char *when;
+	const char *want; /* then, and once the right store is back */
+	const char *back;
+	struct bench *bench;
+	bool done;
+};
+
+static struct exchange exchanges[] = {
+	/* clang-format off */
+	{ .name = "an older copy, put there before what changed is decided, decides nothing",
+	  .before = "'change_seq'", .when = "2026-11-23T11:00:00Z",
+	  .want = "inform receiving.practitioner accepted\n",
+	  .back = "inform receiving.practitioner accepted\nrisk receiving.manager ready\n" },
+	{ .name = "nor before what is due is",
+	  .before = "FROM schedule WHERE next <=", .when = TUE9,
+	  .want = "inform receiving.practitioner accepted\n",
+	  .back = "inform receiving.practitioner accepted\nreminder receiving.practitioner ready\n" },
+	{ .name = "nor does it take back what is about to be written",
+	  .before = "n.mail IS NULL AND n.send_at <=", .when = "2026-11-23T11:00:00Z",
+	  .want = "inform receiving.practitioner accepted\nrisk receiving.manager decided\n",
+	  .back = "inform receiving.practitioner accepted\nrisk receiving.manager ready\n" },
+	/* clang-format on */
+};
+
+/* As cp does: the file is the same, what is in it is not. */
+static void copy_file(struct bench *bench, const char *from, const char *to)
+{
+	char command[300];
+
+	(void)snprintf(command, sizeof command, "cp %s/%s %s/%s", bench->folder, from,
+		       bench->folder, to);
+	assert_int_equal(system(command), 0);
+}
+
+static int note_question(unsigned type, void *context, void *statement, void *text)
+{
+	struct exchange *exchange = context;
+	char *sql = sqlite3_expanded_sql(statement);
+
+	(void)type;
+	(void)text;
+	if (!exchange->done && sql != NULL && strstr(sql, exchange->before) != NULL) {
+		exchange->done = true;
+		copy_file(exchange->bench, "older.db", "store.db");
+	}
+	sqlite3_free(sql);
+	return 0;
+}
+
+static void assert_history(struct bench *bench, const char *want)
+{
+	CLEANUP(text_clear) struct text history = { 0 };
+
+	say_history(bench, &history);
+	assert_string_equal(text_string(&history), want);
+}
+
+static void decides_nothing_from_an_older_copy(void **state)
+{
+	struct exchange *exchange = *state;
+	struct bench *bench = NULL;
+	struct pass_report report;
+	struct error error = { 0 };
+
+	assert_int_equal(set_up((void **)&bench), 0);
+	exchange->bench = bench;
+	act(bench, STORE, NULL, NULL);
+	act(bench, RUN, MON9, NULL);
+	act(bench, RAISE, MON10, NULL);
+	act(bench, RUN, MON10, NULL);
+	act(bench, MAILED, NULL, NULL);
+	copy_file(bench, "store.db", "older.db");
+	act(bench, RECORD, MON10, "acknowledged");
+	act(bench, RUN, MON10, NULL);
+	if (strcmp(exchange->when, TUE9) != 0) /* then the reminder is due */
+		act(bench, RECORD, "2026-11-23T10:30:00Z", "immediate_risk");
+	copy_file(bench, "store.db", "right.db");
+	(void)sqlite3_trace_v2(bench->ledger->db, SQLITE_TRACE_STMT, note_question, exchange);
+	bench->boot += at(exchange->when).seconds - bench->now.seconds;
+	bench->now = at(exchange->when);
+	MUST(pass_run(bench->pass, &report, &error));
+	assert_true(exchange->done);
+	assert_int_equal(report.trouble, PASS_DOUBT);
+	assert_false(report.more);
+	assert_history(bench, exchange->want);
+	MUST(pass_run(bench->pass, &report, &error));
+	assert_int_equal(report.trouble, PASS_DOUBT);
+	assert_history(bench, exchange->want);
+	copy_file(bench, "right.db", "store.db");
+	act(bench, RUN, exchange->when, NULL);
+	assert_history(bench, exchange->back);
+	assert_int_equal(tear_down((void **)&bench), 0);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(scenes)];
+	struct CMUnitTest tests[COUNT(scenes) + COUNT(exchanges)];
 
+	for (size_t i = 0; i < COUNT(exchanges); i++)
+		tests[COUNT(scenes) + i] =
+			(struct CMUnitTest){ .name = exchanges[i].name,
+					     .test_func = decides_nothing_from_an_older_copy,
+					     .initial_state = &exchanges[i] };
 	for (size_t i = 0; i < COUNT(scenes); i++)
 		tests[i] = (struct CMUnitTest){ .name = scenes[i].name,
 						.test_func = plays,

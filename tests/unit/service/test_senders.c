@@ -95,6 +95,8 @@ static void behave(const struct sender_mail *mail, const char *url)
 		_exit(1);
 	if (strcmp(mail->recipient, "hang after body") == 0)
 		(void)pause();
+	if (strcmp(mail->recipient, "forget body") == 0)
+		result.body_sent = false;
 	if (strcmp(mail->recipient, "describe") == 0)
 		describe_self(result.reply, sizeof result.reply);
 	sender_put_result(&frame, mail->id, &result);
@@ -214,6 +216,7 @@ static const struct ending {
 	/* clang-format off */
 	{ "a result comes back", "fine", 0, true, true, false },
 	{ "a result is kept though the sender ends with it", "answer and die", 0, true, true, false },
+	{ "that the text went is not taken back", "forget body", 0, true, true, false },
 	{ "an end before the text went leaves no doubt", "die", 0, false, false, false },
 	{ "an end after the text went is a doubt", "die after body", 0, false, true, false },
 	{ "nonsense on the channel ends the sender", "garbage", 0, false, false, false },
@@ -239,6 +242,8 @@ static void ends(void **state)
 	assert_int_equal(sent.mail, 7);
 	assert_int_equal(sent.has_result, want->has_result);
 	assert_int_equal(sent.body_sent, want->body_sent);
+	if (sent.has_result) /* by which it is judged */
+		assert_int_equal(sent.result.body_sent, want->body_sent);
 	assert_int_equal(sent.hung, want->hung);
 	assert_int_equal(senders_busy(senders), 0);
 	/* The next mail finds a sender again, also where the last one has just ended. */
