@@ -373,9 +373,11 @@ static void record(size_t place, const char *kind, int64_t voids)
 		(struct recorded){ .id = id, .challenge = place, .closes = closes };
 	if (closes && sim.challenge[place].closed_at == INT64_MAX)
 		sim.challenge[place].closed_at = scene.boot;
-	/* Something may be owed again: not asked any more. */
+	/* Something may be owed again, and danger is told of whenever it is: not asked any
+	 * more.
+	 */
 	if (strcmp(kind, "reopened") == 0 || strcmp(kind, "voided") == 0 ||
-	    strcmp(kind, "resolved") == 0)
+	    strcmp(kind, "resolved") == 0 || strcmp(kind, "immediate_risk") == 0)
 		sim.challenge[place].closed_at = INT64_MAX;
 }
 
