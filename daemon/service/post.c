@@ -441,10 +441,11 @@ static void log_outcome(struct post *post, const struct in_hand *hand,
 	char numbers[40];
 	const char *references =
 		journal_is_open(finding->event) ? read_references(post, hand->id, &about) : "";
+	bool unnamed = references[0] == '\0'; /* a summary, an alarm */
 	const struct journal_field fields[] = {
 		{ "MAIL", mail },
 		{ "CONTACT", contact },
-		{ "CHALLENGE_REF", references },
+		{ "CHALLENGE_REF", unnamed ? NULL : references },
 		{ "OUTCOME", state_after(finding) },
 		{ "REPLY", numbers },
 		{ "REASON",
@@ -454,9 +455,10 @@ static void log_outcome(struct post *post, const struct in_hand *hand,
 	(void)snprintf(mail, sizeof mail, "%lld", (long long)hand->id);
 	(void)snprintf(contact, sizeof contact, "%lld", (long long)hand->contact);
 	reply_numbers(sent, numbers);
-	journal_send(finding->event, fields, COUNT(fields), "mail %s (%s): %s (%s)%s%s", mail,
-		     references, state_after(finding), numbers,
-		     finding->outcome.reason[0] == '\0' ? "" : ", ", finding->outcome.reason);
+	journal_send(finding->event, fields, COUNT(fields), "mail %s%s%s%s: %s (%s)%s%s", mail,
+		     unnamed ? "" : " (", references, unnamed ? "" : ")", state_after(finding),
+		     numbers, finding->outcome.reason[0] == '\0' ? "" : ", ",
+		     finding->outcome.reason);
 }
 
 static void note_relay(struct post *post, const struct sent *sent)

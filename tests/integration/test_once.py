@@ -71,7 +71,7 @@ class Once(unittest.TestCase):
     def test_new_ledger_adopts_what_is_past_and_tells_the_inbox_once(self):
         self.there.create_store()
         self.there.add_challenge("old", 4 * DAY)
-        self.there.run("--once")
+        self.assertIn("mail 1: accepted (250 2.0.0)", self.there.run("--once"))
         self.assertEqual(self.told(), ["inbox@partnership.test"])
         reasons = {reason for reason, in self.there.remember("SELECT reason FROM notice")}
         self.assertEqual(reasons, {"adopted"})
