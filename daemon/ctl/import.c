@@ -422,6 +422,8 @@ static int import_file(struct import *import, struct map *maps, size_t map_count
 		keep = import->faults.errors == 0 && !import->faults.incomplete && !dry_run;
 		if (keep)
 			status = ctl_writing_end(import->ctl, &import->writing, EXIT_DONE);
+		else
+			writing_clear(&import->writing); /* who reads on keeps nobody out */
 	}
 	return status == EXIT_DONE ? tell(import, import->faults.errors == 0 && !dry_run)
 				   : status;

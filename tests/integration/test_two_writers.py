@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
-from control import COULD_NOT, CTL, DONE, Control, run_meanwhile  # noqa: E402
+from control import COULD_NOT, CTL, DONE, NO, Control, run_meanwhile  # noqa: E402
 
 WHO = ("--by", "A. Person")
 
@@ -69,6 +69,16 @@ class TwoWriters(Control):
     def raise_one(self, *options):
         return self.said("raise", "--policy", "example", "--raising", "school", "--receiving", "social-care",
                          "--at", "2026-06-01 10:00", *options)
+
+    def test_who_reads_through_the_faults_of_a_file_keeps_nobody_out(self):
+        file = self.write("a.csv", "id,name", *(f"a{i}," for i in range(5000)))
+        with subprocess.Popen([CTL, "--config", self.main, "import", "agencies", file], text=True,
+                              stdout=subprocess.PIPE) as running:
+            self.assertIn("must not be empty", running.stdout.readline())
+            self.said("contact", "change", "1", "--name", "B. Teacher")
+            self.assertIsNone(running.poll(), "all of it went into the pipe")
+            self.assertIn("Nothing was written.", running.communicate(timeout=60)[0])
+        self.assertEqual(running.returncode, NO)
 
     def test_a_challenge_is_raised_to_people_who_are_there_still(self):
         self.assertIn('contact 4 works for "school"',
