@@ -572,7 +572,7 @@ static int check_contact(const struct contact *was, const struct contact *is,
 		result = check_line("the language", is->language, true, error);
 	if (result == 0 && differs(was->email, is->email))
 		result = address_check(is->email, error);
-	if (result == 0 && is->deputy != 0 && is->deputy == is->id)
+	if (result == 0 && is->deputy != was->deputy && is->deputy == is->id)
 		return error_set(error, EINVAL, "nobody is a deputy of their own");
 	return result;
 }
@@ -768,22 +768,25 @@ static int check_challenge(const struct challenge *challenge, struct error *erro
 	return result;
 }
 
-static int need_parties(sqlite3 *db, const struct challenge *challenge, struct error *error)
+static int need_parties(sqlite3 *db, const struct challenge *was, const struct challenge *is,
+			struct error *error)
 {
-	int result = need_agency(db, challenge->raising_agency, error);
+	int result = 0;
 
-	if (result == 0)
-		result = need_agency(db, challenge->receiving_agency, error);
-	if (result == 0)
-		result = need_contact(db, challenge->raising_contact, error);
-	if (result == 0)
-		result = need_contact(db, challenge->receiving_contact, error);
+	if (differs(was->raising_agency, is->raising_agency))
+		result = need_agency(db, is->raising_agency, error);
+	if (result == 0 && differs(was->receiving_agency, is->receiving_agency))
+		result = need_agency(db, is->receiving_agency, error);
+	if (result == 0 && was->raising_contact != is->raising_contact)
+		result = need_contact(db, is->raising_contact, error);
+	if (result == 0 && was->receiving_contact != is->receiving_contact)
+		result = need_contact(db, is->receiving_contact, error);
 	return result;
 }
 
 static int check_references(sqlite3 *db, const struct challenge *challenge, struct error *error)
 {
-	int result = need_parties(db, challenge, error);
+	int result = need_parties(db, &(struct challenge){ 0 }, challenge, error);
 
 	if (result == 0 && challenge->reference[0] != '\0') {
 		int found = check_there(db, "SELECT 1 FROM challenge WHERE reference = ?1",
@@ -877,7 +880,7 @@ static int change_challenge(struct registrar *registrar, const struct challenge 
 		{ "protect_by", instant_or_null(was->protect_by),
 		  instant_or_null(is->protect_by) },
 	};
-	int result = need_parties(registrar->db, is, error);
+	int result = need_parties(registrar->db, was, is, error);
 
 	if (result < 0)
 		return result;

@@ -37,9 +37,11 @@ class TwoWriters(Control):
 
     def test_what_is_not_named_stays_however_strange_it_is(self):
         """Another system wrote what this one would refuse: it must not hinder putting the contact out of use."""
-        self.query("UPDATE contact SET email = 'no address', name = NULL, language = '', away_until = 7 WHERE id = 1")
+        self.query("UPDATE contact SET email = 'no address', name = NULL, language = '', away_until = 7, deputy = 1"
+                   " WHERE id = 1")
         self.said("contact", "change", "1", "--active", "no")
-        self.assertEqual(self.contact(1, "email, name, language, away_until, active"), ("no address", None, "", 7, 0))
+        self.assertEqual(self.contact(1, "email, name, language, away_until, deputy, active"),
+                         ("no address", None, "", 7, 1, 0))
 
     def test_a_deputy_who_has_gone_meanwhile_is_refused(self):
         for verb in ("change", "away"):
@@ -69,6 +71,12 @@ class TwoWriters(Control):
     def raise_one(self, *options):
         return self.said("raise", "--policy", "example", "--raising", "school", "--receiving", "social-care",
                          "--at", "2026-06-01 10:00", *options)
+
+    def test_a_file_changes_a_challenge_whose_person_another_system_took_away(self):
+        self.raise_one("--receiving-contact", "4")
+        self.query("DELETE FROM contact WHERE id = 4")
+        self.said("import", "challenges", self.write("c.csv", "reference,urgency", "2026-001,urgent"), "--update")
+        self.assertEqual(self.query("SELECT urgency, receiving_contact FROM challenge"), [("urgent", 4)])
 
     def test_who_reads_through_the_faults_of_a_file_keeps_nobody_out(self):
         file = self.write("a.csv", "id,name", *(f"a{i}," for i in range(5000)))
