@@ -5,9 +5,7 @@ Nothing may be lost, and nothing may arrive twice unless the ledger says that it
 are equal to the byte. The build that dies where it is told is `make crash`.
 """
 
-import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,18 +14,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from delivered import complaints, recipients, settle  # noqa: E402
-from partnership import BUILD, DAY, TOP, Partnership  # noqa: E402
+from partnership import BUILD, DAY, Partnership  # noqa: E402
 from smtp_server import Server  # noqa: E402
+from traced import CRASH, make_crash_build  # noqa: E402
 
 HOUR = 3600
-CRASH = BUILD / "crash" / "challenge-notifyd"
 KILLED = -9
 
 
 def setUpModule():
-    """The build may be there already; make says so at once."""
-    subprocess.run(["make", "-s", "crash", f"BUILD={BUILD}"], cwd=TOP, check=True, stdout=subprocess.DEVNULL,
-                   env={**os.environ, "MAKEFLAGS": ""})
+    make_crash_build()
 
 
 class Kill(unittest.TestCase):

@@ -1,5 +1,6 @@
 """A partnership whose daemon or sender runs under strace, to be killed or failed at any system call."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -17,9 +18,12 @@ STRACE = ["strace", "-qq", "-o"]
 
 
 def make_crash_build():
-    """The build may be there already; make says so at once."""
-    subprocess.run(["make", "-s", "crash", f"BUILD={BUILD}"], cwd=TOP, check=True, stdout=subprocess.DEVNULL,
-                   env={**os.environ, "MAKEFLAGS": ""})
+    """The build may be there already; make says so at once. Tests run side by side: one builds, the others wait."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / "crash.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "crash", f"BUILD={BUILD}"], cwd=TOP, check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "MAKEFLAGS": ""})
 
 
 def need_strace():
