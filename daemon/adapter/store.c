@@ -16,7 +16,7 @@
 
 enum { BUSY_MS = 2000 };
 
-int store_read_identity(struct store *store, struct error *error)
+static int read_identity(struct store *store, struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
 	int result = database_prepare(store->db, "SELECT hex FROM main.identity", &find, error);
@@ -36,7 +36,7 @@ int store_read_identity(struct store *store, struct error *error)
 	return 0;
 }
 
-int store_read_journal_mode(struct store *store, struct error *error)
+static int read_journal_mode(struct store *store, struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *mode = NULL;
 	int result = database_prepare(store->db, "PRAGMA main.journal_mode", &mode, error);
@@ -47,6 +47,19 @@ int store_read_journal_mode(struct store *store, struct error *error)
 		return database_fail(store->db, error, "ask for the journal mode");
 	store->wal = sqlite3_stricmp((const char *)sqlite3_column_text(mode, 0), "wal") == 0;
 	return 0;
+}
+
+int store_know(struct store *store, struct error *error)
+{
+	int result = store_check_header(store->db, error);
+
+	if (result >= 0)
+		result = store_check_new_schema(store, error);
+	if (result >= 0)
+		result = read_identity(store, error);
+	if (result >= 0)
+		result = read_journal_mode(store, error);
+	return result;
 }
 
 #define SIXTEEN                                                                  \
@@ -117,13 +130,7 @@ static int open_checked(const char *path, struct store *store, struct error *err
 	/* It is walked, not searched: more pages would be kept for nothing. */
 	result = database_run(store->db, "PRAGMA cache_size = -256", error);
 	if (result >= 0)
-		result = store_check_header(store->db, error);
-	if (result >= 0)
-		result = store_check_new_schema(store, error);
-	if (result >= 0)
-		result = store_read_identity(store, error);
-	if (result >= 0)
-		result = store_read_journal_mode(store, error);
+		result = store_know(store, error);
 	if (result >= 0)
 		result = prepare_all(store, error);
 	if (result < 0)

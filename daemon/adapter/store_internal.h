@@ -69,10 +69,8 @@ struct store {
 MUST_CHECK int store_check_header(sqlite3 *db, struct error *error);
 /* Checks the schema unless it is the one that was checked. */
 MUST_CHECK int store_check_new_schema(struct store *store, struct error *error);
-
-/* What store_identity and store_is_wal answer from now on. */
-MUST_CHECK int store_read_identity(struct store *store, struct error *error);
-MUST_CHECK int store_read_journal_mode(struct store *store, struct error *error);
+/* Both of these, and what store_identity and store_is_wal answer from now on. */
+MUST_CHECK int store_know(struct store *store, struct error *error);
 
 /*
  * NULL when a text is fit to leave these files, else what is wrong with it. Terminated; a NUL

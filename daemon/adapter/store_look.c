@@ -64,13 +64,7 @@ int store_look(struct store *store, enum store_change *ret, struct error *error)
 	}
 	/* Somebody may have upgraded it, dropped a trigger, switched it to WAL, or written
 	 * another one over it. */
-	result = store_check_header(store->db, error);
-	if (result >= 0)
-		result = store_check_new_schema(store, error);
-	if (result >= 0)
-		result = store_read_identity(store, error);
-	if (result >= 0)
-		result = store_read_journal_mode(store, error);
+	result = store_know(store, error);
 	if (result < 0)
 		return result;
 	store->looked = true;
