@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
-from control import COULD_NOT, CTL, DONE, NO, Control, run_meanwhile  # noqa: E402
+from control import COULD_NOT, CTL, DONE, NO, Control, complaint_of, run_meanwhile  # noqa: E402
 
 WHO = ("--by", "A. Person")
 
@@ -130,7 +130,7 @@ class TwoWriters(Control):
             for command in (["agency", "list"], ["agency", "add", "a", "--name", "A"]):
                 ran = subprocess.run([self.folder / CTL.name, "--config", self.main, *command], text=True,
                                      capture_output=True, timeout=60, user=65534, group=65534, extra_groups=[], cwd="/")
-                self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (
+                self.assertEqual((ran.returncode, ran.stdout, complaint_of(ran)), (
                     COULD_NOT, "", f"challengectl: {self.store}: {why}. It takes the group that the store's folder"
                     " belongs to, or root.\n"))
 

@@ -18,6 +18,11 @@ DONE, NO, USAGE, COULD_NOT = 0, 1, 2, 3
 TABLES = ("agency", "contact", "challenge", "event", "purge")
 
 
+def complaint_of(ran):
+    """Its standard error, but for what a build that counts for gcov says where it may not write the counts down."""
+    return "".join(line for line in ran.stderr.splitlines(True) if not line.startswith("profiling:"))
+
+
 def run_meanwhile(store, statements, command, **more):
     """Runs the command while another writer has the store, who commits these only when the command waits for it."""
     with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as other:
