@@ -404,15 +404,20 @@ int database_bind(sqlite3_stmt *statement, const struct database_value *values, 
 	return 0;
 }
 
+int database_ask(sqlite3 *db, const char *sql, const struct database_value *values,
+		 size_t count, sqlite3_stmt **ret, struct error *error)
+{
+	int result = database_prepare(db, sql, ret, error);
+
+	return result < 0 ? result : database_bind(*ret, values, count, error);
+}
+
 int database_write(sqlite3 *db, const char *sql, const struct database_value *values,
 		   size_t count, struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
-	int result = database_prepare(db, sql, &statement, error);
+	int result = database_ask(db, sql, values, count, &statement, error);
 
-	if (result < 0)
-		return result;
-	result = database_bind(statement, values, count, error);
 	if (result < 0)
 		return result;
 	do

@@ -9,6 +9,7 @@
 #ifndef ADAPTER_DATABASE_H
 #define ADAPTER_DATABASE_H
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #include <sqlite3.h>
@@ -116,9 +117,19 @@ static inline struct database_value value_null(void)
 	return (struct database_value){ .type = DATABASE_NULL };
 }
 
+/* Values where an array and its count are asked for. */
+#define VALUES(...)                                 \
+	((struct database_value[]){ __VA_ARGS__ }), \
+		COUNT(((struct database_value[]){ __VA_ARGS__ }))
+
 /* Resets the statement and binds values[0..count) to its parameters 1..count. */
 MUST_CHECK int database_bind(sqlite3_stmt *statement, const struct database_value *values,
 			     size_t count, struct error *error);
+
+/* Prepares and binds, for a statement that is run once; finalize it in any case. The texts
+ * among the values stay the caller's, and where they are, until then. */
+MUST_CHECK int database_ask(sqlite3 *db, const char *sql, const struct database_value *values,
+			    size_t count, sqlite3_stmt **ret, struct error *error);
 
 /* Prepares, binds, runs to the end and finalizes: for a statement that writes once. */
 MUST_CHECK int database_write(sqlite3 *db, const char *sql, const struct database_value *values,

@@ -250,10 +250,9 @@ int ledger_challenge(struct ledger *ledger, const char *reference, int64_t *ret,
 	/* For a person: a scan is fast enough and spares every decision an index. */
 	static const char sql[] = "SELECT challenge FROM notice WHERE reference = ?1 LIMIT 1";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
-	int result = database_prepare(ledger->db, sql, &statement, error);
+	int result =
+		database_ask(ledger->db, sql, VALUES(value_text(reference)), &statement, error);
 
-	if (result == 0)
-		result = database_bind(statement, VALUES(value_text(reference)), error);
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
 	if (result == 1)
@@ -273,11 +272,10 @@ int ledger_trail(struct ledger *ledger, int64_t challenge, int64_t mail,
 		" JOIN notice n ON n.id = mn.notice WHERE n.challenge = ?1)))"
 		" ORDER BY c.seq";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
-	int result = database_prepare(ledger->db, sql, &statement, error);
+	int result = database_ask(ledger->db, sql,
+				  VALUES(value_number(challenge), value_number(mail)),
+				  &statement, error);
 
-	if (result == 0)
-		result = database_bind(
-			statement, VALUES(value_number(challenge), value_number(mail)), error);
 	if (result < 0)
 		return result;
 	while ((result = ledger_step(ledger, statement, error)) == 1) {

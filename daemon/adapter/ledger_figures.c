@@ -35,12 +35,11 @@ int ledger_accepted(struct ledger *ledger, struct instant from, struct instant u
 		"n.mail"
 		" WHERE m.state = 'accepted' AND n.send_at >= ?1 AND n.send_at < ?2";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
-	int result = database_prepare(ledger->db, sql, &statement, error);
+	int result =
+		database_ask(ledger->db, sql,
+			     VALUES(value_number(from.seconds), value_number(until.seconds)),
+			     &statement, error);
 
-	if (result == 0)
-		result = database_bind(
-			statement,
-			VALUES(value_number(from.seconds), value_number(until.seconds)), error);
 	if (result < 0)
 		return result;
 	while ((result = ledger_step(ledger, statement, error)) > 0)

@@ -70,10 +70,6 @@ struct ledger {
 
 /* --- statements -------------------------------------------------------------------------- */
 
-#define VALUES(...)                                 \
-	((struct database_value[]){ __VA_ARGS__ }), \
-		COUNT(((struct database_value[]){ __VA_ARGS__ }))
-
 /* INSTANT_NEVER is SQL's NULL in every column that may hold it. */
 struct database_value value_instant(struct instant at);
 struct instant column_instant(sqlite3_stmt *statement, int column);

@@ -867,10 +867,8 @@ int ledger_mails(struct ledger *ledger, int state,
 	CLEANUP(text_clear) struct text references = { 0 };
 	CLEANUP(text_clear) struct text kinds = { 0 };
 	const char *name = state < 0 ? NULL : delivery_state_name((enum delivery_state)state);
-	int result = database_prepare(ledger->db, sql, &statement, error);
+	int result = database_ask(ledger->db, sql, VALUES(value_text(name)), &statement, error);
 
-	if (result == 0)
-		result = database_bind(statement, VALUES(value_text(name)), error);
 	if (result < 0)
 		return result;
 	while ((result = ledger_step(ledger, statement, error)) == 1) {

@@ -64,12 +64,9 @@ static int purge_rows(struct ledger *ledger, const char *sql_find, const char *s
 	ranges->list = json_array();
 	if (ids == NULL || ranges->list == NULL)
 		return error_memory(error);
-	result = database_prepare(ledger->db, sql_find, &statement, error);
-	if (result == 0)
-		result = database_bind(
-			statement,
-			VALUES(value_number(before.seconds), value_number((int64_t)most)),
-			error);
+	result = database_ask(ledger->db, sql_find,
+			      VALUES(value_number(before.seconds), value_number((int64_t)most)),
+			      &statement, error);
 	if (result < 0)
 		return result;
 	while (count < most && (result = ledger_step(ledger, statement, error)) == 1)
@@ -307,16 +304,12 @@ int ledger_purgeable(struct ledger *ledger, enum ledger_part part, struct instan
 		     size_t *ret, struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
-	int result = database_prepare(ledger->db,
-				      part == LEDGER_PAYLOADS
-					      ? "SELECT count(*) FROM (" OLD_PAYLOADS ")"
-					      : "SELECT count(*) FROM (" OLD_BODIES ")",
-				      &statement, error);
+	int result = database_ask(
+		ledger->db,
+		part == LEDGER_PAYLOADS ? "SELECT count(*) FROM (" OLD_PAYLOADS ")"
+					: "SELECT count(*) FROM (" OLD_BODIES ")",
+		VALUES(value_number(before.seconds), value_number(-1)), &statement, error);
 
-	if (result == 0)
-		result = database_bind(statement,
-				       VALUES(value_number(before.seconds), value_number(-1)),
-				       error);
 	if (result == 0)
 		result = ledger_step(ledger, statement, error);
 	if (result < 0)

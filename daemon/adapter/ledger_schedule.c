@@ -90,11 +90,9 @@ int ledger_plans(struct ledger *ledger, const int64_t *ids, size_t count, struct
 
 	if (count == 0)
 		return 0;
-	result = database_prepare(ledger->db, sql, &statement, error);
-	if (result == 0)
-		result = database_bind(
-			statement, VALUES(value_number(ids[0]), value_number(ids[count - 1])),
-			error);
+	result = database_ask(ledger->db, sql,
+			      VALUES(value_number(ids[0]), value_number(ids[count - 1])),
+			      &statement, error);
 	while (result == 0 && (result = ledger_step(ledger, statement, error)) == 1) {
 		int64_t challenge = sqlite3_column_int64(statement, 0);
 

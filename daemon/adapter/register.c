@@ -265,10 +265,8 @@ static int check_there(sqlite3 *db, const char *sql, struct database_value value
 		       struct error *error)
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
-	int result = database_prepare(db, sql, &find, error);
+	int result = database_ask(db, sql, &value, 1, &find, error);
 
-	if (result == 0)
-		result = database_bind(find, &value, 1, error);
 	if (result < 0)
 		return result;
 	switch (sqlite3_step(find)) {
@@ -725,18 +723,15 @@ static int next_reference(sqlite3 *db, int32_t year, char out[static REFERENCE_L
 	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
 	char prefix[16];
 	int64_t number;
-	int result =
-		database_prepare(db,
-				 "SELECT coalesce(max(CAST(substr(reference, 6) AS INTEGER)),"
-				 " 0) + 1 FROM challenge WHERE reference GLOB ?1 || '[0-9]*'"
-				 " AND length(reference) BETWEEN 6 AND 14"
-				 " AND substr(reference, 6) NOT GLOB '*[^0-9]*'",
-				 &find, error);
+	int result;
 
 	(void)snprintf(prefix, sizeof prefix, "%04d-", year); /* 2010..2059 by the caller */
-	if (result == 0)
-		result = database_bind(find, (struct database_value[]){ value_text(prefix) }, 1,
-				       error);
+	result = database_ask(db,
+			      "SELECT coalesce(max(CAST(substr(reference, 6) AS INTEGER)),"
+			      " 0) + 1 FROM challenge WHERE reference GLOB ?1 || '[0-9]*'"
+			      " AND length(reference) BETWEEN 6 AND 14"
+			      " AND substr(reference, 6) NOT GLOB '*[^0-9]*'",
+			      VALUES(value_text(prefix)), &find, error);
 	if (result < 0)
 		return result;
 	if (sqlite3_step(find) != SQLITE_ROW)
@@ -920,13 +915,8 @@ static int append_event(struct registrar *registrar, int64_t challenge,
 	if (found > 0 && voids != 0) {
 		CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
 
-		found = database_prepare(registrar->db,
-					 "SELECT challenge FROM event WHERE id = ?1", &find,
-					 error);
-		if (found == 0)
-			found = database_bind(find,
-					      (struct database_value[]){ value_number(voids) },
-					      1, error);
+		found = database_ask(registrar->db, "SELECT challenge FROM event WHERE id = ?1",
+				     VALUES(value_number(voids)), &find, error);
 		if (found == 0 && sqlite3_step(find) == SQLITE_ROW)
 			of = sqlite3_column_int64(find, 0);
 		if (found == 0 && of != challenge)
@@ -965,14 +955,11 @@ int register_notes(struct registrar *registrar, int64_t challenge,
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
 	int step;
-	int result = database_prepare(registrar->db,
-				      "SELECT id, coalesce(by, ''), coalesce(note, '')"
-				      " FROM event WHERE challenge = ?1 ORDER BY id",
-				      &find, error);
+	int result = database_ask(registrar->db,
+				  "SELECT id, coalesce(by, ''), coalesce(note, '')"
+				  " FROM event WHERE challenge = ?1 ORDER BY id",
+				  VALUES(value_number(challenge)), &find, error);
 
-	if (result == 0)
-		result = database_bind(
-			find, (struct database_value[]){ value_number(challenge) }, 1, error);
 	if (result < 0)
 		return result;
 	while ((step = sqlite3_step(find)) == SQLITE_ROW) {
@@ -1107,15 +1094,12 @@ int register_reused(struct registrar *registrar, const struct register_lost *los
 		" AND e.kind <> 'voided' AND NOT EXISTS (SELECT 1 FROM event v"
 		" WHERE v.challenge = e.challenge AND v.voids = e.id) ORDER BY e.id";
 	CLEANUP(database_finalizep) sqlite3_stmt *statement = NULL;
-	int result = database_prepare(registrar->db, sql, &statement, error);
+	int result = database_ask(registrar->db, sql,
+				  VALUES(value_number(lost->last), value_number(lost->seen),
+					 value_number(lost->copied)),
+				  &statement, error);
 	int step;
 
-	if (result == 0)
-		result = database_bind(statement,
-				       (struct database_value[]){ value_number(lost->last),
-								  value_number(lost->seen),
-								  value_number(lost->copied) },
-				       3, error);
 	if (result < 0)
 		return result;
 	while ((step = sqlite3_step(statement)) == SQLITE_ROW)

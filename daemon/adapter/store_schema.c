@@ -42,15 +42,11 @@ static int check_object(sqlite3 *db, const char *type, const char *name, struct 
 {
 	CLEANUP(database_finalizep) sqlite3_stmt *find = NULL;
 	int result =
-		database_prepare(db,
-				 "SELECT count(*) FROM main.sqlite_schema WHERE type = ?1 AND"
-				 " name = ?2 AND upper(substr(sql, 1, 14)) <> 'CREATE VIRTUAL'",
-				 &find, error);
+		database_ask(db,
+			     "SELECT count(*) FROM main.sqlite_schema WHERE type = ?1 AND"
+			     " name = ?2 AND upper(substr(sql, 1, 14)) <> 'CREATE VIRTUAL'",
+			     VALUES(value_text(type), value_text(name)), &find, error);
 
-	if (result == 0)
-		result = database_bind(
-			find, (struct database_value[]){ value_text(type), value_text(name) },
-			2, error);
 	if (result < 0)
 		return result;
 	if (sqlite3_step(find) != SQLITE_ROW)

@@ -8,11 +8,8 @@
 static int find_number(struct store *store, const char *sql, int64_t number, sqlite3_stmt **ret,
 		       struct error *error)
 {
-	int result = database_prepare(store->db, sql, ret, error);
+	int result = database_ask(store->db, sql, VALUES(value_number(number)), ret, error);
 
-	if (result == 0)
-		result = database_bind(*ret, (struct database_value[]){ value_number(number) },
-				       1, error);
 	if (result < 0)
 		return result;
 	switch (sqlite3_step(*ret)) {
