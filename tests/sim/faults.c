@@ -14,6 +14,7 @@
  * FAULTS_EVERY=1 takes all of them, else each so-manieth from FAULTS_FIRST on, by default from
  * anywhere.
  */
+#include "player.h"
 #include "scene.h"
 
 #include "adapter/ledger_internal.h"
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -356,13 +356,6 @@ static void add_case(long number, int code)
 	}
 }
 
-static size_t number_from(const char *name, size_t fallback)
-{
-	const char *value = getenv(name);
-
-	return value != NULL ? strtoull(value, NULL, 10) : fallback;
-}
-
 struct measure {
 	struct outcome outcome;
 	long operations;
@@ -410,16 +403,6 @@ static void plan_memory(const struct measure *measure, long first, size_t every)
 {
 	for (long n = first; n <= measure->allocations; n += (long)every)
 		add_case(n, SQLITE_NOMEM);
-}
-
-static void *shared(size_t size)
-{
-	void *memory =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		exit(2);
-	return memory;
 }
 
 static void run_cases(uint64_t wanted, struct outcome *outcomes)

@@ -9,6 +9,7 @@
  * was promised. From some it lives on until nothing waits. POWER_SUBSETS=200 tries more,
  * POWER_SEED replays.
  */
+#include "player.h"
 #include "scene.h"
 
 #include "adapter/ledger_internal.h"
@@ -274,13 +275,6 @@ static void power_returns(const struct point *point, size_t whole, uint64_t *ran
 	(void)printf("sync %td, %zu writes whole%s: %s\n", point - points, whole,
 		     random != NULL ? ", then some" : "", wrong);
 	exit(1);
-}
-
-static size_t number_from(const char *name, size_t fallback)
-{
-	const char *value = getenv(name);
-
-	return value != NULL ? strtoull(value, NULL, 10) : fallback;
 }
 
 int main(void)

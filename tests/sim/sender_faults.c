@@ -21,6 +21,7 @@
  * else each so-manieth from FAULTS_FIRST on, by default from anywhere. All others are always
  * taken.
  */
+#include "player.h"
 #include "server.h"
 
 #include "adapter/sender_process.h"
@@ -41,7 +42,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -727,23 +727,6 @@ static void add_case(const struct scene *scene, long number, bool lasts)
 	}
 	cases[case_count++] =
 		(struct failure){ .scene = scene, .number = number, .lasts = lasts };
-}
-
-static size_t number_from(const char *name, size_t fallback)
-{
-	const char *value = getenv(name);
-
-	return value != NULL ? strtoull(value, NULL, 10) : fallback;
-}
-
-static void *shared(size_t size)
-{
-	void *memory =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		exit(2);
-	return memory;
 }
 
 /* The scene without a fault: how many allocations, and whose. */

@@ -8,6 +8,7 @@
  * before. A failure prints its seed; `simulate SEED` plays that one aloud. SIM_SEEDS=2000 plays
  * more, from SIM_FIRST on.
  */
+#include "player.h"
 #include "scene.h"
 
 #include "adapter/ledger_internal.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -694,13 +694,6 @@ static void play(uint64_t seed, struct outcome *outcome)
 /* --- all of them ---------------------------------------------------------------------------
  */
 
-static uint64_t number_from(const char *name, uint64_t fallback)
-{
-	const char *value = getenv(name);
-
-	return value != NULL ? strtoull(value, NULL, 10) : fallback;
-}
-
 /* What a killed daemon had stays taken, so each seed has a process of its own. */
 static void begin_child(uint64_t seed, struct outcome *outcome)
 {
@@ -749,12 +742,8 @@ int main(int argc, char **argv)
 {
 	uint64_t seeds = number_from("SIM_SEEDS", 60);
 	uint64_t first = number_from("SIM_FIRST", (uint64_t)time(NULL));
-	struct outcome *outcomes =
-		mmap(NULL, (seeds + 1) * sizeof *outcomes, PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct outcome *outcomes = shared((seeds + 1) * sizeof *outcomes);
 
-	if (outcomes == MAP_FAILED)
-		return 2;
 	scene_begin();
 	if (argc > 1) {
 		scene_loud = true;
